@@ -1,0 +1,1 @@
+//! The runtime contract on Embassy: static tasks, no heap.

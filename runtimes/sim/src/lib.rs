@@ -1,0 +1,1 @@
+//! The runtime contract in deterministic simulation: virtual time, seeded scheduling, a trace.

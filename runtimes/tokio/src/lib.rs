@@ -1,0 +1,1 @@
+//! The runtime contract on Tokio, current-thread and multi-thread.

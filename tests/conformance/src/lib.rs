@@ -1,0 +1,1 @@
+//! The conformance suites: what every runtime and every buffer has to keep.
