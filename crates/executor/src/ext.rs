@@ -20,25 +20,42 @@ pub struct Elapsed;
 #[derive(Debug)]
 pub struct Interval<R: TimeSource> {
     runtime: R,
-    next: R::Instant,
+    /// Where the grid begins. Each tick is counted from here and rounded to the clock's tick once, so that rounding
+    /// does not add up.
+    origin: R::Instant,
+    /// Which tick comes next: it is due at `origin + next * period`.
+    next: u32,
     period: Duration,
 }
 
 impl<R: TimeSource> Interval<R> {
     /// Waits for the next tick, and says when it was due. Cancel safe: a tick that was not taken stays due.
     pub async fn tick(&mut self) -> R::Instant {
-        let due = self.next;
+        let due = self.due();
         self.runtime.sleep_until(due).await;
-        self.next = due.after(self.period);
+        self.go_on(1);
         due
     }
 
     /// Drops the ticks that are overdue, all but the newest grid point, and says how many. Costs O(1).
     pub fn skip_missed(&mut self) -> u32 {
-        let late = self.runtime.now().since(self.next);
-        let missed = u32::try_from(late.as_nanos() / self.period.as_nanos().max(1)).unwrap_or(u32::MAX);
-        self.next = self.next.after(self.period.saturating_mul(missed));
+        let late = self.runtime.now().since(self.due());
+        let missed = u32::try_from(late.as_nanos() / self.period.as_nanos()).unwrap_or(u32::MAX);
+        self.go_on(missed);
         missed
+    }
+
+    /// When the next tick is due.
+    fn due(&self) -> R::Instant {
+        self.origin.after(self.period.saturating_mul(self.next))
+    }
+
+    /// Moves `ticks` on. Every 2^32 ticks the grid gets a new origin.
+    fn go_on(&mut self, ticks: u32) {
+        self.next = self.next.checked_add(ticks).unwrap_or_else(|| {
+            self.origin = self.due();
+            ticks
+        });
     }
 
     /// The time between two ticks.
@@ -53,7 +70,7 @@ pub trait RuntimeExt: TimeSource {
     /// (so it ticks as fast as it is asked).
     fn interval(&self, period: Duration) -> Interval<Self> {
         let period = period.max(Duration::from_nanos(1));
-        Interval { runtime: self.clone(), next: self.now().after(period), period }
+        Interval { runtime: self.clone(), origin: self.now(), next: 1, period }
     }
 
     /// Runs `future` for at most `limit`, counted from this call. When both are ready at one poll, the value wins.

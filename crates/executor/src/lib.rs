@@ -46,6 +46,8 @@ pub use context::RuntimeContext;
 pub use core::time::Duration;
 pub use ext::{Elapsed, Interval, RuntimeExt, YieldNow};
 pub use maybe_send::{MaybeSend, MaybeSync};
-pub use spawn::{JoinError, JoinHandle, Runtime, RuntimeAdapter, SpawnBlocking, SpawnDynamically, SpawnError, SpawnStatically};
-pub use static_slot::{Claim, Fresh, SLOT_ALIGN, StaticSlot, TaskFn, slot_words};
+pub use spawn::{
+    JoinError, JoinHandle, Runtime, RuntimeAdapter, SpawnBlocking, SpawnDynamically, SpawnError, SpawnStatically,
+};
+pub use static_slot::{Claim, Fresh, Occupied, SLOT_ALIGN, StaticSlot, TaskFn, slot_words};
 pub use time::{Moment, TimeSource};

@@ -1,6 +1,6 @@
 //! Storage for a task that the caller declares `static`, and how an adapter claims it.
 
-use crate::{MaybeSend, SpawnStatically};
+use crate::{MaybeSend, SpawnError, SpawnStatically};
 use core::future::Future;
 use portable_atomic::{AtomicU8, AtomicUsize, Ordering};
 
@@ -10,6 +10,7 @@ pub const SLOT_ALIGN: usize = 16;
 const EMPTY: u8 = 0;
 const CLAIMED: u8 = 1;
 const READY: u8 = 2;
+const OCCUPIED: u8 = 3;
 
 /// Static storage for one task, of `WORDS` machine words.
 ///
@@ -35,7 +36,7 @@ pub enum Claim {
     Fresh(Fresh),
     /// The storage was written earlier and lies at this address, initialised, for ever.
     Ready(*mut u8),
-    /// Another claimant is writing the storage right now.
+    /// Another claimant is writing the storage right now, or a task on the heap occupies the slot.
     Busy,
 }
 
@@ -59,6 +60,20 @@ impl Fresh {
     }
 }
 
+/// The right to run a task on the heap in the slot's name. The task holds it; when it goes with the task, however that
+/// ends, the slot can be used again.
+#[derive(Debug)]
+#[must_use = "the slot is free again as soon as this is dropped"]
+pub struct Occupied {
+    state: &'static AtomicU8,
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        self.state.store(EMPTY, Ordering::Release);
+    }
+}
+
 impl<const WORDS: usize> StaticSlot<WORDS> {
     /// An empty slot. All bits are zero, so it costs RAM and no flash.
     #[must_use]
@@ -79,6 +94,20 @@ impl<const WORDS: usize> StaticSlot<WORDS> {
             Ok(_) => Claim::Fresh(Fresh { address, state: &self.state }),
             Err(READY) => Claim::Ready(address),
             Err(_) => Claim::Busy,
+        }
+    }
+
+    /// Takes the slot for a task whose memory lies elsewhere: what an adapter with a heap does in place of
+    /// [`claim`](Self::claim).
+    ///
+    /// # Errors
+    /// [`SpawnError::Busy`] while the last task that occupied it is there; [`SpawnError::WrongType`] when another
+    /// adapter keeps its storage in it.
+    pub fn occupy(&'static self) -> Result<Occupied, SpawnError> {
+        match self.state.compare_exchange(EMPTY, OCCUPIED, Ordering::Acquire, Ordering::Acquire) {
+            Ok(_) => Ok(Occupied { state: &self.state }),
+            Err(READY) => Err(SpawnError::WrongType),
+            Err(_) => Err(SpawnError::Busy),
         }
     }
 }
