@@ -1,1 +1,73 @@
 //! The runtime contract on Embassy: static tasks, no heap.
+//!
+//! ```text
+//!   EmbassyAdapter ── TimeSource ──────▶ Instant, Sleep      time.rs        the time driver of embassy-time
+//!        │          └────────────────▶ unix_time           wall_clock.rs  told by the application
+//!        ├───────── SpawnStatically ──▶ task storage        slot.rs        in a StaticSlot; the only unsafe
+//!        └───────── SpawnBlocking ────▶ inline
+//! ```
+//!
+//! **The contract:** every task lives in a `static` that its service declared, so memory is known when the firmware is
+//! linked, and spawning fails only by [`SpawnError`](anabranch_executor::SpawnError): no allocator is ever needed.
+//!
+//! ```ignore
+//! static RUNTIME: StaticCell<EmbassyAdapter> = StaticCell::new();
+//!
+//! #[embassy_executor::main]
+//! async fn main(spawner: Spawner) {
+//!     let runtime: &'static EmbassyAdapter = RUNTIME.init(EmbassyAdapter::new(spawner));
+//!     Cooling::spawn_static(runtime, TEMPERATURE.consumer(), FAN.producer())?;
+//! }
+//! ```
+//!
+//! What stays the application's, as everywhere in Embassy:
+//! - **The time driver and its tick.** Instants are as fine as its tick; a deadline rounds up to the next one. Where a
+//!   service waits through a combinator that makes wakers of its own (`FuturesUnordered`), the driver's queue has to take
+//!   them: choose `generic-queue-…` of `embassy-time`, as its default queue knows Embassy's wakers only, and panics.
+//! - **The panic handler.** Microcontrollers do not unwind, so a panic ends the program and not one service: let the
+//!   handler record the message where it survives, and reset the board.
+//! - **The wall clock.** [`unix_time`](anabranch_executor::TimeSource::unix_time) is `None` until
+//!   `EmbassyAdapter::set_unix_time` was called, with the time from SNTP, a real-time clock or a host.
+//!
+//! `EmbassyAdapter` itself exists on targets without an operating system only: its tasks stay on one core, while hosts
+//! may move them between threads. What it is made of is tested on hosts and under Miri all the same.
+#![no_std]
+
+#[cfg(target_os = "none")]
+mod adapter;
+#[cfg(any(target_os = "none", test))]
+mod slot;
+mod time;
+#[cfg(any(target_os = "none", test))]
+mod wall_clock;
+
+#[cfg(target_os = "none")]
+pub use adapter::EmbassyAdapter;
+#[cfg(target_os = "none")]
+pub use slot::TaggedTask;
+pub use time::{Instant, Sleep};
+
+#[doc(hidden)]
+pub use anabranch_executor::slot_words as __words_of;
+
+/// How many words of static storage the tasks of `$task`, a function generic over the runtime, need on Embassy.
+///
+/// It is resolved where this crate is compiled, so a crate of services needs neither a feature nor a `cfg` of its own.
+#[cfg(target_os = "none")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __slot_words {
+    ($task:ident) => {
+        $crate::__words_of::<$crate::EmbassyAdapter, _, _>($task::<$crate::EmbassyAdapter>)
+    };
+}
+
+/// No task runs on Embassy here, so none needs static storage.
+#[cfg(not(target_os = "none"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __slot_words {
+    ($task:ident) => {
+        0
+    };
+}
