@@ -46,6 +46,11 @@ pub(crate) fn expect_at_least(least: u64, got: u64, expected: &'static str) -> R
     if got >= least { Ok(()) } else { Err(Fault { expected, numbers: Some((least, got)) }) }
 }
 
+/// Fails with `expected` unless `got` is `most` or less.
+pub(crate) fn expect_at_most(most: u64, got: u64, expected: &'static str) -> Result<(), Fault> {
+    if got <= most { Ok(()) } else { Err(Fault { expected, numbers: Some((most, got)) }) }
+}
+
 /// Takes the outcome of each case as it comes.
 pub trait Report {
     /// The case of this name ended so.
