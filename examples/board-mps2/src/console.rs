@@ -1,32 +1,48 @@
 //! Printing and ending by semihosting: breakpoints that QEMU (or a debug probe) takes as calls to the host.
 
-use core::{arch::asm, fmt};
+use core::{
+    arch::asm,
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
-/// Writes text that ends with a zero byte.
-const WRITE0: usize = 0x04;
+/// Opens a file of the host; `:tt` for writing is its standard output.
+const OPEN: usize = 0x01;
+/// Writes bytes to an open file.
+const WRITE: usize = 0x05;
 /// Ends with a reason and an exit code.
 const EXIT_EXTENDED: usize = 0x20;
 /// The reason of a program that ended by itself.
 const APPLICATION_EXIT: usize = 0x2_0026;
 
-fn call(operation: usize, argument: *const ()) {
-    // SAFETY: the semihosting call of M-profile cores; both operations used here only read what `argument` points to,
-    // and the caller keeps it alive meanwhile. With no host attached the core stops at the breakpoint.
-    unsafe { asm!("bkpt 0xab", inout("r0") operation => _, in("r1") argument, options(nostack, preserves_flags)) };
+fn call(operation: usize, block: &[usize]) -> usize {
+    let answer;
+    // SAFETY: the semihosting call of M-profile cores; the operations used here only read `block` and the text that it
+    // points to, both alive in the caller. With no host attached the core stops at the breakpoint.
+    unsafe {
+        asm!("bkpt 0xab", inout("r0") operation => answer, in("r1") block.as_ptr(), options(nostack, preserves_flags));
+    };
+    answer
 }
 
-/// The host's standard output. Text is buffered to whole pieces, as each call to the host is slow.
+/// The host's standard output.
 #[derive(Debug)]
 pub struct Console;
 
 impl fmt::Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for piece in text.as_bytes().chunks(63) {
-            let mut terminated = [0u8; 64];
-            terminated[..piece.len()].copy_from_slice(piece);
-            call(WRITE0, terminated.as_ptr().cast());
+        /// The open file's number plus one; zero before it is open.
+        static OUTPUT: AtomicUsize = AtomicUsize::new(0);
+        if OUTPUT.load(Relaxed) == 0 {
+            const FOR_WRITING: usize = 4;
+            let name = c":tt";
+            let handle = call(OPEN, &[name.as_ptr().addr(), FOR_WRITING, name.count_bytes()]);
+            OUTPUT.store(handle.wrapping_add(1), Relaxed);
         }
-        Ok(())
+        match OUTPUT.load(Relaxed).checked_sub(1) {
+            Some(handle) if call(WRITE, &[handle, text.as_ptr().addr(), text.len()]) == 0 => Ok(()),
+            _ => Err(fmt::Error),
+        }
     }
 }
 
@@ -40,16 +56,23 @@ macro_rules! println {
 
 /// Ends QEMU; `code` is its exit code.
 pub fn exit(code: u8) -> ! {
-    let block = [APPLICATION_EXIT, usize::from(code)];
-    call(EXIT_EXTENDED, block.as_ptr().cast());
+    call(EXIT_EXTENDED, &[APPLICATION_EXIT, usize::from(code)]);
     loop {
         cortex_m::asm::wfi(); // only where no host answers
     }
 }
 
-#[cfg(feature = "panic-exit")]
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    println!("{info}");
-    exit(101)
+/// A panic handler that suits tests in QEMU: prints the message, and exits with code 101. A product's handler records the
+/// message where it survives, and resets the board.
+///
+/// A macro and not a feature of this crate, as a feature would reach every firmware that is built in one go.
+#[macro_export]
+macro_rules! panic_exits {
+    () => {
+        #[panic_handler]
+        fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
+            $crate::println!("{info}");
+            $crate::exit(101)
+        }
+    };
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `clock.rs` | the time driver of `embassy-time`: 1 µs ticks, 64 bits, no periodic interrupt |
 //! | `executor.rs` | [`Executor`]: runs Embassy's tasks, and sleeps by `WFI` when none is ready; [`wake_ups`] |
-//! | `console.rs` | [`println!`] and [`exit`] by semihosting |
+//! | `console.rs` | [`println!`], [`exit`] and [`panic_exits!`] by semihosting |
 //! | `instructions.rs` | [`InstructionCounter`]: exact numbers of executed instructions |
 //! | `interrupts.rs` | the vector table and the interrupts' names |
 //! | `registers.rs` | the devices' registers |
@@ -18,6 +18,7 @@
 //!     board_mps2::println!("hello");
 //!     board_mps2::exit(0)
 //! }
+//! board_mps2::panic_exits!();
 //! ```
 //!
 //! ```text
@@ -29,7 +30,7 @@
 //! board's time jumps to its next timer: a run takes no longer than its work, and is the same every time. Leave it away
 //! when the firmware talks to something outside, whose time is the real one.
 //!
-//! The panic handler is the application's. The feature `panic-exit` gives one that suits tests in QEMU.
+//! The panic handler is the application's; [`panic_exits!`] makes one that suits tests in QEMU.
 #![no_std]
 
 #[cfg(target_os = "none")]
@@ -49,6 +50,7 @@ mod wide_count;
 
 #[cfg(target_os = "none")]
 mod board {
+    pub use crate::clock::seconds;
     pub use crate::console::{Console, exit};
     pub use crate::executor::{Executor, wake_ups};
     pub use crate::instructions::{InstructionCounter, NotExact};

@@ -25,6 +25,8 @@ pub(crate) const CLOCK_HZ: u32 = 25_000_000;
 /// "FPGA system control and I/O": a free running counter behind a prescaler.
 pub(crate) mod fpgaio {
     use super::Register;
+    /// Goes up once a second.
+    pub(crate) const SECONDS: Register = Register(0x4002_8010);
     /// Goes up each time the prescaler reaches zero; wraps at 2^32.
     pub(crate) const COUNTER: Register = Register(0x4002_8018);
     /// The prescaler divides the clock by this plus one.
@@ -41,7 +43,12 @@ pub(crate) struct Timer {
 
 impl Timer {
     const fn at(base: usize) -> Self {
-        Timer { load: Register(base), value: Register(base + 4), control: Register(base + 8), clear: Register(base + 12) }
+        Timer {
+            load: Register(base),
+            value: Register(base + 4),
+            control: Register(base + 8),
+            clear: Register(base + 12),
+        }
     }
 
     /// In `control`: stop at zero instead of wrapping.

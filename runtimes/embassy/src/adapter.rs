@@ -83,6 +83,7 @@ impl SpawnStatically for EmbassyAdapter {
 
 impl SpawnBlocking for EmbassyAdapter {
     /// Runs `work` inline at the first poll: there is no other thread, so everything waits while it runs.
+    #[expect(clippy::manual_async_fn, reason = "the future of an `async fn` would borrow the adapter")]
     fn spawn_blocking<T, W>(&self, work: W) -> impl Future<Output = Result<T, JoinError>> + 'static
     where
         W: FnOnce() -> T + Send + 'static,

@@ -1,17 +1,28 @@
 //! Task storage in a [`StaticSlot`]: placed once, tagged with its type, used again when its task has ended.
 //!
-//! The one module of this crate with unsafe code. It keeps a single invariant: *a slot that is ready holds, from its
-//! first byte, a [`TaggedTask`], whose tag is the `TypeId` of that very type; it is never moved, freed or overwritten.*
+//! The one module of this crate with unsafe code. It keeps a single invariant: *a ready slot whose first word is the
+//! address of [`OWNER`] holds a [`TaggedTask`], whose tag is the `TypeId` of that very type; it is never moved, freed or
+//! overwritten.* Only this module knows that address, so only this module can have written it.
 
 use anabranch_executor::{Claim, SpawnError, StaticSlot};
 use core::{any::TypeId, future::Future};
 use embassy_executor::{SpawnToken, raw::TaskStorage};
 
+/// Its address, which no other object has, marks the slots that this module initialised.
+static OWNER: u8 = 0;
+
 /// What Embassy keeps in a static slot for a task of type `F`: its storage, and what type that is.
 #[repr(C)]
 pub struct TaggedTask<F: Future + 'static> {
-    tag: TypeId, // first, so that it can be read before the type is known
+    tag: Tag, // first, so that it can be read before the type is known
     task: TaskStorage<F>,
+}
+
+/// Says whose a slot is, and, where it is ours, for which type.
+#[repr(C)]
+struct Tag {
+    owner: usize, // first, so that it can be read before it is known that there is a `Tag`
+    task: TypeId,
 }
 
 /// Makes the future in its slot, ready to be handed to a spawner.
@@ -30,7 +41,7 @@ fn storage<F, const WORDS: usize>(slot: &'static StaticSlot<WORDS>) -> Result<&'
 where
     F: Future<Output = ()> + 'static,
 {
-    let tag = TypeId::of::<TaggedTask<F>>();
+    let (owner, task) = ((&raw const OWNER).addr(), TypeId::of::<TaggedTask<F>>());
     let address = match slot.claim::<TaggedTask<F>>() {
         Claim::Busy => return Err(SpawnError::Busy),
         Claim::Fresh(fresh) => {
@@ -38,16 +49,17 @@ where
             // SAFETY: `claim` has checked that `TaggedTask<F>` fits in size and alignment, and gives `Fresh` once in the
             // slot's life, so nobody else reads or writes these bytes now. They are the slot's atomics, so they may be
             // written behind a shared reference, and a static's, so they stay for ever.
-            unsafe { address.write(TaggedTask { tag, task: TaskStorage::new() }) };
+            unsafe { address.write(TaggedTask { tag: Tag { owner, task }, task: TaskStorage::new() }) };
             fresh.ready();
             address
         }
         Claim::Ready(address) => {
-            // SAFETY: the invariant of this module: a ready slot begins with a `TypeId`. Where code of another adapter
-            // made it ready and wrote nothing, these are the slot's initial zeros, and a `TypeId` is plain data for which
-            // they are valid; it then equals no type's. The slot is large and aligned enough for `TaggedTask<F>`, hence
-            // for its first field. Nobody writes it after `ready`, whose store `claim` has acquired.
-            if unsafe { address.cast::<TypeId>().read() } != tag {
+            // SAFETY: the slot is large and aligned enough for a `TaggedTask<F>`, as `claim` has checked, hence for its
+            // first word, which is initialised: by this module, or, where other code made the slot ready and wrote
+            // nothing, with the slot's zeros. Nobody writes it after `ready`, whose store `claim` has acquired.
+            let owned = unsafe { address.cast::<usize>().read() } == owner;
+            // SAFETY: read only where this module is the owner, which by the invariant has written a `Tag` there.
+            if !owned || unsafe { (*address.cast::<Tag>()).task } != task {
                 return Err(SpawnError::WrongType);
             }
             address.cast::<TaggedTask<F>>()

@@ -42,6 +42,10 @@ mod tests {
         clock.set(Duration::from_secs(1_700_000_000), boot);
         assert_eq!(clock.at(later), Some(Duration::from_secs(1_700_000_090)));
         clock.set(Duration::from_secs(5), later);
-        assert_eq!(clock.at(later.after(Duration::from_millis(1))), Some(Duration::from_millis(5_001)), "it may step back");
+        assert_eq!(
+            clock.at(later.after(Duration::from_millis(1))),
+            Some(Duration::from_millis(5_001)),
+            "it may step back"
+        );
     }
 }
