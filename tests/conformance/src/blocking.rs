@@ -7,7 +7,7 @@ use crate::{
 };
 use alloc::{sync::Arc, vec::Vec};
 use anabranch_executor::{Duration, JoinError, Moment, SpawnBlocking, TimeSource};
-use core::{hint::spin_loop, pin::pin};
+use core::{hint::spin_loop, pin::pin, task::Poll};
 
 /// Runs the cases of [`SpawnBlocking`].
 pub async fn run_spawn_blocking<R: TimeSource + SpawnBlocking>(rt: &R, platform: Platform, report: &mut impl Report) {
@@ -37,7 +37,7 @@ async fn blocking_work_that_was_started_runs_on<R: TimeSource + SpawnBlocking>(r
     let run = ran.clone();
     {
         let work = pin!(rt.spawn_blocking(move || run.raise()));
-        let _: core::task::Poll<_> = poll_once(work).await;
+        let _: Poll<_> = poll_once(work).await;
     }
     // A pool may take work that has not begun off its queue when the future is dropped; then nobody ever runs it.
     while ran.count() == 0 && Arc::strong_count(&ran) > 1 {
@@ -67,11 +67,11 @@ async fn a_panic_in_blocking_work_arrives_as_an_error<R: TimeSource + SpawnBlock
     expect(rt.spawn_blocking(|| 5).await == Ok(5), "blocking work to go on after a panic")
 }
 
-/// Blocks its thread until `signal` has happened, and says whether it did before half of the case's limit had passed.
+/// Blocks its thread until `signal` has happened, and says whether it did before it lost patience.
 fn block_until<R: TimeSource>(rt: &R, signal: &Signal) -> bool {
     let start = rt.now();
     while signal.count() == 0 {
-        if rt.now().since(start) > LIMIT / 2 {
+        if rt.now().since(start) > LIMIT / 8 {
             return false;
         }
         spin_loop();
@@ -86,7 +86,7 @@ async fn blocking_work_stalls_no_timer<R: TimeSource + SpawnBlocking>(rt: &R) ->
         begin.raise();
         block_until(&within, &tick)
     }));
-    if let core::task::Poll::Ready(outcome) = poll_once(work.as_mut()).await {
+    if let Poll::Ready(outcome) = poll_once(work.as_mut()).await {
         expect(outcome == Ok(true), "blocking work not to run on the async thread")?;
     }
     begun.reaches(1).await;
@@ -110,9 +110,12 @@ async fn blocking_work_runs_side_by_side<R: TimeSource + SpawnBlocking>(rt: &R) 
         block_until(&within, &hear)
     });
     let mut first = pin!(first);
-    // The contract starts work at the first poll at the latest.
+    // The contract starts work at the first poll at the latest; a pool may be done with it by then.
     let begun = poll_once(first.as_mut()).await;
-    expect(begun.is_pending(), "blocking work that waits for other work not to hold the async thread")?;
     expect(second.await == Ok(true), "two pieces of blocking work to run at the same time")?;
-    expect(first.await == Ok(true), "two pieces of blocking work to run at the same time")
+    let first = match begun {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => first.await,
+    };
+    expect(first == Ok(true), "two pieces of blocking work to run at the same time")
 }

@@ -180,13 +180,22 @@ async fn a_dropped_sleep_wakes_nobody<R: TimeSource>(rt: &R) -> Result<(), Fault
 }
 
 async fn a_very_long_sleep_does_not_end_soon<R: TimeSource>(rt: &R) -> Result<(), Fault> {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    // Around 2^31 and 2^32 milliseconds a narrow timer wraps: to now, or to a few milliseconds from now.
-    for long in [DAY * 24, DAY * 25, DAY * 49, DAY * 50 + MS * 5, DAY * 1000, DAY * 100_000] {
+    // A narrow number of micro-, milli- or nanoseconds wraps: to now, or to a few milliseconds from now.
+    for long in [
+        Duration::from_micros((1 << 31) + 5_000),
+        Duration::from_micros((1 << 32) + 5_000),
+        Duration::from_millis((1 << 31) + 5),
+        Duration::from_millis((1 << 32) + 5),
+        Duration::from_nanos((1 << 63) + 5_000_000),
+        Duration::from_nanos(u64::MAX) + MS * 5,
+        Duration::from_secs(1_000 * 24 * 60 * 60),
+    ] {
         let mut long = pin!(rt.sleep(long));
         let mut short = pin!(rt.sleep(MS * 10));
         poll_fn(|cx| match long.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(Fault::new("a sleep of many days not to end within milliseconds"))),
+            Poll::Ready(()) => {
+                Poll::Ready(Err(Fault::new("a sleep of half an hour or many days not to end within milliseconds")))
+            }
             Poll::Pending => short.as_mut().poll(cx).map(Ok),
         })
         .await?;
