@@ -1,2 +1,72 @@
 //! The project's own tasks: set up, test, measure, check.
-fn main() {}
+//!
+//! ```text
+//!  commands     test · ci        setup       check-layers     sizes · bench · coverage     sim
+//!                  │               │              │                     │
+//!  data         steps.rs        tools.rs    layers/rules.rs      the tables of each file
+//!                  │
+//!  machinery    runner.rs ── process.rs ── tally.rs
+//! ```
+//!
+//! What the project consists of is data, in one table for each concern; a new step, tool, layer or size is a new line.
+
+mod arguments;
+mod bench;
+mod coverage;
+mod failure;
+mod layers;
+mod process;
+mod runner;
+mod sizes;
+mod steps;
+mod table;
+mod tally;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use failure::Failure;
+use process::Run;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let matches = arguments::command().get_matches();
+    match dispatch(&matches) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(matches: &clap::ArgMatches) -> Result<(), Failure> {
+    let (name, args) = matches.subcommand().expect("clap asks for a subcommand");
+    if name == "setup" {
+        return tools::setup();
+    }
+    let workspace = Workspace::read()?;
+    match name {
+        "test" => runner::run(&workspace, &steps::tests(), args),
+        "ci" => runner::run(&workspace, &steps::tests_and_checks(), args),
+        "check-layers" => layers::check(&workspace),
+        "sizes" => sizes::measure(&workspace),
+        "coverage" => coverage::measure(&workspace),
+        "bench" => bench::run(&workspace, arguments::text(args, "NAME"), args.get_flag("no-fail")),
+        "sim" => simulate(&workspace, args),
+        other => Err(Failure::new(format!("`{other}` is no task: see `cargo xtask --help`"))),
+    }
+}
+
+/// Hands the simulator its scenario and seeds; what it prints goes straight through.
+fn simulate(workspace: &Workspace, args: &clap::ArgMatches) -> Result<(), Failure> {
+    let package = workspace.package(steps::SCENARIOS)?;
+    let mut simulator = Run::cargo(["run", "--quiet", "--release", "-p", &package.name, "--"]);
+    for option in ["scenario", "seed", "seeds"] {
+        if let Some(value) = args.get_one::<String>(option) {
+            simulator = simulator.args([format!("--{option}"), value.clone()]);
+        }
+    }
+    simulator.through(&workspace.root)
+}

@@ -1,0 +1,112 @@
+//! What people type after `cargo xtask`, and the help that teaches it.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+pub fn command() -> Command {
+    Command::new("cargo xtask")
+        .about("The project's own tasks: set up, test, measure, check")
+        .after_help(
+            "The two to know:\n  cargo xtask setup    install what is missing, saying so first\n  cargo xtask test     \
+             run every test on every runtime\n\nEach task explains itself: cargo xtask test --help",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommands([
+            Command::new("setup").about("Install what the tests need").long_about(
+                "Installs what the tests need and this machine lacks, saying so before it does: Rust targets and \
+                 components, a nightly for Miri, QEMU, Node, and the cargo tools in their pinned versions.\n\n\
+                 Safe to repeat: where all is there it says so and ends. `test` runs it first. What it may not install \
+                 (no root, no network) it prints as a command to type.",
+            ),
+            steps_of(Command::new("test").about("Run every test, on every runtime").long_about(
+                "Runs every test: natively, under loom and Miri, on a Cortex-M in QEMU, as WebAssembly in Node, and in \
+                 simulation over thousands of seeds.\n\nA step's output is shown whole when the step fails, its last \
+                 line otherwise. The last line is always `N passed, N failed`. A missing tool is a failure, not a skip.",
+            )),
+            steps_of(Command::new("ci").about("Run what continuous integration runs: `test`, then every check").long_about(
+                "Runs the steps of `test`, then the checks: formatting, lints for every target, layers, licences and \
+                 sources of dependencies, documentation, coverage. `.ci/run` is this command.",
+            )),
+            Command::new("check-layers").about("Fail on an import, a cfg or a line that breaks the architecture").long_about(
+                "Reads every manifest and parses every source file of the workspace, and fails on what breaks the \
+                 layering: an import that points up or sideways, platform knowledge outside the adapters, `unsafe` outside \
+                 the named leaf modules, an engine that reads a clock or waits, an `allow` without a reason.\n\n\
+                 The rules are data, with their reasons: xtask/src/layers/rules.rs.",
+            ),
+            Command::new("sizes").about("Measure flash and RAM of the firmware and hold them to their bounds").long_about(
+                "Builds the firmware packages for thumbv7em with the profile `firmware`, reads flash and RAM from the \
+                 linked ELF, prints a table, writes target/sizes.json and fails where a bound does not hold.\n\n\
+                 flash = code, constants and initial values; ram = statics, initialised or zero (no stack, no heap).",
+            ),
+            Command::new("bench")
+                .about("Measure against the peers and hold the ratios to their bounds")
+                .long_about(
+                    "Runs one benchmark of bench/ beside its peers in the same run, prints a table, writes \
+                     target/bench/NAME.json and fails where a bound does not hold.\n\nExample: cargo xtask bench records",
+                )
+                .arg(Arg::new("NAME").required(true).help("A benchmark: a file of bench/src/bin/, such as `records`"))
+                .arg(flag("no-fail").help("Print what does not hold, and exit 0 all the same")),
+            Command::new("sim")
+                .about("Run the simulator: one seed of one scenario, or many seeds of all")
+                .long_about(
+                    "Runs scenarios in virtual time with seeded scheduling and faults. The same seed gives the same trace, \
+                     so a seed that failed is repeated alone:\n\n  cargo xtask sim --seed 4711 --scenario slow-consumer\n  \
+                     cargo xtask sim --seeds 10000",
+                )
+                .arg(option("scenario", "NAME").help("Only this scenario"))
+                .arg(option("seed", "N").help("Only this seed").conflicts_with("seeds").requires("scenario"))
+                .arg(option("seeds", "N").help("The seeds 0..N, each twice, comparing the traces").required_unless_present("seed")),
+            Command::new("coverage").about("Measure the lines of crates/ that the tests run; fail below 90 %").long_about(
+                "Runs the native tests instrumented, prints the covered lines of each file under crates/ and fails when \
+                 less than 90 % of all their lines ran.",
+            ),
+        ])
+}
+
+fn steps_of(command: Command) -> Command {
+    command
+        .arg(
+            option("only", "STEP")
+                .action(ArgAction::Append)
+                .value_delimiter(',')
+                .help("Only this step (repeat it, or separate with commas)"),
+        )
+        .arg(flag("list").help("List the steps, with their commands, and run nothing"))
+        .arg(flag("verbose").short('v').help("Show the whole output of each step as it comes"))
+}
+
+fn option(name: &'static str, value: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value)
+}
+
+fn flag(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+/// The value of a required argument.
+pub fn text<'a>(args: &'a ArgMatches, name: &str) -> &'a str {
+    args.get_one::<String>(name).expect("clap asks for required arguments")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_tree_is_sound_and_each_task_teaches() {
+        let mut command = super::command();
+        command.build();
+        command.clone().debug_assert();
+        for task in command.get_subcommands() {
+            assert!(task.get_about().is_some() && task.get_long_about().is_some(), "{} has no help", task.get_name());
+        }
+    }
+
+    #[test]
+    fn a_seed_alone_asks_for_its_scenario() {
+        let parse = |words: &str| super::command().try_get_matches_from(words.split(' '));
+        assert!(parse("xtask sim --seed 3").is_err());
+        assert!(parse("xtask sim --seed 3 --seeds 4").is_err());
+        assert!(parse("xtask sim --seed 3 --scenario s").is_ok());
+        assert!(parse("xtask sim --seeds 10000").is_ok());
+    }
+}

@@ -1,0 +1,203 @@
+//! `cargo xtask sizes`: flash and RAM of the firmware, read from the linked ELF and held to bounds.
+
+use object::elf::{SHF_ALLOC, SHF_WRITE, SHT_NOBITS};
+use object::read::elf::ElfFile32;
+use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SymbolKind};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::process::Run;
+use crate::table::{Table, grouped};
+use crate::workspace::{THUMBV7EM, Workspace};
+
+/// What is measured: a firmware in `folder`.
+struct Firmware {
+    case: &'static str,
+    folder: &'static str,
+    /// The bytes of flash, and of RAM, that it may take beyond the case before it.
+    bound_beyond_the_one_before: Option<u64>,
+}
+
+const FIRMWARE: &[Firmware] = &[
+    Firmware { case: "an empty Embassy program", folder: "tests/firmware-bare", bound_beyond_the_one_before: None },
+    Firmware {
+        case: "records and services",
+        folder: "tests/firmware-records",
+        bound_beyond_the_one_before: Some(12_000),
+    },
+];
+
+/// The storage of one static service is a symbol of this name, in the function that spawns it.
+const TASK_SLOT: &str = "SLOT";
+
+/// The bytes of a program.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Size {
+    /// Code, constants and the initial values of statics.
+    flash: u64,
+    /// Statics, whether they have an initial value or begin as zero.
+    ram: u64,
+}
+
+/// One line of the table and one object of the JSON.
+#[derive(Debug, PartialEq)]
+struct Measured {
+    case: String,
+    size: Size,
+    bound: Option<u64>,
+}
+
+pub fn measure(workspace: &Workspace) -> Result<(), Failure> {
+    let mut measured = Vec::new();
+    let mut before = Size::default();
+    for firmware in FIRMWARE {
+        let elf = build(workspace, firmware)?;
+        let (size, tasks) =
+            read(&elf).map_err(|error| Failure::new(format!("{}: {error}; build it again", firmware.folder)))?;
+        measured.push(Measured { case: firmware.case.to_owned(), size, bound: None });
+        if firmware.bound_beyond_the_one_before.is_some() {
+            let case = format!("{}, beyond the one before", firmware.case);
+            measured.push(Measured { case, size: size.beyond(before), bound: firmware.bound_beyond_the_one_before });
+        }
+        measured.extend(tasks);
+        before = size;
+    }
+    print!("{}", table(&measured));
+    let report = workspace.root.join("target/sizes.json");
+    let json = Value::Array(measured.iter().map(Measured::to_json).collect());
+    write(&report, &format!("{json:#}\n"))
+        .map_err(|error| Failure::new(format!("{}: {error}; make it writable", report.display())))?;
+    match measured.iter().find(|measured| !measured.holds()) {
+        None => Ok(()),
+        Some(big) => {
+            Err(Failure::new(format!("`{}` is beyond its bound: `cargo bloat` shows what takes the room", big.case)))
+        }
+    }
+}
+
+fn build(workspace: &Workspace, firmware: &Firmware) -> Result<Vec<u8>, Failure> {
+    let package = workspace.package_in(firmware.folder)?;
+    let program = package.program()?;
+    let build = Run::cargo(["build", "--quiet", "--profile", "firmware", "--target", THUMBV7EM, "-p", &package.name]);
+    build.through(&workspace.root)?;
+    let elf = workspace.built(format!("{THUMBV7EM}/firmware/{program}"));
+    std::fs::read(&elf)
+        .map_err(|error| Failure::new(format!("{}: {error}; `{build}` should have made it", elf.display())))
+}
+
+fn write(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+    std::fs::write(path, text)
+}
+
+/// The size of a linked program, and of each static service in it.
+fn read(elf: &[u8]) -> object::Result<(Size, Vec<Measured>)> {
+    let elf = ElfFile32::<object::Endianness>::parse(elf)?;
+    let mut size = Size::default();
+    for section in elf.sections() {
+        let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
+        if !sh_flags.contains(SHF_ALLOC) {
+            continue;
+        }
+        let has_bytes = section.elf_section_header().sh_type.get(elf.endian()) != SHT_NOBITS;
+        size += Size::of_section(section.size(), has_bytes, sh_flags.contains(SHF_WRITE));
+    }
+    let slots = elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Data && symbol.size() > 0);
+    let mut tasks: Vec<Measured> = slots
+        .filter_map(|symbol| {
+            Some(Measured {
+                case: task(symbol.name().ok()?)?,
+                size: Size { flash: 0, ram: symbol.size() },
+                bound: None,
+            })
+        })
+        .collect();
+    tasks.sort_by(|a, b| a.case.cmp(&b.case));
+    Ok((size, tasks))
+}
+
+/// `services::Smooth::spawn_static::SLOT` is the storage of `services::Smooth`.
+fn task(symbol: &str) -> Option<String> {
+    let path = format!("{:#}", rustc_demangle::demangle(symbol));
+    let owner = path.strip_suffix(TASK_SLOT)?.strip_suffix("::")?;
+    Some(format!("  the task of {}", owner.strip_suffix("::spawn_static").unwrap_or(owner)))
+}
+
+fn table(measured: &[Measured]) -> Table {
+    let mut table = Table::new([THUMBV7EM, "flash", "ram", "bound", "holds"]);
+    for measured in measured {
+        let bound = measured.bound.map_or_else(|| "·".to_owned(), grouped);
+        let holds = if measured.holds() { "yes" } else { "NO" };
+        table.row([
+            measured.case.clone(),
+            grouped(measured.size.flash),
+            grouped(measured.size.ram),
+            bound,
+            holds.to_owned(),
+        ]);
+    }
+    table
+}
+
+impl Size {
+    fn of_section(bytes: u64, in_flash: bool, in_ram: bool) -> Self {
+        Self { flash: if in_flash { bytes } else { 0 }, ram: if in_ram { bytes } else { 0 } }
+    }
+
+    fn beyond(self, before: Self) -> Self {
+        Self { flash: self.flash.saturating_sub(before.flash), ram: self.ram.saturating_sub(before.ram) }
+    }
+}
+
+impl std::ops::AddAssign for Size {
+    fn add_assign(&mut self, other: Self) {
+        self.flash += other.flash;
+        self.ram += other.ram;
+    }
+}
+
+impl Measured {
+    /// Flash and RAM are two memories; each has to stay within the bound.
+    fn holds(&self) -> bool {
+        self.bound.is_none_or(|bound| self.size.flash <= bound && self.size.ram <= bound)
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "target": THUMBV7EM, "case": self.case.trim(), "flash": self.size.flash, "ram": self.size.ram,
+            "bytes": null, "gzip": null, "bound": self.bound, "holds": self.holds(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initial_values_take_flash_and_ram_and_zeroes_take_ram_alone() {
+        let mut size = Size::default();
+        let text_data_bss = [(100, true, false), (10, true, true), (1_000, false, true)];
+        for (bytes, in_flash, in_ram) in text_data_bss {
+            size += Size::of_section(bytes, in_flash, in_ram);
+        }
+        assert_eq!(size, Size { flash: 110, ram: 1_010 });
+    }
+
+    #[test]
+    fn a_bound_holds_for_flash_and_for_ram() {
+        let measured = |flash, ram| Measured { case: "x".to_owned(), size: Size { flash, ram }, bound: Some(100) };
+        assert!(measured(100, 100).holds());
+        assert!(!measured(101, 0).holds() && !measured(0, 101).holds());
+        assert_eq!(measured(101, 0).to_json()["holds"], false);
+    }
+
+    #[test]
+    fn a_task_is_named_for_the_service_it_belongs_to() {
+        assert_eq!(
+            task("_ZN8services6Smooth12spawn_static4SLOT17h0123456789abcdefE").unwrap(),
+            "  the task of services::Smooth"
+        );
+        assert_eq!(task("_ZN8services4POOL17h0123456789abcdefE"), None);
+    }
+}

@@ -1,0 +1,222 @@
+//! What `cargo xtask test` and `ci` run: two tables, a line a step. To add a step, add a line.
+
+use crate::failure::Failure;
+use crate::process::Run;
+use crate::runner::{Counts, Step};
+use crate::tools::{
+    CLIPPY, COVERAGE, DENY, HACK, LLVM, MIRI, MIRI_SOURCES, NODE, QEMU, RUSTFMT, THUMB, THUMB_DSP, WASM,
+};
+use crate::workspace::{THUMBV7M, WASM32, Workspace};
+
+/// The package that holds the simulator's scenarios.
+pub const SCENARIOS: &str = "anabranch-scenarios";
+
+const CORE: &str = "anabranch-core";
+const EXECUTOR: &str = "anabranch-executor";
+const EMBASSY: &str = "anabranch-embassy";
+const FACADE: &str = "anabranch";
+
+/// The tests, in the order in which one wants to hear of a failure.
+const TESTS: &[Step] = &[
+    Step {
+        name: "native",
+        shows: "unit, integration, conformance, compile-fail and doc tests on this machine",
+        needs: &[],
+        counts: Counts::Tests,
+        runs: |workspace| Ok(vec![Run::cargo(["test"]).args(workspace.host_selection())]),
+    },
+    Step {
+        name: "loom",
+        shows: "every interleaving of the lock-free parts",
+        needs: &[],
+        counts: Counts::Tests,
+        runs: |workspace| {
+            let loom = Run::cargo(["test", "-p", CORE, "--release", "--test", "loom", "--target-dir"]);
+            Ok(vec![loom.args([workspace.built("loom")]).env("RUSTFLAGS", "--cfg loom")])
+        },
+    },
+    Step {
+        name: "miri",
+        shows: "no undefined behaviour where `unsafe` stands",
+        needs: &[MIRI, MIRI_SOURCES],
+        counts: Counts::Tests,
+        runs: |_| {
+            Ok([CORE, EMBASSY].map(|package| Run::cargo(["+nightly", "miri", "test", "--lib", "-p", package])).to_vec())
+        },
+    },
+    Step {
+        name: "no-alloc",
+        shows: "the contract and the record layer build with no allocator",
+        needs: &[THUMB],
+        counts: Counts::Nothing,
+        runs: |_| {
+            Ok(vec![Run::cargo(["build", "-p", EXECUTOR, "-p", CORE, "--no-default-features", "--target", THUMBV7M])])
+        },
+    },
+    Step {
+        name: "qemu",
+        shows: "the conformance suite on a Cortex-M with no heap",
+        needs: &[THUMB, QEMU],
+        counts: Counts::Tests,
+        runs: |workspace| in_qemu(workspace, "tests/firmware-conformance"),
+    },
+    Step {
+        name: "node",
+        shows: "the conformance suite as WebAssembly in Node",
+        needs: &[WASM, NODE],
+        counts: Counts::Tests,
+        runs: |workspace| in_node(workspace, "tests/node"),
+    },
+    Step {
+        name: "simulator",
+        shows: "every scenario over 10,000 seeds, each twice",
+        needs: &[],
+        counts: Counts::Tests,
+        runs: |workspace| {
+            let package = workspace.package(SCENARIOS)?;
+            Ok(vec![Run::cargo(["run", "--release", "-p", &package.name, "--", "--seeds", "10000"])])
+        },
+    },
+    Step {
+        name: "features",
+        shows: "every combination of the façade's features builds",
+        needs: &[HACK],
+        counts: Counts::Nothing,
+        runs: |workspace| {
+            let package = workspace.package(FACADE)?;
+            Ok(vec![Run::cargo(["hack", "check", "-p", &package.name, "--feature-powerset"])])
+        },
+    },
+    Step {
+        name: "examples",
+        shows: "the shortest example runs and ends",
+        needs: &[],
+        counts: Counts::Nothing,
+        runs: |workspace| {
+            let package = workspace.package_of("hello")?;
+            Ok(vec![Run::cargo(["run", "-p", &package.name]).within(600)])
+        },
+    },
+    Step {
+        name: "demo",
+        shows: "`anabranch demo` prints real readings and ends",
+        needs: &[],
+        counts: Counts::Nothing,
+        runs: |workspace| {
+            let package = workspace.package_of("anabranch")?;
+            let demo = Run::cargo(["run", "--release", "-p", &package.name, "--bin", "anabranch", "--", "demo"]);
+            Ok(vec![demo.args(["--plain", "--for", "3s"])])
+        },
+    },
+];
+
+/// The checks: what has to hold beside the tests.
+const CHECKS: &[Step] = &[
+    Step {
+        name: "format",
+        shows: "all sources are formatted",
+        needs: &[RUSTFMT],
+        counts: Counts::Nothing,
+        runs: |_| Ok(vec![Run::cargo(["fmt", "--all", "--check"])]),
+    },
+    Step {
+        name: "lints",
+        shows: "no warning, on any target",
+        needs: &[CLIPPY, THUMB, WASM],
+        counts: Counts::Nothing,
+        runs: |workspace| {
+            let warnings = ["--", "-D", "warnings"];
+            let here = Run::cargo(["clippy", "--all-targets"]).args(workspace.host_selection()).args(warnings);
+            let elsewhere = workspace.foreign().map(|(package, target)| {
+                Run::cargo(["clippy", "-p", &package.name, "--target", target]).args(warnings)
+            });
+            Ok(std::iter::once(here).chain(elsewhere).collect())
+        },
+    },
+    Step {
+        name: "layers",
+        shows: "the architecture's rules hold",
+        needs: &[],
+        counts: Counts::Nothing,
+        runs: |workspace| Ok(vec![this_task(workspace, "check-layers")]),
+    },
+    Step {
+        name: "deny",
+        shows: "licences, bans and sources of dependencies",
+        needs: &[DENY],
+        counts: Counts::Nothing,
+        runs: |_| Ok(vec![Run::cargo(["deny", "--all-features", "check", "licenses", "bans", "sources"])]),
+    },
+    Step {
+        name: "docs",
+        shows: "the documentation builds without a warning",
+        needs: &[],
+        counts: Counts::Nothing,
+        runs: |workspace| {
+            let docs = Run::cargo(["doc", "--no-deps"]).args(workspace.host_selection());
+            Ok(vec![docs.env("RUSTDOCFLAGS", "-D warnings")])
+        },
+    },
+    Step {
+        name: "sizes",
+        shows: "flash and RAM stay within their bounds",
+        needs: &[THUMB_DSP],
+        counts: Counts::Nothing,
+        runs: |workspace| Ok(vec![this_task(workspace, "sizes")]),
+    },
+    Step {
+        name: "coverage",
+        shows: "the tests run at least 90 % of the lines of crates/",
+        needs: &[LLVM, COVERAGE],
+        counts: Counts::Nothing,
+        runs: |workspace| Ok(vec![this_task(workspace, "coverage")]),
+    },
+];
+
+pub fn tests() -> Vec<Step> {
+    TESTS.to_vec()
+}
+
+pub fn tests_and_checks() -> Vec<Step> {
+    [TESTS, CHECKS].concat()
+}
+
+/// Builds a firmware and runs it on the emulated board; it ends QEMU through semihosting, with its exit code.
+fn in_qemu(workspace: &Workspace, folder: &str) -> Result<Vec<Run>, Failure> {
+    let package = workspace.package_in(folder)?;
+    let build = Run::cargo(["build", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]);
+    let board = ["-M", "mps2-an385", "-nographic", "-monitor", "none", "-serial", "null"];
+    let qemu = Run::new("qemu-system-arm", board).args(["-semihosting-config", "enable=on,target=native", "-kernel"]);
+    let firmware = workspace.built(format!("{THUMBV7M}/firmware/{}", package.program()?));
+    Ok(vec![build, qemu.args([firmware]).within(120)])
+}
+
+/// Builds a program for WebAssembly, glues it to JavaScript and runs it in Node.
+fn in_node(workspace: &Workspace, folder: &str) -> Result<Vec<Run>, Failure> {
+    let package = workspace.package_in(folder)?;
+    let glue = workspace.package_of("wasm-glue")?;
+    let program = package.program()?;
+    let module = workspace.built(format!("{WASM32}/release/{program}.wasm"));
+    let glued = workspace.built(format!("node/{program}"));
+    let build = Run::cargo(["build", "--release", "--target", WASM32, "-p", &package.name]);
+    let bind = Run::cargo(["run", "-p", &glue.name, "--bin", "wasm-glue", "--"]).args([&module, &glued]);
+    let node = Run::new("node", [glued.join(format!("{program}.js"))]);
+    Ok(vec![build, bind.args(["--target", "nodejs"]), node.within(120)])
+}
+
+fn this_task(workspace: &Workspace, name: &str) -> Run {
+    Run::new(&workspace.xtask, [name])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_has_a_name_of_its_own() {
+        let steps = tests_and_checks();
+        for (place, step) in steps.iter().enumerate() {
+            assert!(steps[..place].iter().all(|before| before.name != step.name), "{} stands twice", step.name);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The tools that the tests need, and how each gets onto this machine.
+
+use std::fmt;
+use std::process::{Command, Stdio};
+
+use crate::failure::Failure;
+use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32};
+
+/// Something that a step needs and that a fresh machine with Rust may lack.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tool {
+    /// The standard library of a target.
+    Target(&'static str),
+    /// A component of the toolchain in use.
+    Component(&'static str),
+    /// A component of the nightly toolchain, and so that toolchain.
+    Nightly(&'static str),
+    /// A program that comes in a Debian package.
+    Program { name: &'static str, package: &'static str },
+    /// A cargo subcommand, in this version.
+    Cargo { name: &'static str, version: &'static str },
+}
+
+pub const THUMB: Tool = Tool::Target(THUMBV7M);
+pub const THUMB_DSP: Tool = Tool::Target(THUMBV7EM);
+pub const WASM: Tool = Tool::Target(WASM32);
+pub const CLIPPY: Tool = Tool::Component("clippy");
+pub const RUSTFMT: Tool = Tool::Component("rustfmt");
+pub const LLVM: Tool = Tool::Component("llvm-tools");
+pub const MIRI: Tool = Tool::Nightly("miri");
+pub const MIRI_SOURCES: Tool = Tool::Nightly("rust-src");
+pub const QEMU: Tool = Tool::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
+pub const NODE: Tool = Tool::Program { name: "node", package: "nodejs" };
+pub const DENY: Tool = Tool::Cargo { name: "deny", version: "0.20.2" };
+pub const HACK: Tool = Tool::Cargo { name: "hack", version: "0.6.46" };
+pub const COVERAGE: Tool = Tool::Cargo { name: "llvm-cov", version: "0.9.1" };
+
+const ALL: &[Tool] =
+    &[THUMB, THUMB_DSP, WASM, CLIPPY, RUSTFMT, LLVM, MIRI, MIRI_SOURCES, QEMU, NODE, DENY, HACK, COVERAGE];
+
+/// Installs what is missing of all tools.
+pub fn setup() -> Result<(), Failure> {
+    let missing = ensure(ALL);
+    match missing.len() {
+        0 => {
+            println!("setup: all {} tools are there", ALL.len());
+            Ok(())
+        }
+        count => {
+            Err(Failure::new(format!("{count} tools are still missing: do what is said above, then run this again")))
+        }
+    }
+}
+
+/// Installs what is missing of these tools, saying so before, and gives those that could not be, each with the way out.
+pub fn ensure(tools: &[Tool]) -> Vec<(Tool, String)> {
+    let machine = Machine::look();
+    let mut missing = Vec::new();
+    for (place, &tool) in tools.iter().enumerate() {
+        if tools[..place].contains(&tool) || machine.has(tool) {
+            continue;
+        }
+        if let Err(way_out) = install(tool, &machine) {
+            eprintln!("setup: {tool} is missing: {way_out}");
+            missing.push((tool, way_out));
+        }
+    }
+    missing
+}
+
+fn install(tool: Tool, machine: &Machine) -> Result<(), String> {
+    let commands = tool.installation(machine)?;
+    let typed = commands.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join(" && ");
+    eprintln!("setup: {tool} is missing; running: {typed}");
+    for words in &commands {
+        let status = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).status();
+        match status {
+            Ok(status) if status.success() => {}
+            _ => return Err(format!("`{typed}` did not succeed; with the network at hand, type it yourself")),
+        }
+    }
+    Ok(())
+}
+
+impl Tool {
+    /// The commands that install it here, or what a person has to type where this program may not.
+    fn installation(self, machine: &Machine) -> Result<Vec<Vec<String>>, String> {
+        let one = |words: &str| Ok(vec![words.split(' ').map(str::to_owned).collect()]);
+        if matches!(self, Self::Target(_) | Self::Component(_) | Self::Nightly(_)) && !machine.rustup {
+            return Err("rustup is not there to install it: get it from https://rustup.rs".to_owned());
+        }
+        match self {
+            Self::Target(target) => one(&format!("rustup target add {target}")),
+            Self::Component(component) => one(&format!("rustup component add {component}")),
+            Self::Nightly(component) if machine.nightly.is_some() => {
+                one(&format!("rustup component add --toolchain nightly {component}"))
+            }
+            Self::Nightly(_) => one("rustup toolchain install nightly --profile minimal --component miri,rust-src"),
+            Self::Cargo { name, version } => one(&format!("cargo install --locked cargo-{name}@{version}")),
+            Self::Program { package, .. } => {
+                let apt = |rights: &str| {
+                    let update = format!("{rights}apt-get update");
+                    let install = format!("{rights}apt-get install --yes --no-install-recommends {package}");
+                    [update, install]
+                };
+                let words = |line: String| line.split(' ').map(str::to_owned).collect();
+                match machine.rights {
+                    Rights::Root => Ok(apt("").map(words).to_vec()),
+                    Rights::Sudo => Ok(apt("sudo -n ").map(words).to_vec()),
+                    Rights::None => Err(format!("type: {}", apt("sudo ").join(" && "))),
+                    Rights::NoDebian => {
+                        Err(format!("install it with your system's packages (Debian's is called {package})"))
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target(target) => write!(f, "the Rust target {target}"),
+            Self::Component(component) => write!(f, "the Rust component {component}"),
+            Self::Nightly(component) => write!(f, "nightly Rust's {component}"),
+            Self::Program { name, .. } => f.write_str(name),
+            Self::Cargo { name, version } => write!(f, "cargo-{name} {version}"),
+        }
+    }
+}
+
+/// What this machine has, looked up once.
+struct Machine {
+    rustup: bool,
+    targets: String,
+    components: String,
+    /// The components of nightly, where there is one.
+    nightly: Option<String>,
+    rights: Rights,
+}
+
+/// In whose name Debian packages can be installed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Rights {
+    Root,
+    /// `sudo` asks for no password.
+    Sudo,
+    None,
+    /// There is no `apt-get` here.
+    NoDebian,
+}
+
+impl Machine {
+    fn look() -> Self {
+        let has_nightly = printed("rustup toolchain list").is_some_and(|list| has_line(&list, "nightly"));
+        let targets = printed("rustup target list --installed");
+        Self {
+            rustup: targets.is_some(),
+            targets: targets.unwrap_or_default(),
+            components: printed("rustup component list --installed").unwrap_or_default(),
+            nightly: has_nightly.then(|| printed("rustup component list --toolchain nightly --installed")).flatten(),
+            rights: Rights::look(),
+        }
+    }
+
+    fn has(&self, tool: Tool) -> bool {
+        match tool {
+            Tool::Target(target) => has_line(&self.targets, target),
+            Tool::Component(component) => has_line(&self.components, component),
+            Tool::Nightly(component) => self.nightly.as_deref().is_some_and(|list| has_line(list, component)),
+            Tool::Program { name, .. } => on_path(name),
+            Tool::Cargo { name, version } => printed(&format!("cargo {name} --version"))
+                .is_some_and(|said| said.split_whitespace().any(|word| word == version)),
+        }
+    }
+}
+
+impl Rights {
+    fn look() -> Self {
+        if !on_path("apt-get") {
+            Self::NoDebian
+        } else if printed("id -u").is_some_and(|id| id.trim() == "0") {
+            Self::Root
+        } else if printed("sudo -n true").is_some() {
+            Self::Sudo
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// Whether a line is this name, alone or followed by `-host`: rustup lists `clippy-x86_64-unknown-linux-gnu`.
+fn has_line(list: &str, name: &str) -> bool {
+    list.lines().filter_map(|line| line.strip_prefix(name)).any(|rest| rest.is_empty() || rest.starts_with(['-', ' ']))
+}
+
+/// What a command prints, when it succeeds.
+fn printed(line: &str) -> Option<String> {
+    let mut words = line.split(' ');
+    let output = Command::new(words.next()?).args(words).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BARE: Machine = Machine {
+        rustup: true,
+        targets: String::new(),
+        components: String::new(),
+        nightly: None,
+        rights: Rights::Root,
+    };
+
+    fn typed(tool: Tool, machine: &Machine) -> String {
+        let commands = tool.installation(machine).unwrap();
+        commands.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join(" && ")
+    }
+
+    #[test]
+    fn each_tool_has_its_command() {
+        assert_eq!(typed(THUMB, &BARE), "rustup target add thumbv7m-none-eabi");
+        assert_eq!(typed(DENY, &BARE), "cargo install --locked cargo-deny@0.20.2");
+        assert_eq!(typed(MIRI, &BARE), "rustup toolchain install nightly --profile minimal --component miri,rust-src");
+        let with_nightly = Machine { nightly: Some(String::new()), ..BARE };
+        assert_eq!(typed(MIRI, &with_nightly), "rustup component add --toolchain nightly miri");
+        assert!(typed(NODE, &BARE).ends_with("apt-get install --yes --no-install-recommends nodejs"));
+    }
+
+    #[test]
+    fn without_the_right_to_install_the_exact_command_is_told() {
+        let told = QEMU.installation(&Machine { rights: Rights::None, ..BARE }).unwrap_err();
+        assert_eq!(
+            told,
+            "type: sudo apt-get update && sudo apt-get install --yes --no-install-recommends qemu-system-arm"
+        );
+        assert!(THUMB.installation(&Machine { rustup: false, ..BARE }).unwrap_err().contains("rustup.rs"));
+    }
+
+    #[test]
+    fn what_rustup_lists_is_recognised_and_nothing_else() {
+        let list = "clippy-x86_64-unknown-linux-gnu\nrust-src\nnightly-x86_64-unknown-linux-gnu (default)\n";
+        assert!(["clippy", "rust-src", "nightly"].iter().all(|name| has_line(list, name)));
+        assert!(!has_line(list, "clip") && !has_line(list, "miri"));
+    }
+}
