@@ -10,7 +10,6 @@ use crate::{
     wide_count::WideCount,
 };
 use core::{cell::RefCell, task::Waker};
-use cortex_m::peripheral::NVIC;
 use critical_section::{CriticalSection, Mutex};
 use embassy_time_driver::{Driver, TICK_HZ};
 use embassy_time_queue_utils::Queue;
@@ -92,7 +91,6 @@ impl Driver for Clock {
 #[unsafe(no_mangle)]
 extern "C" fn DUAL_TIMER() {
     critical_section::with(|cs| CLOCK.with(cs, State::set_alarm));
-    NVIC::unpend(Interrupt::DUAL_TIMER);
 }
 
 /// The seconds since reset by the FPGA's own 1 Hz counter: nothing here depends on it, so it can check the clock.

@@ -4,7 +4,10 @@
 //! counts that time in steps of 40 ns. A difference of two readings is right to one step; one step is less than half an
 //! instruction, so rounding gives *the* number, for a single run of any piece of code, the same every time.
 
-use crate::registers::{CLOCK_HZ, STOPWATCH, Timer};
+use crate::{
+    interrupts::Interrupt,
+    registers::{CLOCK_HZ, STOPWATCH, Timer},
+};
 use core::{arch::asm, fmt, hint::black_box};
 
 const NANOS_PER_STEP: u32 = 1_000_000_000 / CLOCK_HZ;
@@ -64,7 +67,8 @@ impl InstructionCounter {
         Ok(counter)
     }
 
-    /// The number of instructions that `work` executes, its call and return not counted. Interrupts wait meanwhile.
+    /// The number of instructions that `work` executes, its call and return not counted. The clock's interrupt
+    /// waits meanwhile; that of a device which the firmware has enabled itself is counted where it comes in.
     ///
     /// Let `work` hand what it computes to [`black_box`], or there may be nothing left to count.
     pub fn of(&self, mut work: impl FnMut()) -> u32 {
@@ -75,11 +79,11 @@ impl InstructionCounter {
 }
 
 /// The steps of the timer that `work` takes. Behind a reference and never inlined, so that what surrounds `work` is the same
-/// code for every `work`.
+/// code for every `work`. No critical section, as one inside `work` takes another path when it is nested.
 #[inline(never)]
 fn steps(work: &mut dyn FnMut()) -> u32 {
     let work = black_box(work);
-    critical_section::with(|_| {
+    Interrupt::DUAL_TIMER.held_back(|| {
         let start = STOPWATCH.value.read(); // counts down
         work();
         start.wrapping_sub(STOPWATCH.value.read())

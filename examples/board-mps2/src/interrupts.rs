@@ -26,6 +26,17 @@ impl Interrupt {
         // SAFETY: unmasking could break a critical section made of masks; this board's are made of PRIMASK.
         unsafe { NVIC::unmask(self) }
     }
+
+    /// Keeps the interrupt waiting while `work` runs.
+    pub(crate) fn held_back<T>(self, work: impl FnOnce() -> T) -> T {
+        let enabled = NVIC::is_enabled(self);
+        NVIC::mask(self);
+        let value = work();
+        if enabled {
+            self.enable();
+        }
+        value
+    }
 }
 
 unsafe extern "C" {

@@ -4,9 +4,9 @@
 //! | file | gives |
 //! |---|---|
 //! | `clock.rs` | the time driver of `embassy-time`: 1 µs ticks, 64 bits, no periodic interrupt |
-//! | `executor.rs` | [`Executor`]: runs Embassy's tasks, and sleeps by `WFI` when none is ready; [`wake_ups`] |
-//! | `console.rs` | [`println!`], [`exit`] and [`panic_exits!`] by semihosting |
-//! | `instructions.rs` | [`InstructionCounter`]: exact numbers of executed instructions |
+//! | `executor.rs` | `Executor`: runs Embassy's tasks, and sleeps by `WFI` when none is ready; `wake_ups` |
+//! | `console.rs` | `println!`, `exit` and `panic_exits!` by semihosting |
+//! | `instructions.rs` | `InstructionCounter`: exact numbers of executed instructions |
 //! | `interrupts.rs` | the vector table and the interrupts' names |
 //! | `registers.rs` | the devices' registers |
 //!
@@ -30,7 +30,7 @@
 //! board's time jumps to its next timer: a run takes no longer than its work, and is the same every time. Leave it away
 //! when the firmware talks to something outside, whose time is the real one.
 //!
-//! The panic handler is the application's; [`panic_exits!`] makes one that suits tests in QEMU.
+//! The panic handler is the application's; `panic_exits!` makes one that suits tests in QEMU.
 #![no_std]
 
 #[cfg(target_os = "none")]
