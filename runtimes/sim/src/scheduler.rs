@@ -258,9 +258,10 @@ impl Core {
         self.lock().enter(self, "block_on", std::panic::Location::caller(), Body::Main)
     }
 
-    /// Takes that room back when the future did not end.
+    /// Takes that room back when the future did not end by itself.
     pub(crate) fn leave_main(&self, key: usize) {
         let mut state = self.lock();
+        state.running = None;
         state.ready.retain(|&ready| ready != key);
         let entry = state.tasks.try_remove(key);
         drop(state);
@@ -289,58 +290,71 @@ impl Core {
             if state.hold_up(key, self.now()) {
                 continue;
             }
-            let turn = state.begin(key);
-            let entry = &mut state.tasks[key];
-            let id = entry.label.id;
-            let ended = if turn == Turn::Abort {
-                drop(state);
-                Ended::Aborted
-            } else {
-                let waker = mem::replace(&mut entry.waker, Waker::noop().clone());
-                let mut body = mem::replace(&mut entry.body, Body::Taken);
-                state.running = Some(id);
-                state.trace.polled(id);
-                drop(state);
-                let mut cx = Context::from_waker(&waker);
-                let polled = catch_unwind(AssertUnwindSafe(|| match (&mut body, &mut main) {
-                    (Body::Waiting(future), _) => future.as_mut().poll(&mut cx),
-                    (Body::Main, Some(main)) => main.as_mut().poll(&mut cx),
-                    (Body::Main, None) | (Body::Taken, _) => Poll::Pending,
-                }));
-                let is_main = matches!(body, Body::Main);
-                let ended = match polled {
-                    Ok(Poll::Pending) => {
-                        state = self.lock();
-                        state.running = None;
-                        let entry = &mut state.tasks[key];
-                        (entry.body, entry.waker) = (body, waker);
-                        if entry.task.pause() {
-                            state.ready.push(key);
-                        }
-                        state.poll_needlessly();
+            let ended = match state.begin(key) {
+                Turn::Abort => {
+                    drop(state);
+                    Ended::Aborted
+                }
+                Turn::Poll => match self.poll(state, key, &mut main) {
+                    Polled::Waits(locked) => {
+                        state = locked;
                         continue;
                     }
-                    Ok(Poll::Ready(())) => Ended::Done,
-                    Err(panic) => Ended::Panicked(panic),
-                };
-                // The future goes while its task still counts as the running one.
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
-                match (ended, dropped) {
-                    (Ended::Done, Err(panic)) => Ended::Panicked(panic),
-                    (Ended::Panicked(panic), _) if is_main => {
-                        self.lock().trace.panicked(id, message(&*panic));
-                        self.leave_main(key);
-                        resume_unwind(panic);
-                    }
-                    (ended, _) => ended,
-                }
+                    Polled::Ended(ended) => ended,
+                },
             };
-            self.finish(key, ended);
+            match ended {
+                Ended::Panicked(panic) if until == Until::End(key) => {
+                    let id = self.lock().tasks[key].label.id;
+                    self.lock().trace.panicked(id, message(&*panic));
+                    self.leave_main(key);
+                    resume_unwind(panic);
+                }
+                ended => self.finish(key, ended),
+            }
             if until == Until::End(key) {
                 return Ok(());
             }
             state = self.lock();
         }
+    }
+
+    /// Polls a task, with the state unlocked meanwhile.
+    fn poll<'a>(&'a self, mut state: MutexGuard<'a, State>, key: usize, main: &mut Option<Main<'_>>) -> Polled<'a> {
+        let entry = &mut state.tasks[key];
+        let id = entry.label.id;
+        let waker = mem::replace(&mut entry.waker, Waker::noop().clone());
+        let mut body = mem::replace(&mut entry.body, Body::Taken);
+        state.running = Some(id);
+        state.trace.polled(id);
+        drop(state);
+        let mut cx = Context::from_waker(&waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| match (&mut body, main) {
+            (Body::Waiting(future), _) => future.as_mut().poll(&mut cx),
+            (Body::Main, Some(main)) => main.as_mut().poll(&mut cx),
+            (Body::Main, None) | (Body::Taken, _) => Poll::Pending,
+        }));
+        let ended = match polled {
+            Ok(Poll::Pending) => {
+                let mut state = self.lock();
+                state.running = None;
+                let entry = &mut state.tasks[key];
+                (entry.body, entry.waker) = (body, waker);
+                if entry.task.pause() {
+                    state.ready.push(key);
+                }
+                state.poll_needlessly();
+                return Polled::Waits(state);
+            }
+            Ok(Poll::Ready(())) => Ended::Done,
+            Err(panic) => Ended::Panicked(panic),
+        };
+        // The future goes while its task still counts as the running one.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
+        Polled::Ended(match (ended, dropped) {
+            (Ended::Done, Err(panic)) => Ended::Panicked(panic),
+            (ended, _) => ended,
+        })
     }
 
     /// What the clock will show next; `None` when the run is over.
@@ -452,6 +466,14 @@ impl Core {
         drop(state);
         drop(left);
     }
+}
+
+/// What a poll came to.
+enum Polled<'a> {
+    /// The task waits, or was woken meanwhile; the state is locked again.
+    Waits(MutexGuard<'a, State>),
+    /// The task has ended, and its future is gone.
+    Ended(Ended),
 }
 
 /// How a task ended.
