@@ -64,7 +64,7 @@ pub fn check(workspace: &Workspace) -> Result<(), Failure> {
             Ok(())
         }
         count => Err(Failure::new(format!(
-            "{count} places break the layers; the rules and their reasons are in xtask/src/layers/rules.rs"
+            "places that break the layers: {count}; the rules and their reasons are in xtask/src/layers/rules.rs"
         ))),
     }
 }

@@ -1,5 +1,7 @@
 //! `cargo xtask sizes`: flash and RAM of the firmware, read from the linked ELF and held to bounds.
 
+use std::path::Path;
+
 use object::elf::{SHF_ALLOC, SHF_WRITE, SHT_NOBITS};
 use object::read::elf::ElfFile32;
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SymbolKind};
@@ -19,7 +21,7 @@ struct Firmware {
 }
 
 const FIRMWARE: &[Firmware] = &[
-    Firmware { case: "an empty Embassy program", folder: "tests/firmware-bare", bound_beyond_the_one_before: None },
+    Firmware { case: "an empty Embassy program", folder: "tests/firmware-empty", bound_beyond_the_one_before: None },
     Firmware {
         case: "records and services",
         folder: "tests/firmware-records",
@@ -49,30 +51,28 @@ struct Measured {
 
 pub fn measure(workspace: &Workspace) -> Result<(), Failure> {
     let mut measured = Vec::new();
-    let mut before = Size::default();
+    let mut faults = Vec::new();
+    let mut before = None;
     for firmware in FIRMWARE {
-        let elf = build(workspace, firmware)?;
-        let (size, tasks) =
-            read(&elf).map_err(|error| Failure::new(format!("{}: {error}; build it again", firmware.folder)))?;
-        measured.push(Measured { case: firmware.case.to_owned(), size, bound: None });
-        if firmware.bound_beyond_the_one_before.is_some() {
-            let case = format!("{}, beyond the one before", firmware.case);
-            measured.push(Measured { case, size: size.beyond(before), bound: firmware.bound_beyond_the_one_before });
+        // What can be measured is, and what cannot is said below it.
+        match build(workspace, firmware).and_then(|elf| read(&elf, firmware)) {
+            Ok((size, tasks)) => {
+                measured.extend(firmware.judged(size, before));
+                measured.extend(tasks);
+                before = Some(size);
+            }
+            Err(failure) => faults.push(failure.to_string()),
         }
-        measured.extend(tasks);
-        before = size;
     }
     print!("{}", table(&measured));
     let report = workspace.root.join("target/sizes.json");
-    let json = Value::Array(measured.iter().map(Measured::to_json).collect());
-    write(&report, &format!("{json:#}\n"))
+    write(&report, &measured)
         .map_err(|error| Failure::new(format!("{}: {error}; make it writable", report.display())))?;
-    match measured.iter().find(|measured| !measured.holds()) {
-        None => Ok(()),
-        Some(big) => {
-            Err(Failure::new(format!("`{}` is beyond its bound: `cargo bloat` shows what takes the room", big.case)))
-        }
-    }
+    println!("{}", report.display());
+    let big = measured.iter().filter(|measured| !measured.holds());
+    faults
+        .extend(big.map(|big| format!("`{}` is beyond its bound: `cargo bloat` shows what takes the room", big.case)));
+    if faults.is_empty() { Ok(()) } else { Err(Failure::new(faults.join("\nxtask: "))) }
 }
 
 fn build(workspace: &Workspace, firmware: &Firmware) -> Result<Vec<u8>, Failure> {
@@ -85,31 +85,29 @@ fn build(workspace: &Workspace, firmware: &Firmware) -> Result<Vec<u8>, Failure>
         .map_err(|error| Failure::new(format!("{}: {error}; `{build}` should have made it", elf.display())))
 }
 
-fn write(path: &std::path::Path, text: &str) -> std::io::Result<()> {
-    std::fs::create_dir_all(path.parent().unwrap_or(path))?;
-    std::fs::write(path, text)
+fn write(report: &Path, measured: &[Measured]) -> std::io::Result<()> {
+    let json = Value::Array(measured.iter().map(Measured::to_json).collect());
+    std::fs::create_dir_all(report.parent().unwrap_or(report))?;
+    std::fs::write(report, format!("{json:#}\n"))
 }
 
 /// The size of a linked program, and of each static service in it.
-fn read(elf: &[u8]) -> object::Result<(Size, Vec<Measured>)> {
-    let elf = ElfFile32::<object::Endianness>::parse(elf)?;
+fn read(elf: &[u8], firmware: &Firmware) -> Result<(Size, Vec<Measured>), Failure> {
+    let elf = ElfFile32::<object::Endianness>::parse(elf)
+        .map_err(|error| Failure::new(format!("{} builds no 32-bit ELF ({error}): see its target", firmware.folder)))?;
     let mut size = Size::default();
     for section in elf.sections() {
         let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
-        if !sh_flags.contains(SHF_ALLOC) {
-            continue;
+        if sh_flags.contains(SHF_ALLOC) {
+            let has_bytes = section.elf_section_header().sh_type.get(elf.endian()) != SHT_NOBITS;
+            size += Size::of_section(section.size(), has_bytes, sh_flags.contains(SHF_WRITE));
         }
-        let has_bytes = section.elf_section_header().sh_type.get(elf.endian()) != SHT_NOBITS;
-        size += Size::of_section(section.size(), has_bytes, sh_flags.contains(SHF_WRITE));
     }
-    let slots = elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Data && symbol.size() > 0);
-    let mut tasks: Vec<Measured> = slots
+    let statics = elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Data && symbol.size() > 0);
+    let mut tasks: Vec<Measured> = statics
         .filter_map(|symbol| {
-            Some(Measured {
-                case: task(symbol.name().ok()?)?,
-                size: Size { flash: 0, ram: symbol.size() },
-                bound: None,
-            })
+            let size = Size { flash: 0, ram: symbol.size() };
+            Some(Measured { case: task(symbol.name().ok()?)?, size, bound: None })
         })
         .collect();
     tasks.sort_by(|a, b| a.case.cmp(&b.case));
@@ -137,6 +135,19 @@ fn table(measured: &[Measured]) -> Table {
         ]);
     }
     table
+}
+
+impl Firmware {
+    /// Its size, and where it has a bound, what it takes beyond the firmware before it.
+    fn judged(&self, size: Size, before: Option<Size>) -> Vec<Measured> {
+        let whole = Measured { case: self.case.to_owned(), size, bound: None };
+        let beyond = self.bound_beyond_the_one_before.zip(before).map(|(bound, before)| Measured {
+            case: format!("{}, beyond the one before", self.case),
+            size: size.beyond(before),
+            bound: Some(bound),
+        });
+        std::iter::once(whole).chain(beyond).collect()
+    }
 }
 
 impl Size {
@@ -190,6 +201,15 @@ mod tests {
         assert!(measured(100, 100).holds());
         assert!(!measured(101, 0).holds() && !measured(0, 101).holds());
         assert_eq!(measured(101, 0).to_json()["holds"], false);
+    }
+
+    #[test]
+    fn a_bounded_firmware_is_judged_by_what_it_adds() {
+        let firmware = Firmware { case: "records", folder: "f", bound_beyond_the_one_before: Some(100) };
+        let [whole, beyond] =
+            firmware.judged(Size { flash: 1_100, ram: 90 }, Some(Size { flash: 1_000, ram: 80 })).try_into().unwrap();
+        assert_eq!((whole.size.flash, whole.bound), (1_100, None));
+        assert_eq!((beyond.size, beyond.bound), (Size { flash: 100, ram: 10 }, Some(100)));
     }
 
     #[test]

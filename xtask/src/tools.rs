@@ -79,7 +79,10 @@ fn install(tool: Tool, machine: &Machine) -> Result<(), String> {
             _ => return Err(format!("`{typed}` did not succeed; with the network at hand, type it yourself")),
         }
     }
-    Ok(())
+    match Machine::look().has(tool) {
+        true => Ok(()),
+        false => Err(format!("`{typed}` succeeded, and yet it is not found: see that it is on the PATH")),
+    }
 }
 
 impl Tool {

@@ -78,6 +78,12 @@ pub const UNSAFE_LEAVES: &[Leaf] = &[
     Leaf { at: "crates/core/src/buffer/lock.rs", why: "the lock hands out the one `&mut` to what it guards" },
     Leaf { at: "crates/core/src/buffer/waiters.rs", why: "the waiters' nodes live in the futures that wait" },
     Leaf { at: "crates/core/src/buffer/slots.rs", why: "a ring's slots are written before all of them hold a value" },
+    Leaf { at: "crates/core/src/buffer/shared_ref.rs", why: "one pointer for records that are static or on the heap" },
+    Leaf { at: "runtimes/embassy/src/slot.rs", why: "a task is placed into storage that the caller declared `static`" },
+    Leaf {
+        at: "examples/board-*/src/*.rs",
+        why: "a board's registers, interrupts and instructions are device handles",
+    },
 ];
 
 /// Crates that know a platform, wait, read a clock or draw random numbers: not in what is pure, nor in the façade, which
