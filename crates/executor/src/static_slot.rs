@@ -135,7 +135,10 @@ macro_rules! task_fn {
         }
     )* };
 }
-task_fn! { A; A B; A B C; A B C D; A B C D E; A B C D E G; A B C D E G H; A B C D E G H I; A B C D E G H I J; }
+task_fn! {
+    A; A B; A B C; A B C D; A B C D E; A B C D E G; A B C D E G H; A B C D E G H I; A B C D E G H I J;
+    A B C D E G H I J K; A B C D E G H I J K L; A B C D E G H I J K L M;
+}
 
 /// How many words of static storage adapter `R` needs for the tasks that `_task` makes.
 #[must_use]

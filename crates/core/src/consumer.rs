@@ -1,0 +1,204 @@
+//! The reading end of a record.
+
+use crate::{
+    buffer::{SharedRef, Wait, WaitFor, Waiter},
+    record::{BufferStatus, ClaimError, Cursor},
+};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+use futures_core::Stream;
+
+/// The typed reading end of a record: a cursor, which names neither the buffer, nor the lock, nor the runtime.
+///
+/// ```
+/// # use anabranch_core::{Consumer, Record, Ring};
+/// async fn average(mut readings: Consumer<f32>) -> f32 {
+///     let (mut sum, mut count) = (0.0, 0.0);
+///     while let Some(reading) = readings.next().await { // runs until the record closes; a lag does not end it
+///         sum += reading;
+///         count += 1.0;
+///     }
+///     sum / count
+/// }
+/// ```
+///
+/// A clone of a ring's or latest's consumer is a cursor of its own; clones of a mailbox's or queue's share their place,
+/// and each value goes to one of them.
+pub struct Consumer<T: 'static> {
+    record: SharedRef<T>,
+    cursor: Cursor,
+    lagged: u64,
+}
+
+/// Why [`Consumer::recv`] gave no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum RecvError {
+    /// The ring was faster: this many values were missed, and the next call goes on at the oldest kept.
+    #[error("{0} values were missed; make the ring larger, or the consumer faster")]
+    Lagged(u64),
+    /// No more values will come.
+    #[error("the record has closed")]
+    Closed,
+}
+
+/// Why [`Consumer::try_recv`] gave no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum TryRecvError {
+    /// Nothing new now.
+    #[error("the record holds nothing new")]
+    Empty,
+    /// As [`RecvError::Lagged`].
+    #[error("{0} values were missed; make the ring larger, or the consumer faster")]
+    Lagged(u64),
+    /// As [`RecvError::Closed`].
+    #[error("the record has closed")]
+    Closed,
+}
+
+impl<T> Consumer<T> {
+    pub(crate) fn claim(record: SharedRef<T>) -> Result<Self, ClaimError> {
+        let cursor = record.claim_consumer()?;
+        Ok(Consumer { record, cursor, lagged: 0 })
+    }
+
+    /// The next value; `None` when the record has closed and everything was taken. Values that a ring dropped are
+    /// counted in [`lagged`](Self::lagged) and passed over. Cancel safe.
+    pub async fn next(&mut self) -> Option<T> {
+        loop {
+            match self.recv().await {
+                Ok(value) => return Some(value),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// The next value, or how many were missed. Cancel safe: dropping the future loses no value.
+    ///
+    /// # Errors
+    /// [`RecvError::Lagged`] once for each gap, then the values go on; [`RecvError::Closed`] at the end.
+    #[inline]
+    pub fn recv(&mut self) -> impl Future<Output = Result<T, RecvError>> {
+        Wait::new(Receiving(self))
+    }
+
+    /// The next value if it is there.
+    ///
+    /// # Errors
+    /// [`TryRecvError::Empty`] when it is not, and as [`recv`](Self::recv).
+    #[inline]
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        match self.record.take(&mut self.cursor) {
+            Some(value) => Ok(value),
+            None => self.try_recv_slowly(),
+        }
+    }
+
+    // Kept out of line: inlined, it makes the compiler copy the value in pieces that do not match how it was stored.
+    #[cold]
+    #[inline(never)]
+    fn try_recv_slowly(&mut self) -> Result<T, TryRecvError> {
+        match self.poll_recv(None) {
+            Poll::Ready(Ok(value)) => Ok(value),
+            Poll::Ready(Err(RecvError::Lagged(missed))) => Err(TryRecvError::Lagged(missed)),
+            Poll::Ready(Err(RecvError::Closed)) => Err(TryRecvError::Closed),
+            Poll::Pending => Err(TryRecvError::Empty),
+        }
+    }
+
+    /// The values as a [`Stream`], which ends when the record closes; lags are counted and passed over. It has to be
+    /// pinned (`core::pin::pin!`), since who waits is linked to the record in place.
+    pub fn stream(&mut self) -> impl Stream<Item = T> {
+        Wait::new(Receiving(self))
+    }
+
+    /// How many values this consumer has missed so far.
+    pub fn lagged(&self) -> u64 {
+        self.lagged
+    }
+
+    /// The sequence number, in its record, of the value that it expects next.
+    pub fn position(&self) -> u64 {
+        self.cursor.seq
+    }
+
+    /// The record's name.
+    pub fn record(&self) -> &str {
+        self.record.name()
+    }
+
+    /// What the record is doing.
+    pub fn status(&self) -> BufferStatus {
+        self.record.status()
+    }
+
+    #[inline]
+    fn poll_recv(&mut self, waiting: Option<(Pin<&mut Waiter>, &Waker)>) -> Poll<Result<T, RecvError>> {
+        let received = self.record.poll_recv(&mut self.cursor, waiting);
+        if let Poll::Ready(Err(RecvError::Lagged(missed))) = &received {
+            self.lagged += missed;
+        }
+        received
+    }
+}
+
+impl<T> Clone for Consumer<T> {
+    fn clone(&self) -> Self {
+        let cursor = self.record.clone_consumer(&self.cursor);
+        Consumer { record: self.record.clone(), cursor, lagged: 0 }
+    }
+}
+
+impl<T> Drop for Consumer<T> {
+    fn drop(&mut self) {
+        self.record.drop_consumer(&self.cursor);
+    }
+}
+
+impl<T> fmt::Debug for Consumer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("record", &self.record())
+            .field("position", &self.position())
+            .field("lagged", &self.lagged)
+            .finish()
+    }
+}
+
+/// A consumer that is waited on.
+struct Receiving<'a, T: 'static>(&'a mut Consumer<T>);
+
+impl<T> WaitFor for Receiving<'_, T> {
+    type Output = Result<T, RecvError>;
+    #[inline]
+    fn poll(&mut self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<Self::Output> {
+        // A waiter that is linked must be taken out with the value, which the long way does.
+        if !waiter.used()
+            && let Some(value) = self.0.record.take(&mut self.0.cursor)
+        {
+            return Poll::Ready(Ok(value));
+        }
+        self.0.poll_recv(Some((waiter, waker)))
+    }
+    fn cancel(&mut self, waiter: Pin<&mut Waiter>) {
+        self.0.record.cancel_recv(waiter);
+    }
+}
+
+impl<T> Stream for Wait<Receiving<'_, T>> {
+    type Item = T;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            match self.as_mut().poll(cx) {
+                Poll::Ready(Ok(value)) => return Poll::Ready(Some(value)),
+                Poll::Ready(Err(RecvError::Lagged(_))) => {}
+                Poll::Ready(Err(RecvError::Closed)) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Records and services: the record layer of Anabranch.
+#![no_std]
+#![deny(missing_docs)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod buffer;
+mod consumer;
+#[cfg(feature = "alloc")]
+mod heap;
+mod key;
+mod producer;
+mod record;
+mod supervise;
+mod sync;
+
+pub use buffer::{
+    Buffer, BufferKind, ConstBuffer, Latest, Mailbox, NoSeats, Queue, QueueSeats, Ring, Seat, SeatStore, Seats,
+    SlotStore,
+};
+pub use consumer::{Consumer, RecvError, TryRecvError};
+#[cfg(feature = "alloc")]
+pub use heap::{BufferCfg, BufferCfgError, HeapRecord, channel};
+pub use key::RecordKey;
+pub use producer::{Producer, SendError, TrySendError};
+pub use record::{BufferStatus, ClaimError, Record};
+pub use supervise::{
+    Next, RestartPolicy, RunEnd, RunsOn, ServiceConfig, ServiceEnd, ServicePhase, ServiceState, StateRef, StopSignal,
+    Supervisor,
+};

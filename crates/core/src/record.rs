@@ -1,0 +1,684 @@
+//! A record: a named, typed place that values pass through. Here is what all four buffers do, once.
+
+use crate::{
+    buffer::{Batch, Buffer, BufferKind, ConstBuffer, List, Lock, SeatState, SeatStore, SharedRef, Slots, Waiter},
+    consumer::{Consumer, RecvError},
+    producer::{Producer, SendError, TrySendError},
+    sync::const_unless_loom,
+};
+use core::{
+    mem::MaybeUninit,
+    pin::Pin,
+    task::{Poll, Waker},
+};
+
+#[cfg(feature = "alloc")]
+type Name = Option<alloc::borrow::Cow<'static, str>>;
+#[cfg(not(feature = "alloc"))]
+type Name = Option<&'static str>;
+
+/// A named, typed place that values pass through: one buffer of kind `B` for values of type `T`.
+///
+/// Without a heap it is a `static`, and its two ends are taken from it. The handles name neither the buffer, nor the
+/// lock, nor the runtime. A record closes when its last producer has gone, and is open again when a new one is taken.
+///
+/// ```
+/// use anabranch_core::{Record, Ring};
+///
+/// static TEMPERATURE: Record<f32, Ring<64>> = Record::new("sensor/temperature");
+///
+/// let mut consumer = TEMPERATURE.consumer()?;
+/// let producer = TEMPERATURE.producer()?;
+/// producer.produce(21.5);
+/// assert_eq!(consumer.try_recv(), Ok(21.5));
+/// # Ok::<(), anabranch_core::ClaimError>(())
+/// ```
+///
+/// Memory: the slots (`N * size_of::<T>()`) and a few words. A name beside the slots puts the whole record into the
+/// initialised data of a firmware, so that its size stands in flash, too; [`Record::unnamed`] avoids that.
+///
+/// A value's `Clone` runs while the record is locked (on a microcontroller: with interrupts off), so it should be short,
+/// and must not use the record itself.
+pub struct Record<T: 'static, B: Buffer<T>> {
+    state: Lock<State<T, B>>,
+    name: Name,
+    shared: bool,
+}
+
+struct State<T: 'static, B: Buffer<T>> {
+    slots: Slots<T, B::Store>,
+    waiters: List,
+    /// Values that a consumer missed, or that a full queue refused.
+    lost: u64,
+    /// Handles of services.
+    producers: u16,
+    /// Handles that the application holds; they do not keep a record open that drains.
+    outside: u16,
+    consumers: u16,
+    phase: Phase,
+    seats: B::Seats,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Takes values, or waits for its first producer.
+    Open,
+    /// A shutdown has begun: closes when the last service that writes has gone.
+    Draining,
+    /// No more values will come.
+    Closed,
+}
+
+/// Why an end of a record could not be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// A ring or a latest has one producer, and it is taken.
+    #[error("the record's one producer is taken; declare the record `.shared()` if several may write to it")]
+    ProducerTaken,
+    /// A mailbox has one consumer, and it is taken.
+    #[error("the mailbox's one consumer is taken; use a ring or a queue if several shall see its values")]
+    ConsumerTaken,
+    /// All the consumers that a queue declares are taken.
+    #[error("all consumers that the queue declares are taken; declare more `consumers` for it")]
+    SeatsTaken,
+}
+
+/// What a record is doing, for people and dashboards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BufferStatus {
+    /// Which buffer it has.
+    pub kind: BufferKind,
+    /// How many values it can hold.
+    pub capacity: usize,
+    /// How many values it holds.
+    pub held: usize,
+    /// How many values came, ever: the sequence number of the next one.
+    pub produced: u64,
+    /// How many values consumers missed (each counts), or a full queue refused.
+    pub lost: u64,
+    /// How many producers it has.
+    pub producers: usize,
+    /// How many consumers it has.
+    pub consumers: usize,
+    /// Whether it has closed.
+    pub closed: bool,
+}
+
+/// Where a consumer stands in its record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor {
+    /// The sequence number of the next value it wants.
+    pub(crate) seq: u64,
+    /// The slot of that value: kept beside `seq`, so that a receive does not compute it under the lock.
+    index: usize,
+    /// Its seat in a queue.
+    seat: u16,
+}
+
+/// What handles see of a record, whatever its buffer. Sealed: a waiter cannot be named outside this crate.
+pub(crate) trait Shared<T>: Send + Sync {
+    fn name(&self) -> &str;
+    fn status(&self) -> BufferStatus;
+
+    fn push(&self, value: T) -> u64;
+    fn try_send(&self, value: T) -> Result<u64, TrySendError<T>>;
+    fn poll_send(
+        &self,
+        value: &mut Option<T>,
+        waiter: Pin<&mut Waiter>,
+        waker: &Waker,
+    ) -> Poll<Result<u64, SendError<T>>>;
+    fn cancel_send(&self, waiter: Pin<&mut Waiter>);
+
+    /// Writes the next value to `out` and says `true` if it can be had at once; otherwise says `false` and nothing more:
+    /// [`poll_recv`](Self::poll_recv) knows why.
+    ///
+    /// The value goes straight to where the caller wants it: returned in an `Option` or `Result` it would be copied
+    /// once or twice more, which costs as much as the lock.
+    fn take(&self, cursor: &mut Cursor, out: &mut MaybeUninit<T>) -> bool;
+    fn poll_recv(&self, cursor: &mut Cursor, waiting: Option<(Pin<&mut Waiter>, &Waker)>)
+    -> Poll<Result<T, RecvError>>;
+    fn cancel_recv(&self, waiter: Pin<&mut Waiter>);
+
+    fn claim_producer(&self, outside: bool) -> Result<(), ClaimError>;
+    fn lend_producer(&self, outside: bool);
+    fn drop_producer(&self, outside: bool);
+    fn claim_consumer(&self) -> Result<Cursor, ClaimError>;
+    fn clone_consumer(&self, cursor: &Cursor) -> Cursor;
+    fn drop_consumer(&self, cursor: &Cursor);
+    #[cfg(feature = "alloc")]
+    fn drain(&self);
+}
+
+impl<T: Clone + Send + 'static, B: ConstBuffer<T>> Record<T, B> {
+    const_unless_loom! {
+        /// An empty, open record called `name`. A `const fn`, for `static`s.
+        #[must_use]
+        pub fn new(name: &'static str) -> Self {
+            #[cfg(feature = "alloc")]
+            let name = Some(alloc::borrow::Cow::Borrowed(name));
+            #[cfg(not(feature = "alloc"))]
+            let name = Some(name);
+            Record::with(B::STORE, B::SEATS, name)
+        }
+    }
+
+    const_unless_loom! {
+        /// An empty, open record without a name. All of it is zeros, so as a `static` of a firmware it costs RAM and no
+        /// flash.
+        #[must_use]
+        pub fn unnamed() -> Self {
+            Record::with(B::STORE, B::SEATS, None)
+        }
+    }
+}
+
+impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
+    const_unless_loom! {
+        pub(crate) fn with(store: B::Store, seats: B::Seats, name: Name) -> Self {
+            let state = State {
+                slots: Slots::new(store),
+                waiters: List::new(),
+                lost: 0,
+                producers: 0,
+                outside: 0,
+                consumers: 0,
+                phase: Phase::Open,
+                seats,
+            };
+            Record { state: Lock::new(state), name, shared: false }
+        }
+    }
+
+    const_unless_loom! {
+        /// Allows several producers.
+        #[must_use]
+        pub fn shared(mut self) -> Self {
+            self.shared = true;
+            self
+        }
+    }
+
+    /// The writing end of a `static` record.
+    ///
+    /// # Errors
+    /// [`ClaimError::ProducerTaken`] when a ring or a latest that is not [`shared`](Self::shared) has one already.
+    pub fn producer(&'static self) -> Result<Producer<T>, ClaimError>
+    where
+        B::Store: Send,
+    {
+        Producer::claim(SharedRef::of_static(self), false)
+    }
+
+    /// A reading end of a `static` record. It sees the values that come from now on; a latest's starts with the current
+    /// value, a mailbox's and a queue's with what is waiting.
+    ///
+    /// # Errors
+    /// [`ClaimError::ConsumerTaken`] or [`ClaimError::SeatsTaken`] when a mailbox or queue has no place for one more.
+    pub fn consumer(&'static self) -> Result<Consumer<T>, ClaimError>
+    where
+        B::Store: Send,
+    {
+        Consumer::claim(SharedRef::of_static(self))
+    }
+
+    /// The record's name, or `"unnamed"`.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or("unnamed")
+    }
+
+    /// What it is doing now. Takes the record's lock for a moment.
+    pub fn status(&self) -> BufferStatus {
+        self.state.with(|s| BufferStatus {
+            kind: B::KIND,
+            capacity: s.slots.capacity(),
+            held: s.slots.len(),
+            produced: s.slots.head(),
+            lost: s.lost,
+            producers: usize::from(s.producers) + usize::from(s.outside),
+            consumers: usize::from(s.consumers),
+            closed: s.phase == Phase::Closed,
+        })
+    }
+
+    /// Wakes the wakers of `batch`, and, while it came back full, the rest of those who waited before `before`.
+    #[inline]
+    fn wake_receivers(&self, batch: Option<Batch>, before: u64) {
+        if let Some(mut batch) = batch {
+            while batch.wake() {
+                self.state.with(|s| s.waiters.take(&mut batch, before));
+            }
+        }
+    }
+
+    fn wake_senders(&self, batch: Option<Batch>, before: u64) {
+        if let Some(mut batch) = batch {
+            while batch.wake() {
+                self.state.with(|s| {
+                    if let Some(seats) = s.seats.seats() {
+                        seats.senders.take(&mut batch, before);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Lets go of the values of a queue that every seat has passed, and then wakes the senders that wait for room. The
+    /// values are dropped outside the lock, one by one.
+    fn release_passed(&self) {
+        let mut batch = None;
+        let mut before = 0;
+        loop {
+            let passed = self.state.with(|s| {
+                let seats = s.seats.seats()?;
+                let keep =
+                    seats.seats.iter().filter(|seat| seat.state != SeatState::Left).map(|seat| seat.cursor).min();
+                if s.slots.len() > 0 && keep.is_none_or(|keep| keep > s.slots.oldest()) {
+                    return s.slots.pop();
+                }
+                before = if keep.is_none() { u64::MAX } else { s.slots.oldest() };
+                if !seats.senders.is_empty() {
+                    seats.senders.take(batch.get_or_insert_with(Batch::new), before);
+                }
+                None
+            });
+            if passed.is_none() {
+                break;
+            }
+        }
+        self.wake_senders(batch, before);
+    }
+}
+
+impl<T: 'static, B: Buffer<T>> State<T, B> {
+    #[inline]
+    fn push(&mut self, value: T, batch: &mut Option<Batch>) -> (Option<T>, u64) {
+        let old = self.slots.push(value);
+        if !self.waiters.is_empty() {
+            self.waiters.take(batch.insert(Batch::new()), self.slots.head());
+        }
+        (old, self.slots.head())
+    }
+
+    /// Whether a queue can take a value now.
+    fn room(&mut self) -> Room {
+        let Some(seats) = self.seats.seats() else { return Room::Free };
+        if self.phase == Phase::Closed || seats.seats.iter().all(|seat| seat.state == SeatState::Left) {
+            Room::Never
+        } else if self.slots.len() == self.slots.capacity() {
+            Room::Full
+        } else {
+            Room::Free
+        }
+    }
+}
+
+enum Room {
+    Free,
+    Full,
+    Never,
+}
+
+impl<T: Clone + Send + 'static, B: Buffer<T>> Shared<T> for Record<T, B>
+where
+    B::Store: Send,
+{
+    fn name(&self) -> &str {
+        Record::name(self)
+    }
+
+    fn status(&self) -> BufferStatus {
+        Record::status(self)
+    }
+
+    #[inline]
+    fn push(&self, value: T) -> u64 {
+        // The usual case in a few instructions: the lock is free, nobody waits, no old value has to be dropped.
+        let mut value = Some(value);
+        let pushed = self.state.try_with(|s| {
+            let plain = !core::mem::needs_drop::<T>() || s.slots.len() < s.slots.capacity();
+            if matches!(B::KIND, BufferKind::Queue) || !plain || !s.waiters.is_empty() {
+                return None;
+            }
+            s.slots.push(value.take()?);
+            Some(s.slots.head() - 1)
+        });
+        match (pushed, value) {
+            (Some(seq), _) => seq,
+            (None, Some(value)) => self.push_slowly(value),
+            (None, None) => 0, // not reached: the value is taken only when it was pushed
+        }
+    }
+
+    fn try_send(&self, value: T) -> Result<u64, TrySendError<T>> {
+        if !matches!(B::KIND, BufferKind::Queue) {
+            return Ok(self.push(value));
+        }
+        let mut batch = None;
+        let head = self.state.with(|s| match s.room() {
+            Room::Free => Ok(s.push(value, &mut batch).1),
+            Room::Full => Err(TrySendError::Full(value)),
+            Room::Never => Err(TrySendError::Closed(value)),
+        })?;
+        self.wake_receivers(batch, head);
+        Ok(head - 1)
+    }
+
+    fn poll_send(
+        &self,
+        value: &mut Option<T>,
+        waiter: Pin<&mut Waiter>,
+        waker: &Waker,
+    ) -> Poll<Result<u64, SendError<T>>> {
+        let mut batch = None;
+        let mut replaced = None;
+        let sent = self.state.with(|s| match s.room() {
+            Room::Full => {
+                let oldest = s.slots.oldest();
+                if let Some(seats) = s.seats.seats() {
+                    replaced = seats.senders.insert(waiter, waker, oldest);
+                }
+                return Poll::Pending;
+            }
+            room => {
+                if let Some(seats) = s.seats.seats() {
+                    seats.senders.remove(waiter);
+                }
+                let Some(value) = value.take() else { return Poll::Pending };
+                if matches!(room, Room::Never) {
+                    return Poll::Ready(Err(SendError(value)));
+                }
+                Poll::Ready(Ok(s.push(value, &mut batch)))
+            }
+        });
+        drop(replaced);
+        sent.map(|sent| {
+            sent.map(|(old, head)| {
+                drop(old);
+                self.wake_receivers(batch, head);
+                head - 1
+            })
+        })
+    }
+
+    fn cancel_send(&self, waiter: Pin<&mut Waiter>) {
+        self.state.with(|s| {
+            if let Some(seats) = s.seats.seats() {
+                seats.senders.remove(waiter);
+            }
+        });
+    }
+
+    #[cold]
+    fn poll_recv(
+        &self,
+        cursor: &mut Cursor,
+        waiting: Option<(Pin<&mut Waiter>, &Waker)>,
+    ) -> Poll<Result<T, RecvError>> {
+        let mut replaced = None;
+        let mut moved_on = false;
+        let received = self.state.with(|s| {
+            let found = match B::KIND {
+                BufferKind::SpmcRing => match s.slots.get(cursor.seq, cursor.index) {
+                    Some(value) => {
+                        let value = value.clone();
+                        cursor.seq += 1;
+                        cursor.index = s.slots.after(cursor.index);
+                        Some(value)
+                    }
+                    None if cursor.seq < s.slots.oldest() => {
+                        let missed = s.slots.oldest() - cursor.seq;
+                        s.lost += missed;
+                        cursor.seq = s.slots.oldest();
+                        cursor.index = s.slots.index_of(cursor.seq);
+                        return Poll::Ready(Err(RecvError::Lagged(missed)));
+                    }
+                    None => None,
+                },
+                BufferKind::SingleLatest => {
+                    let head = s.slots.head();
+                    if cursor.seq < head {
+                        let value = s.slots.get(head - 1, 0).cloned();
+                        cursor.seq = head;
+                        value
+                    } else {
+                        None
+                    }
+                }
+                BufferKind::Mailbox => {
+                    cursor.seq = s.slots.head();
+                    s.slots.pop()
+                }
+                BufferKind::Queue => {
+                    let (value, seq, freed) = s.take_queued(cursor.seat);
+                    cursor.seq = seq;
+                    moved_on = freed;
+                    value
+                }
+            };
+            match found {
+                Some(value) => {
+                    if let Some((waiter, _)) = waiting {
+                        s.waiters.remove(waiter);
+                    }
+                    Poll::Ready(Ok(value))
+                }
+                None if s.phase == Phase::Closed => {
+                    if let Some((waiter, _)) = waiting {
+                        s.waiters.remove(waiter);
+                    }
+                    Poll::Ready(Err(RecvError::Closed))
+                }
+                None => {
+                    if let Some((waiter, waker)) = waiting {
+                        replaced = s.waiters.insert(waiter, waker, s.slots.head());
+                    }
+                    Poll::Pending
+                }
+            }
+        });
+        drop(replaced);
+        if moved_on {
+            self.release_passed();
+        }
+        received
+    }
+
+    #[inline]
+    fn take(&self, cursor: &mut Cursor, out: &mut MaybeUninit<T>) -> bool {
+        let taken = self.state.try_with(|s| match B::KIND {
+            BufferKind::SpmcRing => {
+                let value = s.slots.get(cursor.seq, cursor.index)?;
+                out.write(value.clone());
+                cursor.seq += 1;
+                cursor.index = s.slots.after(cursor.index);
+                Some(())
+            }
+            BufferKind::SingleLatest => {
+                let head = s.slots.head();
+                if cursor.seq == head {
+                    return None;
+                }
+                out.write(s.slots.get(head - 1, 0)?.clone());
+                cursor.seq = head;
+                Some(())
+            }
+            BufferKind::Mailbox => {
+                out.write(s.slots.pop()?);
+                Some(())
+            }
+            BufferKind::Queue => None,
+        });
+        taken.is_some()
+    }
+
+    fn cancel_recv(&self, waiter: Pin<&mut Waiter>) {
+        self.state.with(|s| s.waiters.remove(waiter));
+    }
+
+    fn claim_producer(&self, outside: bool) -> Result<(), ClaimError> {
+        let many = self.shared || matches!(B::KIND, BufferKind::Mailbox | BufferKind::Queue);
+        self.state.with(|s| {
+            if !many && s.producers + s.outside > 0 {
+                return Err(ClaimError::ProducerTaken);
+            }
+            s.phase = Phase::Open;
+            s.count(outside, 1);
+            Ok(())
+        })
+    }
+
+    fn lend_producer(&self, outside: bool) {
+        self.state.with(|s| s.count(outside, 1));
+    }
+
+    fn drop_producer(&self, outside: bool) {
+        self.close_if(|s| s.count(outside, -1));
+    }
+
+    fn claim_consumer(&self) -> Result<Cursor, ClaimError> {
+        self.state.with(|s| {
+            let mut seat = 0;
+            let head = s.slots.head();
+            let seq = match B::KIND {
+                BufferKind::SpmcRing => head,
+                BufferKind::SingleLatest => s.slots.oldest(),
+                BufferKind::Mailbox if s.consumers > 0 => return Err(ClaimError::ConsumerTaken),
+                BufferKind::Mailbox => s.slots.oldest(),
+                BufferKind::Queue => {
+                    let seats = s.seats.seats().ok_or(ClaimError::SeatsTaken)?.seats;
+                    // first those that are awaited, for whom values were kept; then those that were left
+                    let free = (seats.iter().position(|seat| seat.state == SeatState::Awaited))
+                        .or_else(|| seats.iter().position(|seat| seat.state == SeatState::Left))
+                        .ok_or(ClaimError::SeatsTaken)?;
+                    let place = &mut seats[free];
+                    if place.state == SeatState::Left {
+                        place.cursor = head;
+                    }
+                    place.state = SeatState::Taken;
+                    place.handles = 1;
+                    seat = u16::try_from(free).map_err(|_| ClaimError::SeatsTaken)?;
+                    place.cursor
+                }
+            };
+            s.consumers += 1;
+            Ok(Cursor { seq, index: s.slots.index_of(seq), seat })
+        })
+    }
+
+    fn clone_consumer(&self, cursor: &Cursor) -> Cursor {
+        self.state.with(|s| {
+            s.consumers += 1;
+            if let Some(seat) = s.seats.seats().and_then(|seats| seats.seats.get_mut(usize::from(cursor.seat))) {
+                seat.handles += 1;
+            }
+            *cursor
+        })
+    }
+
+    fn drop_consumer(&self, cursor: &Cursor) {
+        let left = self.state.with(|s| {
+            s.consumers -= 1;
+            let Some(seat) = s.seats.seats().and_then(|seats| seats.seats.get_mut(usize::from(cursor.seat))) else {
+                return false;
+            };
+            seat.handles -= 1;
+            if seat.handles == 0 {
+                seat.state = SeatState::Left;
+            }
+            seat.handles == 0
+        });
+        if left {
+            self.release_passed();
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    fn drain(&self) {
+        self.close_if(|s| {
+            if s.phase == Phase::Open {
+                s.phase = Phase::Draining;
+            }
+        });
+    }
+}
+
+impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
+    #[cold]
+    #[inline(never)]
+    fn push_slowly(&self, value: T) -> u64
+    where
+        B::Store: Send,
+    {
+        if matches!(B::KIND, BufferKind::Queue) {
+            return match self.try_send(value) {
+                Ok(seq) => seq,
+                Err(_refused) => self.state.with(|s| {
+                    s.lost += 1;
+                    s.slots.head()
+                }),
+            };
+        }
+        let mut batch = None;
+        let (old, head) = self.state.with(|s| s.push(value, &mut batch));
+        drop(old); // what the old value and the wakers do happens outside the lock
+        self.wake_receivers(batch, head);
+        head - 1
+    }
+
+    /// Makes a change, and closes the record when it then has no producer that could write to it.
+    fn close_if(&self, change: impl FnOnce(&mut State<T, B>)) {
+        let mut receivers = None;
+        let mut senders = None;
+        self.state.with(|s| {
+            change(s);
+            let writers = if s.phase == Phase::Draining { s.producers } else { s.producers + s.outside };
+            if writers == 0 && s.phase != Phase::Closed {
+                s.phase = Phase::Closed;
+                s.waiters.take(receivers.insert(Batch::new()), u64::MAX);
+                if let Some(seats) = s.seats.seats() {
+                    seats.senders.take(senders.insert(Batch::new()), u64::MAX);
+                }
+            }
+        });
+        self.wake_receivers(receivers, u64::MAX);
+        self.wake_senders(senders, u64::MAX);
+    }
+}
+
+impl<T: Clone + 'static, B: Buffer<T>> State<T, B> {
+    fn count(&mut self, outside: bool, by: i16) {
+        let counter = if outside { &mut self.outside } else { &mut self.producers };
+        *counter = counter.saturating_add_signed(by);
+    }
+
+    /// The next value of seat number `seat`, the sequence number after it, and whether room was made by taking it.
+    #[inline]
+    fn take_queued(&mut self, seat: u16) -> (Option<T>, u64, bool) {
+        let Some(seats) = self.seats.seats() else { return (None, 0, false) };
+        let number = usize::from(seat);
+        let Some(cursor) = seats.seats.get(number).map(|seat| seat.cursor) else { return (None, 0, false) };
+        if cursor >= self.slots.head() {
+            return (None, cursor, false);
+        }
+        let others_wait = (seats.seats.iter().enumerate())
+            .any(|(i, seat)| i != number && seat.state != SeatState::Left && seat.cursor <= cursor);
+        let value = if others_wait {
+            self.slots.get(cursor, self.slots.index_of(cursor)).cloned()
+        } else {
+            self.slots.pop() // the last to see it takes it: no clone
+        };
+        if let Some(seat) = seats.seats.get_mut(number) {
+            seat.cursor = cursor + 1;
+        }
+        (value, cursor + 1, !others_wait && !seats.senders.is_empty())
+    }
+}
+
+impl<T: Clone + Send + 'static, B: Buffer<T>> core::fmt::Debug for Record<T, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Record").field("name", &self.name()).field("status", &self.status()).finish()
+    }
+}

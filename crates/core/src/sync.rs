@@ -1,0 +1,59 @@
+//! What the lock is made of: `core`'s atomics and cells, or loom's, which explore every interleaving.
+
+#[cfg(not(loom))]
+pub(crate) use plain::*;
+#[cfg(loom)]
+pub(crate) use under_loom::*;
+
+#[cfg(not(loom))]
+mod plain {
+    #[cfg(feature = "std")]
+    pub(crate) use core::sync::atomic::{AtomicBool, Ordering};
+
+    #[cfg(feature = "std")]
+    /// `core`'s cell with loom's way of access.
+    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+    #[cfg(feature = "std")]
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            UnsafeCell(core::cell::UnsafeCell::new(value))
+        }
+        #[inline]
+        pub(crate) fn with_mut<U>(&self, work: impl FnOnce(*mut T) -> U) -> U {
+            work(self.0.get())
+        }
+    }
+
+    #[cfg(feature = "std")]
+    /// Waits a little, longer with each try: the processor's hint, then the scheduler, then a short sleep, so that a
+    /// waiting thread of high priority cannot keep the owner from running.
+    pub(crate) fn yield_now(tries: u32) {
+        match tries {
+            0..64 => core::hint::spin_loop(),
+            64..256 => std::thread::yield_now(),
+            _ => std::thread::sleep(core::time::Duration::from_micros(50)),
+        }
+    }
+
+    macro_rules! const_unless_loom {
+        ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$meta])* $vis const fn $($rest)* };
+    }
+    pub(crate) use const_unless_loom;
+}
+
+#[cfg(loom)]
+mod under_loom {
+    pub(crate) use loom::{
+        cell::UnsafeCell,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
+    pub(crate) fn yield_now(_tries: u32) {
+        loom::thread::yield_now();
+    }
+
+    macro_rules! const_unless_loom {
+        ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
+    }
+    pub(crate) use const_unless_loom;
+}
