@@ -3,7 +3,8 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub fn command() -> Command {
-    Command::new("cargo xtask")
+    Command::new("xtask")
+        .bin_name("cargo xtask")
         .about("The project's own tasks: set up, test, measure, check")
         .after_help(
             "The two to know:\n  cargo xtask setup    install what is missing, saying so first\n  cargo xtask test     \
@@ -21,8 +22,8 @@ pub fn command() -> Command {
             ),
             steps_of(Command::new("test").about("Run every test, on every runtime").long_about(
                 "Runs every test: natively, under loom and Miri, on a Cortex-M in QEMU, as WebAssembly in Node, and in \
-                 simulation over thousands of seeds.\n\nA step's output is shown whole when the step fails, its last \
-                 line otherwise. The last line is always `N passed, N failed`. A missing tool is a failure, not a skip.",
+                 simulation over thousands of seeds.\n\nA step's output is shown whole when the step fails, and \
+                 summed up in a line otherwise. The last line is always `N passed, N failed`. A missing tool is a failure, not a skip.",
             )),
             steps_of(Command::new("ci").about("Run what continuous integration runs: `test`, then every check").long_about(
                 "Runs the steps of `test`, then the checks: formatting, lints for every target, layers, licences and \

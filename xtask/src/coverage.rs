@@ -23,7 +23,7 @@ struct Covered {
 pub fn measure(workspace: &Workspace) -> Result<(), Failure> {
     let report = workspace.built("coverage.json");
     let mut run = Run::cargo(["llvm-cov", "--json", "--summary-only", "--output-path"]).args([&report]);
-    run = run.args(workspace.host_selection());
+    run = run.args(workspace.host_selection()).args(["--exclude", "xtask"]);
     run.through(&workspace.root)?;
     let files = covered(&read(&report)?, &workspace.root);
     let mut table = Table::new(["file", "lines", "ran", "%"]);

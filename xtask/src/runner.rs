@@ -86,7 +86,14 @@ fn perform(workspace: &Workspace, step: &Step, missing: &[(Tool, String)], verbo
     };
     let report = judge(step, &output, fault, began.elapsed());
     match &report.fault {
-        None => println!("{report}"),
+        None => {
+            println!("{report}");
+            // A step that counts nothing shows at least its last word.
+            let last = output.lines().map(str::trim).rfind(|line| !line.is_empty());
+            if let Some(last) = last.filter(|_| step.counts == Counts::Nothing && !verbose) {
+                println!("             └ {last}");
+            }
+        }
         Some(fault) => {
             println!("FAILED");
             if !verbose {

@@ -11,6 +11,9 @@ use crate::workspace::{THUMBV7M, WASM32, Workspace};
 /// The package that holds the simulator's scenarios.
 pub const SCENARIOS: &str = "anabranch-scenarios";
 
+/// The examples that run by themselves on this machine and end; each prints what it shows.
+const EXAMPLES: &[&str] = &["hello"];
+
 const CORE: &str = "anabranch-core";
 const EXECUTOR: &str = "anabranch-executor";
 const EMBASSY: &str = "anabranch-embassy";
@@ -94,12 +97,15 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "examples",
-        shows: "the shortest example runs and ends",
+        shows: "each example that needs no board and no browser runs and ends",
         needs: &[],
         counts: Counts::Nothing,
         runs: |workspace| {
-            let package = workspace.package_of("hello")?;
-            Ok(vec![Run::cargo(["run", "-p", &package.name]).within(600)])
+            let run = |program| {
+                let package = workspace.package_of(program)?;
+                Ok(Run::cargo(["run", "-p", &package.name, "--bin", program]).within(600))
+            };
+            EXAMPLES.iter().map(|program| run(*program)).collect()
         },
     },
     Step {

@@ -32,9 +32,12 @@ impl Source {
         }
     }
 
-    /// Whether the whole file is a test: by its folder, for a crate's own `tests/`, `benches/` and `examples/`.
+    /// Whether the whole file is no part of the product: a crate's own `tests/`, `benches/` and `examples/`, and what
+    /// runs while it is built.
     fn is_proof(&self) -> bool {
-        self.layer.name == "proof" || self.path.split('/').any(|name| matches!(name, "tests" | "benches" | "examples"))
+        self.layer.name == "proof"
+            || self.path.ends_with("/build.rs")
+            || self.path.split('/').any(|name| matches!(name, "tests" | "benches" | "examples"))
     }
 }
 
@@ -353,6 +356,12 @@ struct Names {
 }
 
 impl<'ast> Visit<'ast> for Names {
+    fn visit_item_extern_crate(&mut self, item: &'ast syn::ItemExternCrate) {
+        if let Some((_, name)) = &item.rename {
+            self.names.insert(name.to_string(), vec![item.ident.to_string()]);
+        }
+    }
+
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         full_paths(&item.tree, &[], &mut |path, name| match name {
             Some(name) => {

@@ -76,6 +76,7 @@ fn an_engine_that_reads_a_clock_or_does_io() {
     assert_eq!(broken(ENGINE, "use std::time::{Duration, Instant as Clock}; fn f() { Clock::now(); }"), [Rule::Pure]);
     assert_eq!(broken(ENGINE, "fn f() { let t = std::time::SystemTime::now(); }"), [Rule::Pure]);
     assert_eq!(broken(ENGINE, "fn f() { assert!(std::time::Instant::now() > t); }"), [Rule::Pure]);
+    assert_eq!(broken(ENGINE, "extern crate std as s; fn f() { s::thread::sleep(d); }"), [Rule::Pure]);
     assert_eq!(broken(ENGINE, "fn f() { println!(\"x\"); }"), [Rule::Pure]);
     assert_eq!(broken(ENGINE, "use std::fs::File;"), [Rule::Pure]);
     assert_eq!(
@@ -111,6 +112,7 @@ fn tests_may_import_wait_and_read_clocks() {
     assert_eq!(broken(CORE, &format!("#[test] {test}")), []);
     assert_eq!(broken(CORE, &format!("#[tokio::test] async {test}")), []);
     assert_eq!(broken("crates/core/tests/loom.rs", test), []);
+    assert_eq!(broken("crates/core/build.rs", "fn main() { std::env::var(\"OUT_DIR\"); }"), []);
     assert_eq!(broken(CORE, &format!("#[cfg(not(test))] {test}")).len(), 4);
     assert_eq!(broken(CORE, &format!("#[cfg(any(test, feature = \"std\"))] {test}")).len(), 4);
 }
