@@ -89,7 +89,7 @@ fn perform(workspace: &Workspace, step: &Step, missing: &[(Tool, String)], verbo
         None => {
             println!("{report}");
             // A step that counts nothing shows at least its last word.
-            let last = output.lines().map(str::trim).rfind(|line| !line.is_empty());
+            let last = output.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("$ "));
             if let Some(last) = last.filter(|_| step.counts == Counts::Nothing && !verbose) {
                 println!("             └ {last}");
             }
