@@ -10,7 +10,11 @@ use anabranch_executor::{Duration, JoinError, Moment, SpawnBlocking, TimeSource}
 use core::{hint::spin_loop, pin::pin, task::Poll};
 
 /// Runs the cases of [`SpawnBlocking`].
-pub async fn run_spawn_blocking<R: TimeSource + SpawnBlocking>(rt: &R, platform: Platform, report: &mut impl Report) {
+pub async fn run_spawn_blocking<R: TimeSource + SpawnBlocking + Send>(
+    rt: &R,
+    platform: Platform,
+    report: &mut impl Report,
+) {
     run_cases!(
         rt,
         report,
@@ -26,13 +30,13 @@ pub async fn run_spawn_blocking<R: TimeSource + SpawnBlocking>(rt: &R, platform:
 
 const MS: Duration = Duration::from_millis(1);
 
-async fn blocking_work_gives_its_value<R: TimeSource + SpawnBlocking>(rt: &R) -> Result<(), Fault> {
+async fn blocking_work_gives_its_value<R: TimeSource + SpawnBlocking + Send>(rt: &R) -> Result<(), Fault> {
     let text = alloc::string::String::from("what a closure holds moves to where it runs");
     let length = rt.spawn_blocking(move || text.len()).await;
     expect(length == Ok(43), "the value of blocking work")
 }
 
-async fn blocking_work_that_was_started_runs_on<R: TimeSource + SpawnBlocking>(rt: &R) -> Result<(), Fault> {
+async fn blocking_work_that_was_started_runs_on<R: TimeSource + SpawnBlocking + Send>(rt: &R) -> Result<(), Fault> {
     let ran = Arc::new(Signal::new());
     let run = ran.clone();
     {
@@ -46,7 +50,7 @@ async fn blocking_work_that_was_started_runs_on<R: TimeSource + SpawnBlocking>(r
     expect(Arc::strong_count(&ran) == 1 || ran.count() == 1, "started work to run to its end, or never to begin")
 }
 
-async fn much_blocking_work_ends<R: TimeSource + SpawnBlocking>(rt: &R) -> Result<(), Fault> {
+async fn much_blocking_work_ends<R: TimeSource + SpawnBlocking + Send>(rt: &R) -> Result<(), Fault> {
     let mut all = Vec::new();
     for number in 0..64_u64 {
         all.push(rt.spawn_blocking(move || number));
@@ -58,7 +62,9 @@ async fn much_blocking_work_ends<R: TimeSource + SpawnBlocking>(rt: &R) -> Resul
     expect_equal(2_016, sum, "each piece of blocking work to give its own value")
 }
 
-async fn a_panic_in_blocking_work_arrives_as_an_error<R: TimeSource + SpawnBlocking>(rt: &R) -> Result<(), Fault> {
+async fn a_panic_in_blocking_work_arrives_as_an_error<R: TimeSource + SpawnBlocking + Send>(
+    rt: &R,
+) -> Result<(), Fault> {
     for _ in 0..3 {
         let outcome: Result<(), JoinError> =
             rt.spawn_blocking(|| panic!("blocking work that was asked to panic")).await;
@@ -79,7 +85,7 @@ fn block_until<R: TimeSource>(rt: &R, signal: &Signal) -> bool {
     true
 }
 
-async fn blocking_work_stalls_no_timer<R: TimeSource + SpawnBlocking>(rt: &R) -> Result<(), Fault> {
+async fn blocking_work_stalls_no_timer<R: TimeSource + SpawnBlocking + Send>(rt: &R) -> Result<(), Fault> {
     let (ticked, begun) = (Arc::new(Signal::new()), Arc::new(Signal::new()));
     let (within, tick, begin) = (rt.clone(), ticked.clone(), begun.clone());
     let mut work = pin!(rt.spawn_blocking(move || {
@@ -97,7 +103,7 @@ async fn blocking_work_stalls_no_timer<R: TimeSource + SpawnBlocking>(rt: &R) ->
     expect(work.await == Ok(true), "timers to go on while blocking work blocks")
 }
 
-async fn blocking_work_runs_side_by_side<R: TimeSource + SpawnBlocking>(rt: &R) -> Result<(), Fault> {
+async fn blocking_work_runs_side_by_side<R: TimeSource + SpawnBlocking + Send>(rt: &R) -> Result<(), Fault> {
     let (left, right) = (Arc::new(Signal::new()), Arc::new(Signal::new()));
     let (within, say, hear) = (rt.clone(), left.clone(), right.clone());
     let first = rt.spawn_blocking(move || {

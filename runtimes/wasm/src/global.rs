@@ -1,0 +1,24 @@
+//! What the host offers on `globalThis`, as it is spelt there.
+
+use js_sys::Function;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Calls `callback(key)` after `milliseconds`. What it returns is a number in browsers and an object in Node.
+    #[wasm_bindgen(js_namespace = globalThis, js_name = setTimeout)]
+    pub fn set_timeout(callback: &Function, milliseconds: i32, key: u32) -> JsValue;
+
+    #[wasm_bindgen(js_namespace = globalThis, js_name = clearTimeout)]
+    pub fn clear_timeout(id: &JsValue);
+
+    pub type Performance;
+
+    /// Milliseconds since the host's time origin, with a fraction; never goes back.
+    #[wasm_bindgen(method)]
+    pub fn now(this: &Performance) -> f64;
+
+    /// Not every host has it.
+    #[wasm_bindgen(thread_local_v2, js_namespace = globalThis, js_name = performance)]
+    pub static PERFORMANCE: Option<Performance>;
+}
