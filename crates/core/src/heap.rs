@@ -141,6 +141,14 @@ impl<T: Clone + Send + 'static> HeapRecord<T> {
     }
 }
 
+impl HeapRecord<()> {
+    /// A record that says what it has to say by closing.
+    pub(crate) fn signal(name: &'static str) -> Self {
+        let record = Record::<(), Latest>::with(<Latest as ConstBuffer<()>>::STORE, crate::NoSeats, Some(name.into()));
+        HeapRecord { record: SharedRef::of_heap(Arc::new(record)) }
+    }
+}
+
 impl<T> HeapRecord<T> {
     /// The writing end.
     ///

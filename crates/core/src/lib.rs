@@ -10,6 +10,8 @@ extern crate std;
 mod buffer;
 mod consumer;
 #[cfg(feature = "alloc")]
+mod database;
+#[cfg(feature = "alloc")]
 mod heap;
 mod key;
 mod producer;
@@ -22,6 +24,12 @@ pub use buffer::{
     SlotStore,
 };
 pub use consumer::{Consumer, RecvError, TryRecvError};
+#[cfg(feature = "alloc")]
+pub use database::{
+    AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphRecord, GraphService, GraphServiceKind,
+    Joined, NewBuilder, Reads, RecordConfig, RecordStatus, RunError, ServiceDraft, ServiceFailure, ServiceSpec,
+    ServiceStatus, Shutdown, Stop, Unwired, Writes,
+};
 #[cfg(feature = "alloc")]
 pub use heap::{BufferCfg, BufferCfgError, HeapRecord, channel};
 pub use key::RecordKey;

@@ -1,0 +1,342 @@
+//! The builder: what a database consists of, checked as a whole.
+
+use super::{
+    Anabranch,
+    derived::{self, Joined},
+    error::{BuildError, BuildErrors},
+    graph::{Graph, GraphRecord, GraphService, GraphServiceKind},
+    service::{Direction, Ends, Port, ServiceSpec},
+    table::{AnyRecord, Entry, Table, TypeOf},
+};
+use crate::{BufferCfg, BufferCfgError, BufferKind, HeapRecord, RecordKey};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use anabranch_executor::{MaybeSend, MaybeSync, Runtime, SpawnDynamically};
+use core::marker::PhantomData;
+
+/// A database that is being configured and has no runtime yet: say [`runtime`](Self::runtime) first.
+#[derive(Debug)]
+pub struct NewBuilder(());
+
+impl NewBuilder {
+    pub(super) const fn new() -> Self {
+        NewBuilder(())
+    }
+
+    /// The runtime that its services run on.
+    pub fn runtime<R: Runtime + SpawnDynamically>(self, runtime: R) -> Builder<R> {
+        Builder { runtime, records: Vec::new(), services: Vec::new() }
+    }
+}
+
+/// A database that is being configured: records, and services over them.
+///
+/// Nothing is checked before [`build`](Self::build), which then says everything that is wrong, at once.
+pub struct Builder<R> {
+    runtime: R,
+    records: Vec<Configured>,
+    services: Vec<(GraphServiceKind, ServiceSpec<R>)>,
+}
+
+/// A record's configuration without its type.
+struct Configured {
+    name: String,
+    value: TypeOf,
+    buffer: Option<BufferCfg>,
+    shared: bool,
+    make: Make,
+}
+
+/// Makes a record of the configured type, under this name, shared or not.
+type Make = fn(&str, BufferCfg, bool) -> Result<Box<dyn AnyRecord>, BufferCfgError>;
+
+/// The configuration of one record of `T`: what the closure given to [`Builder::configure`] is handed.
+pub struct RecordConfig<'b, R, T> {
+    builder: &'b mut Builder<R>,
+    name: String,
+    buffer: Option<BufferCfg>,
+    shared: bool,
+    _value: PhantomData<fn() -> T>,
+}
+
+impl<R: Runtime + SpawnDynamically> Builder<R> {
+    /// Configures the record `key`, which holds values of type `T`.
+    #[must_use]
+    pub fn configure<T: Clone + Send + 'static>(
+        mut self,
+        key: impl RecordKey<T>,
+        configure: impl FnOnce(&mut RecordConfig<'_, R, T>),
+    ) -> Self {
+        let mut config = RecordConfig {
+            name: key.name().to_string(),
+            buffer: None,
+            shared: false,
+            builder: &mut self,
+            _value: PhantomData,
+        };
+        configure(&mut config);
+        let RecordConfig { name, buffer, shared, .. } = config;
+        self.records.push(Configured {
+            name,
+            value: TypeOf::of::<T>(),
+            buffer,
+            shared,
+            make: |name, buffer, shared| {
+                let name = name.to_string();
+                Ok(Box::new(if shared {
+                    HeapRecord::<T>::new_shared(name, buffer)?
+                } else {
+                    HeapRecord::<T>::new(name, buffer)?
+                }))
+            },
+        });
+        self
+    }
+
+    /// Adds a service, as `Cooling::of("sensor/temperature", "actuator/fan")`.
+    #[must_use]
+    pub fn with_service(mut self, service: ServiceSpec<R>) -> Self {
+        self.services.push((GraphServiceKind::Service, service));
+        self
+    }
+
+    /// Checks everything, makes the records, and claims every end that a service uses: so each consumer exists before
+    /// the first value. Nothing runs yet: [`Anabranch::run`] or [`Anabranch::start`] starts the services.
+    ///
+    /// # Errors
+    /// [`BuildErrors`]: all that is wrong.
+    // async because connectors, which have to reach the outside, are built here
+    #[expect(clippy::unused_async, reason = "part of the contract: connectors will be awaited here")]
+    pub async fn build(mut self) -> Result<Anabranch<R>, BuildErrors> {
+        let mut errors = Vec::new();
+        let table = self.make_records(&mut errors);
+        self.name_services();
+        let graph = self.graph(&table);
+        let mut readers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut writers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut wired = Vec::new();
+        for (_, service) in &self.services {
+            let user = format!("service \"{}\"", service.name);
+            if service.config.instances == 0 {
+                errors.push(BuildError::NoInstance { service: service.name.clone() });
+            }
+            let mut claimed = Vec::new();
+            for port in &service.ports {
+                let Some(entry) = Self::entry(&table, &self.records, port, &user, &mut errors) else { continue };
+                match port.direction {
+                    Direction::Reads => readers.entry(port.record.clone()).or_default().push(user.clone()),
+                    Direction::Writes => {
+                        let names = writers.entry(port.record.clone()).or_default();
+                        names.push(user.clone());
+                        let one = !entry.shared
+                            && matches!(entry.buffer.kind(), BufferKind::SpmcRing | BufferKind::SingleLatest);
+                        if one && service.config.instances > 1 {
+                            names.push(format!("its {} instances", service.config.instances));
+                        }
+                    }
+                }
+                // A claim that fails is one end too many, which is reported below with all who claim it.
+                if let Some(Ok(end)) = (port.claim)(&*entry.record) {
+                    claimed.push(end);
+                }
+            }
+            wired.push(Ends { claimed });
+        }
+        check_ends(&table, &readers, &writers, &mut errors);
+        check_cycles(&graph, &mut errors);
+        if !errors.is_empty() {
+            return Err(BuildErrors(errors));
+        }
+        let stopped_from_outside = self.stopped_from_outside(&graph);
+        let services = self.services.into_iter().map(|(_, service)| service);
+        Ok(Anabranch::new(self.runtime, table, graph, services.zip(wired).zip(stopped_from_outside).collect()))
+    }
+
+    fn make_records(&self, errors: &mut Vec<BuildError>) -> Table {
+        let mut table = Table::default();
+        for record in &self.records {
+            let name = &record.name;
+            if name.is_empty() {
+                errors.push(BuildError::EmptyName);
+                continue;
+            }
+            if table.entries.contains_key(name) {
+                errors.push(BuildError::DuplicateRecord { record: name.clone() });
+                continue;
+            }
+            let Some(buffer) = record.buffer else {
+                errors.push(BuildError::NoBuffer { record: name.clone() });
+                continue;
+            };
+            match (record.make)(name, buffer, record.shared) {
+                Ok(made) => {
+                    let entry = Entry { value: record.value, buffer, shared: record.shared, record: made };
+                    table.entries.insert(name.clone(), entry);
+                }
+                Err(source) => errors.push(BuildError::Buffer { record: name.clone(), source }),
+            }
+        }
+        table
+    }
+
+    /// Gives services that stand here twice a number, so that each can be told from the others.
+    fn name_services(&mut self) {
+        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        for (_, service) in &mut self.services {
+            let times = seen.entry(service.name.clone()).and_modify(|times| *times += 1).or_insert(1);
+            if *times > 1 {
+                service.name = format!("{} #{times}", service.name);
+            }
+        }
+    }
+
+    /// The record that a port means, if it is there and of its type.
+    fn entry<'t>(
+        table: &'t Table,
+        configured: &[Configured],
+        port: &Port,
+        user: &str,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<&'t Entry> {
+        let Some(entry) = table.entries.get(&port.record) else {
+            // A record that is configured, but wrong, was reported already.
+            if !configured.iter().any(|record| record.name == port.record) {
+                let nearest = table.nearest(&port.record);
+                errors.push(BuildError::UnknownRecord { user: user.into(), record: port.record.clone(), nearest });
+            }
+            return None;
+        };
+        if entry.value.id != port.value.id {
+            errors.push(BuildError::WrongType {
+                user: user.into(),
+                record: port.record.clone(),
+                holds: entry.value.name,
+                asked: port.value.name,
+            });
+            return None;
+        }
+        Some(entry)
+    }
+
+    fn graph(&self, table: &Table) -> Graph {
+        let ports = |service: &ServiceSpec<R>, direction| {
+            let of = service.ports.iter().filter(|port| port.direction == direction);
+            of.map(|port| port.record.clone()).collect()
+        };
+        Graph {
+            records: (table.entries.iter())
+                .map(|(name, entry)| GraphRecord { name: name.clone(), value: entry.value.name, buffer: entry.buffer })
+                .collect(),
+            services: (self.services.iter())
+                .map(|(kind, service)| GraphService {
+                    name: service.name.clone(),
+                    kind: *kind,
+                    instances: service.config.instances,
+                    reads: ports(service, Direction::Reads),
+                    writes: ports(service, Direction::Writes),
+                })
+                .collect(),
+        }
+    }
+
+    /// Which services a shutdown stops itself: those that read nothing, and those in a cycle, whose inputs would never
+    /// close. The others end when their inputs have closed, after the last value.
+    fn stopped_from_outside(&self, graph: &Graph) -> Vec<bool> {
+        let circling: BTreeSet<usize> =
+            graph.cycles(|_| true, |_| true).into_iter().flat_map(|cycle| cycle.group).collect();
+        graph.services.iter().enumerate().map(|(i, s)| s.reads.is_empty() || circling.contains(&i)).collect()
+    }
+}
+
+fn check_ends(
+    table: &Table,
+    readers: &BTreeMap<String, Vec<String>>,
+    writers: &BTreeMap<String, Vec<String>>,
+    errors: &mut Vec<BuildError>,
+) {
+    for (name, entry) in &table.entries {
+        let one_writer =
+            !entry.shared && matches!(entry.buffer.kind(), BufferKind::SpmcRing | BufferKind::SingleLatest);
+        if let Some(writers) = writers.get(name).filter(|writers| one_writer && writers.len() > 1) {
+            errors.push(BuildError::TooManyProducers { record: name.clone(), writers: writers.clone() });
+        }
+        let (declared, mend) = match entry.buffer {
+            BufferCfg::Mailbox => (1, "use a ring or a queue, so that each sees every value"),
+            BufferCfg::Queue { consumers, .. } => (consumers, "declare as many `consumers` as read it"),
+            BufferCfg::SpmcRing { .. } | BufferCfg::SingleLatest => continue,
+        };
+        if let Some(readers) = readers.get(name).filter(|readers| readers.len() > declared) {
+            let kind = entry.buffer.kind();
+            errors.push(BuildError::TooManyConsumers {
+                record: name.clone(),
+                kind,
+                declared,
+                readers: readers.clone(),
+                mend,
+            });
+        }
+    }
+}
+
+fn check_cycles(graph: &Graph, errors: &mut Vec<BuildError>) {
+    for cycle in graph.cycles(|record| record.buffer.kind() == BufferKind::Queue, |_| true) {
+        let why = "each of its records is a queue, so all could wait for room in each other for ever; \
+                   make one of them a ring or a latest";
+        errors.push(BuildError::Cycle { path: cycle.path, why });
+    }
+    for cycle in graph.cycles(|_| true, |service| service.kind != GraphServiceKind::Service) {
+        let why = "it consists of transforms and joins only, so each value would go around for ever; \
+                   put a service into it that decides when it ends";
+        errors.push(BuildError::Cycle { path: cycle.path, why });
+    }
+}
+
+impl<R, T> RecordConfig<'_, R, T>
+where
+    R: Runtime + SpawnDynamically,
+    T: Clone + Send + 'static,
+{
+    /// Its buffer. Every record needs one.
+    pub fn with_buffer(&mut self, buffer: BufferCfg) -> &mut Self {
+        self.buffer = Some(buffer);
+        self
+    }
+
+    /// Allows several producers, where a ring or a latest otherwise has one.
+    pub fn shared(&mut self) -> &mut Self {
+        self.shared = true;
+        self
+    }
+
+    /// Makes its values from those of the record `from`: each for which `function` gives one.
+    ///
+    /// It runs as a task of its own. A value on which `function` panics is passed over.
+    pub fn transform<A: Clone + Send + 'static>(
+        &mut self,
+        from: impl RecordKey<A>,
+        function: impl Fn(A) -> Option<T> + MaybeSend + MaybeSync + 'static,
+    ) -> &mut Self {
+        let spec = derived::transform(&from, &self.name, function);
+        self.builder.services.push((GraphServiceKind::Transform, spec));
+        self
+    }
+
+    /// Makes its values from the newest values of several records (a tuple of two to four types): once all have one,
+    /// each new value of any of them calls `function`.
+    ///
+    /// `r.join::<(Temperature, Humidity)>(["temperature", "humidity"], |(t, h)| Some(comfort(t, h)))`
+    pub fn join<J: Joined>(
+        &mut self,
+        from: J::Keys<'_>,
+        function: impl for<'a> Fn(J::Newest<'a>) -> Option<T> + MaybeSend + MaybeSync + 'static,
+    ) -> &mut Self {
+        let spec = J::spec(from, &self.name, function);
+        self.builder.services.push((GraphServiceKind::Join, spec));
+        self
+    }
+}
