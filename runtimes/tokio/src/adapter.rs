@@ -26,6 +26,8 @@ pub enum AdapterError {
 
 /// Fits Tokio to the runtime contract. Cheap to clone; can be used on any thread, also on one outside the runtime.
 ///
+/// A sleep that is made inside a task of another Tokio runtime uses the timer of that one, which has to have one.
+///
 /// It does not keep the runtime alive: when the `tokio::runtime::Runtime` is dropped its tasks are aborted, tasks that
 /// are spawned later arrive as aborted at once, and a sleep that is polled later panics as Tokio's own do.
 #[derive(Debug, Clone)]
@@ -61,7 +63,8 @@ impl TokioAdapter {
         &self.handle
     }
 
-    /// Makes the runtime's timer reachable, where it is not: inside a task it is already, and asking costs nothing.
+    /// Makes the runtime's timer reachable, where it is not: inside a task it is already, and asking is next to free,
+    /// where entering costs a few hundredths of a task's whole life.
     pub(crate) fn context(&self) -> Option<EnterGuard<'_>> {
         task::try_id().is_none().then(|| self.handle.enter())
     }
