@@ -47,6 +47,30 @@ impl Executor {
     }
 }
 
+/// An executor inside a program that runs already: its tasks take a step when they are told to, so that what they do can
+/// be measured. It does not start the clock.
+pub struct SteppedExecutor(&'static raw::Executor);
+
+impl SteppedExecutor {
+    /// Takes `executor` for good.
+    #[must_use]
+    pub fn new(executor: &'static mut Executor) -> Self {
+        SteppedExecutor(&executor.0)
+    }
+
+    /// Starts tasks on it.
+    #[must_use]
+    pub fn spawner(&self) -> Spawner {
+        self.0.spawner()
+    }
+
+    /// Polls each task that is ready once.
+    pub fn step(&mut self) {
+        // SAFETY: `self` is the only way to the executor, and is borrowed mutably while it polls: never reentrant.
+        unsafe { self.0.poll() }
+    }
+}
+
 /// Embassy calls this when a task becomes ready, from tasks and from interrupt handlers.
 #[unsafe(export_name = "__pender")]
 fn pender(_context: *mut ()) {

@@ -4,7 +4,7 @@
 //! | file | gives |
 //! |---|---|
 //! | `clock.rs` | the time driver of `embassy-time`: 1 µs ticks, 64 bits, no periodic interrupt |
-//! | `executor.rs` | `Executor`: runs Embassy's tasks, and sleeps by `WFI` when none is ready; `wake_ups` |
+//! | `executor.rs` | `Executor`: runs Embassy's tasks, and sleeps by `WFI` when none is ready; `wake_ups`; `SteppedExecutor` |
 //! | `console.rs` | `println!`, `exit` and `panic_exits!` by semihosting |
 //! | `instructions.rs` | `InstructionCounter`: exact numbers of executed instructions |
 //! | `interrupts.rs` | the vector table and the interrupts' names |
@@ -52,7 +52,7 @@ mod wide_count;
 mod board {
     pub use crate::clock::seconds;
     pub use crate::console::{Console, exit};
-    pub use crate::executor::{Executor, wake_ups};
+    pub use crate::executor::{Executor, SteppedExecutor, wake_ups};
     pub use crate::instructions::{InstructionCounter, NotExact};
     pub use crate::interrupts::Interrupt;
     pub use cortex_m_rt::entry;
