@@ -201,7 +201,7 @@ fn in_qemu(workspace: &Workspace, folder: &str) -> Result<Run, Failure> {
     Ok(Run::cargo(["run", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]).within(300))
 }
 
-/// Builds a program for WebAssembly, glues it to JavaScript and runs it in Node.
+/// Builds a module for WebAssembly, glues it to JavaScript and hands it to the script beside it.
 fn in_node(workspace: &Workspace, folder: &str) -> Result<Vec<Run>, Failure> {
     let package = workspace.package_in(folder)?;
     let glue = workspace.package_of("wasm-glue")?;
@@ -210,7 +210,7 @@ fn in_node(workspace: &Workspace, folder: &str) -> Result<Vec<Run>, Failure> {
     let glued = workspace.built(format!("node/{program}"));
     let build = Run::cargo(["build", "--release", "--target", WASM32, "-p", &package.name]);
     let bind = Run::cargo(["run", "-p", &glue.name, "--bin", "wasm-glue", "--"]).args([&module, &glued]);
-    let node = Run::new("node", [glued.join(format!("{program}.js"))]);
+    let node = Run::new("node", [format!("{folder}/run.mjs")]).args([glued.join(format!("{program}.js"))]);
     Ok(vec![build, bind.args(["--target", "nodejs"]), node.within(120)])
 }
 
