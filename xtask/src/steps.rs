@@ -141,8 +141,11 @@ const CHECKS: &[Step] = &[
             let warnings = ["--", "-D", "warnings"];
             let here =
                 Run::cargo(["clippy", "--keep-going", "--all-targets"]).args(workspace.host_selection()).args(warnings);
-            let elsewhere = workspace.foreign().map(|(package, target)| {
-                Run::cargo(["clippy", "-p", &package.name, "--target", target]).args(warnings)
+            let elsewhere = [THUMBV7M, WASM32].iter().filter_map(|target| {
+                let packages = workspace.foreign().filter(|(_, its)| its == target);
+                let selection: Vec<&str> = packages.flat_map(|(package, _)| ["-p", &package.name]).collect();
+                let lint = Run::cargo(["clippy", "--keep-going", "--target", target]);
+                (!selection.is_empty()).then(|| lint.args(selection).args(warnings))
             });
             Ok(std::iter::once(here).chain(elsewhere).collect())
         },
