@@ -67,14 +67,9 @@ impl<T> Consumer<T> {
 
     /// The next value; `None` when the record has closed and everything was taken. Values that a ring dropped are
     /// counted in [`lagged`](Self::lagged) and passed over. Cancel safe.
-    pub async fn next(&mut self) -> Option<T> {
-        loop {
-            match self.recv().await {
-                Ok(value) => return Some(value),
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return None,
-            }
-        }
+    #[inline]
+    pub fn next(&mut self) -> impl Future<Output = Option<T>> {
+        Wait::new(PassingOverGaps(Receiving(self)))
     }
 
     /// The next value, or how many were missed. Cancel safe: dropping the future loses no value.
@@ -113,7 +108,7 @@ impl<T> Consumer<T> {
     /// The values as a [`Stream`], which ends when the record closes; lags are counted and passed over. It has to be
     /// pinned (`core::pin::pin!`), since who waits is linked to the record in place.
     pub fn stream(&mut self) -> impl Stream<Item = T> {
-        Wait::new(Receiving(self))
+        Wait::new(PassingOverGaps(Receiving(self)))
     }
 
     /// How many values this consumer has missed so far.
@@ -189,16 +184,31 @@ impl<T> WaitFor for Receiving<'_, T> {
     }
 }
 
-impl<T> Stream for Wait<Receiving<'_, T>> {
-    type Item = T;
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+/// The same, for those who want the next value whether some were missed or not.
+struct PassingOverGaps<'a, T: 'static>(Receiving<'a, T>);
+
+impl<T> WaitFor for PassingOverGaps<'_, T> {
+    type Output = Option<T>;
+    #[inline]
+    fn poll(&mut self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<Option<T>> {
         loop {
-            match self.as_mut().poll(cx) {
+            match self.0.poll(waiter.as_mut(), waker) {
                 Poll::Ready(Ok(value)) => return Poll::Ready(Some(value)),
                 Poll::Ready(Err(RecvError::Lagged(_))) => {}
                 Poll::Ready(Err(RecvError::Closed)) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+    fn cancel(&mut self, waiter: Pin<&mut Waiter>) {
+        self.0.cancel(waiter);
+    }
+}
+
+impl<T> Stream for Wait<PassingOverGaps<'_, T>> {
+    type Item = T;
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll(cx)
     }
 }

@@ -245,20 +245,20 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
 
     /// Wakes the wakers of `batch`, and, while it came back full, the rest of those who waited before `before`.
     #[inline]
-    fn wake_receivers(&self, batch: Option<Batch>, before: u64) {
-        if let Some(mut batch) = batch {
+    fn wake_receivers(&self, batch: &mut Option<Batch>, before: u64) {
+        if let Some(batch) = batch {
             while batch.wake() {
-                self.state.with(|s| s.waiters.take(&mut batch, before));
+                self.state.with(|s| s.waiters.take(batch, before));
             }
         }
     }
 
-    fn wake_senders(&self, batch: Option<Batch>, before: u64) {
-        if let Some(mut batch) = batch {
+    fn wake_senders(&self, batch: &mut Option<Batch>, before: u64) {
+        if let Some(batch) = batch {
             while batch.wake() {
                 self.state.with(|s| {
                     if let Some(seats) = s.seats.seats() {
-                        seats.senders.take(&mut batch, before);
+                        seats.senders.take(batch, before);
                     }
                 });
             }
@@ -288,7 +288,7 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
                 break;
             }
         }
-        self.wake_senders(batch, before);
+        self.wake_senders(&mut batch, before);
     }
 }
 
@@ -337,7 +337,7 @@ where
     fn push(&self, value: T) -> u64 {
         // The usual case in a few instructions: the lock is free, nobody waits, no old value has to be dropped.
         let mut value = Some(value);
-        let pushed = self.state.try_with(|s| {
+        let pushed = self.state.try_move(|s| {
             let plain = !core::mem::needs_drop::<T>() || s.slots.len() < s.slots.capacity();
             if matches!(B::KIND, BufferKind::Queue) || !plain || !s.waiters.is_empty() {
                 return None;
@@ -362,7 +362,7 @@ where
             Room::Full => Err(TrySendError::Full(value)),
             Room::Never => Err(TrySendError::Closed(value)),
         })?;
-        self.wake_receivers(batch, head);
+        self.wake_receivers(&mut batch, head);
         Ok(head - 1)
     }
 
@@ -397,7 +397,7 @@ where
         sent.map(|sent| {
             sent.map(|(old, head)| {
                 drop(old);
-                self.wake_receivers(batch, head);
+                self.wake_receivers(&mut batch, head);
                 head - 1
             })
         })
@@ -488,15 +488,15 @@ where
 
     #[inline]
     fn take(&self, cursor: &mut Cursor, out: &mut MaybeUninit<T>) -> bool {
-        let taken = self.state.try_with(|s| match B::KIND {
-            BufferKind::SpmcRing => {
+        let taken = match B::KIND {
+            BufferKind::SpmcRing => self.state.try_with(|s| {
                 let value = s.slots.get(cursor.seq, cursor.index)?;
                 out.write(value.clone());
                 cursor.seq += 1;
                 cursor.index = s.slots.after(cursor.index);
                 Some(())
-            }
-            BufferKind::SingleLatest => {
+            }),
+            BufferKind::SingleLatest => self.state.try_with(|s| {
                 let head = s.slots.head();
                 if cursor.seq == head {
                     return None;
@@ -504,13 +504,13 @@ where
                 out.write(s.slots.get(head - 1, 0)?.clone());
                 cursor.seq = head;
                 Some(())
-            }
-            BufferKind::Mailbox => {
+            }),
+            BufferKind::Mailbox => self.state.try_move(|s| {
                 out.write(s.slots.pop()?);
                 Some(())
-            }
+            }),
             BufferKind::Queue => None,
-        });
+        };
         taken.is_some()
     }
 
@@ -624,7 +624,7 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
         let mut batch = None;
         let (old, head) = self.state.with(|s| s.push(value, &mut batch));
         drop(old); // what the old value and the wakers do happens outside the lock
-        self.wake_receivers(batch, head);
+        self.wake_receivers(&mut batch, head);
         head - 1
     }
 
@@ -643,8 +643,8 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
                 }
             }
         });
-        self.wake_receivers(receivers, u64::MAX);
-        self.wake_senders(senders, u64::MAX);
+        self.wake_receivers(&mut receivers, u64::MAX);
+        self.wake_senders(&mut senders, u64::MAX);
     }
 }
 

@@ -56,6 +56,12 @@ mod imp {
             if self.take() { self.run(work) } else { None }
         }
 
+        /// The same for `work` that runs no code of the application: it moves values, and clones and drops none.
+        #[inline]
+        pub(crate) fn try_move<U>(&self, work: impl FnOnce(&mut T) -> Option<U>) -> Option<U> {
+            self.try_with(work)
+        }
+
         #[inline]
         fn take(&self) -> bool {
             !self.taken.swap(true, Ordering::Acquire)
@@ -133,6 +139,20 @@ mod imp {
         #[inline]
         pub(crate) fn try_with<U>(&self, work: impl FnOnce(&mut T) -> Option<U>) -> Option<U> {
             self.with(work)
+        }
+
+        /// The same for `work` that runs no code of the application (it moves values, and clones and drops none), so that
+        /// it cannot come back to this lock; it can only come from where the lock is busy, and then is turned away.
+        #[inline]
+        pub(crate) fn try_move<U>(&self, work: impl FnOnce(&mut T) -> Option<U>) -> Option<U> {
+            critical_section::with(|_| {
+                if self.busy.get() {
+                    return None;
+                }
+                // SAFETY: in the critical section, and not busy: there is no other reference, and `work` runs no code that
+                // could make one.
+                work(unsafe { &mut *self.value.get() })
+            })
         }
     }
 }

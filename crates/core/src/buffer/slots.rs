@@ -15,6 +15,8 @@ mod sealed {
 
 /// Where the slots lie: inside the record (`[MaybeUninit<T>; N]`), or on the heap (`Box<[MaybeUninit<T>]>`). Sealed.
 pub trait SlotStore<T>: sealed::Sealed + 'static {
+    /// Whether it is known to the compiler that there is one slot only: then no index is computed.
+    const SINGLE: bool;
     /// The slots, of which there is at least one; the same number for the life of the store.
     fn slots(&self) -> &[MaybeUninit<T>];
     /// The slots, to write.
@@ -22,6 +24,7 @@ pub trait SlotStore<T>: sealed::Sealed + 'static {
 }
 
 impl<T: 'static, const N: usize> SlotStore<T> for [MaybeUninit<T>; N] {
+    const SINGLE: bool = N == 1;
     #[inline]
     fn slots(&self) -> &[MaybeUninit<T>] {
         self
@@ -34,6 +37,7 @@ impl<T: 'static, const N: usize> SlotStore<T> for [MaybeUninit<T>; N] {
 
 #[cfg(feature = "alloc")]
 impl<T: 'static> SlotStore<T> for alloc::boxed::Box<[MaybeUninit<T>]> {
+    const SINGLE: bool = false;
     #[inline]
     fn slots(&self) -> &[MaybeUninit<T>] {
         self
@@ -86,6 +90,9 @@ impl<T, S: SlotStore<T>> Slots<T, S> {
     /// The slot where the value `seq` lies or will lie. `seq` is within one round of `head`.
     #[inline]
     pub(crate) fn index_of(&self, seq: u64) -> usize {
+        if S::SINGLE {
+            return 0;
+        }
         let capacity = self.capacity();
         let behind = usize::try_from(self.head - seq).unwrap_or(0);
         if self.next >= behind { self.next - behind } else { self.next + capacity - behind }
@@ -94,6 +101,9 @@ impl<T, S: SlotStore<T>> Slots<T, S> {
     /// The slot after `index`.
     #[inline]
     pub(crate) fn after(&self, index: usize) -> usize {
+        if S::SINGLE {
+            return 0;
+        }
         let next = index + 1;
         if next == self.capacity() { 0 } else { next }
     }
@@ -102,7 +112,7 @@ impl<T, S: SlotStore<T>> Slots<T, S> {
     #[inline]
     pub(crate) fn push(&mut self, value: T) -> Option<T> {
         let full = self.len == self.capacity();
-        let next = self.next;
+        let next = if S::SINGLE { 0 } else { self.next };
         self.next = self.after(next);
         self.head += 1;
         // SAFETY: `next` is 0 or came from `after`, which wraps before the store's length, and that never changes.
