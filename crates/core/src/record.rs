@@ -380,7 +380,7 @@ where
                 if let Some(seats) = s.seats.seats() {
                     replaced = seats.senders.insert(waiter, waker, oldest);
                 }
-                return Poll::Pending;
+                Poll::Pending
             }
             room => {
                 if let Some(seats) = s.seats.seats() {

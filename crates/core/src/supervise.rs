@@ -150,7 +150,7 @@ impl ServiceState {
         self.last_error.with(|error| error.clone())
     }
 
-    fn enter(&self, phase: ServicePhase) {
+    pub(crate) fn enter(&self, phase: ServicePhase) {
         self.phase.store(phase as u8, Ordering::Release);
     }
 

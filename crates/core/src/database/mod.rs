@@ -243,6 +243,7 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
             if matches!(inner.services[*index].state.phase(), ServicePhase::Running | ServicePhase::BackingOff) {
                 aborted.push(self.name_of(*index));
                 task.abort();
+                inner.services[*index].state.enter(ServicePhase::Stopped);
             }
         }
         self.ended().await;
