@@ -10,6 +10,7 @@ use slab::Slab;
 use std::{
     cell::RefCell,
     future::Future,
+    mem::replace,
     pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -21,8 +22,8 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 enum Timeout {
     /// The host will call, and then this waker is woken.
     Pending { id: JsValue, waker: Waker },
-    /// The host has called.
-    Fired,
+    /// The host will not call: it has, or was not asked yet.
+    Silent,
 }
 
 thread_local! {
@@ -35,9 +36,8 @@ thread_local! {
 }
 
 fn fire(key: u32) {
-    let fired = TIMEOUTS.with_borrow_mut(|timeouts| {
-        timeouts.get_mut(key as usize).map(|timeout| std::mem::replace(timeout, Timeout::Fired))
-    });
+    let fired = TIMEOUTS
+        .with_borrow_mut(|timeouts| timeouts.get_mut(key as usize).map(|timeout| replace(timeout, Timeout::Silent)));
     // Woken outside the borrow: a waker may do anything.
     if let Some(Timeout::Pending { waker, .. }) = fired {
         waker.wake();
@@ -70,27 +70,17 @@ impl Future for WasmSleep {
             self.clear();
             return Poll::Ready(());
         }
-        // What is replaced is dropped outside the borrow: with a waker goes, perhaps, the last of a task.
-        let _replaced = TIMEOUTS.with_borrow_mut(|timeouts| {
-            let waker = cx.waker().clone();
-            match self.timeout {
-                None => {
-                    let entry = timeouts.vacant_entry();
-                    let key = entry.key();
-                    entry.insert(Timeout::Pending { id: start(key, left), waker });
-                    self.timeout = Some(key);
-                    None
-                }
-                Some(key) => {
-                    let timeout = &mut timeouts[key];
-                    let id = match timeout {
-                        Timeout::Pending { id, .. } => id.clone(),
-                        Timeout::Fired => start(key, left),
-                    };
-                    Some(std::mem::replace(timeout, Timeout::Pending { id, waker }))
-                }
-            }
-        });
+        let key =
+            *self.timeout.get_or_insert_with(|| TIMEOUTS.with_borrow_mut(|timeouts| timeouts.insert(Timeout::Silent)));
+        let before = TIMEOUTS.with_borrow_mut(|timeouts| replace(&mut timeouts[key], Timeout::Silent));
+        // Nothing is borrowed here: some hosts throw when a timeout is set before the first request came in, and with
+        // the waker that goes here goes, perhaps, the last of a task.
+        let id = match before {
+            Timeout::Pending { id, .. } => id,
+            Timeout::Silent => start(key, left),
+        };
+        let waker = cx.waker().clone();
+        TIMEOUTS.with_borrow_mut(|timeouts| timeouts[key] = Timeout::Pending { id, waker });
         Poll::Pending
     }
 }

@@ -134,9 +134,16 @@ async fn abort_before_the_first_poll_drops_the_task<R: TimeSource + SpawnDynamic
 }
 
 async fn abort_after_the_end_keeps_the_value<R: TimeSource + SpawnDynamically>(rt: &R) -> Result<(), Fault> {
-    let handle = rt.spawn(async { 43 });
-    // Nothing but the handle says that a task has ended, and asking it takes the value: so the task gets time.
-    rt.sleep(MS * 30).await;
+    let gone = Arc::new(Signal::new());
+    let held = OnDrop(gone.clone());
+    let handle = rt.spawn(poll_fn(move |_| {
+        let _held = &held;
+        Poll::Ready(43)
+    }));
+    gone.reaches(1).await;
+    // Nothing but the handle says that a task has ended, and asking it takes the value. The task's future is gone, so
+    // the rest is a matter of moments.
+    rt.sleep(MS * 20).await;
     handle.abort();
     expect(handle.await == Ok(43), "a task that ended before abort() to keep its value")
 }

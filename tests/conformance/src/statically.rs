@@ -8,15 +8,15 @@ use anabranch_executor::{Duration, Moment, RuntimeExt, SpawnError, SpawnStatical
 pub enum Part {
     /// Say that it has started, wait until it is told to go, and end.
     Wait,
-    /// Ask its neighbour and wait for the answer, [`ROUNDS`] times.
+    /// Ask its neighbour and wait for the answer, many times.
     Ask,
-    /// Answer its neighbour, [`ROUNDS`] times.
+    /// Answer its neighbour, as many times.
     Answer,
     /// Panic.
     Panic,
 }
 
-/// How often [`Part::Ask`] asks.
+/// How often [`Part::Ask`] asks and [`Part::Answer`] answers.
 const ROUNDS: u32 = 50;
 
 /// Where the residents and the case that started them leave word for each other.
