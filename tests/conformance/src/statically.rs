@@ -83,8 +83,11 @@ impl<const WORDS: usize> Slots<WORDS> {
 
 /// Declares a `static` [`Slots`] of the size that the adapter needs, and gives a reference to it.
 ///
-/// ```ignore
-/// run_spawn_statically(rt, static_slots!(EmbassyAdapter), platform, &mut report).await;
+/// ```
+/// # use anabranch_conformance::{Slots, static_slots};
+/// # use anabranch_tokio::TokioAdapter;
+/// // 0 words, because Tokio's tasks are on the heap.
+/// let slots: &'static Slots<0> = static_slots!(TokioAdapter);
 /// ```
 #[macro_export]
 macro_rules! static_slots {
