@@ -1,7 +1,8 @@
 //! Both flavours of Tokio keep the contract, and so does the adapter on a thread that no runtime owns.
 
 use anabranch_conformance::{
-    Platform, Tally, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time, static_slots,
+    Platform, Tally, run_channels, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time,
+    static_slots,
 };
 use anabranch_executor::{RuntimeExt, SpawnBlocking, SpawnDynamically};
 use anabranch_tokio::TokioAdapter;
@@ -28,6 +29,7 @@ macro_rules! keeps_the_contract {
             run_spawn_dynamically(rt, PLATFORM, &mut tally).await;
             run_spawn_statically(rt, static_slots!(TokioAdapter), PLATFORM, &mut tally).await;
             run_spawn_blocking(rt, PLATFORM, &mut tally).await;
+            run_channels(rt, PLATFORM, &mut tally).await;
             tally.finish()
         }
     };

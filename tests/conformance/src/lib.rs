@@ -9,6 +9,7 @@
 //!  SpawnStatically      run_spawn_statically(rt, slots, …)       Busy, reuse, tasks that talk
 //!  SpawnDynamically     run_spawn_dynamically(&rt, …)  `alloc`   values, abort, panics, delayed start, yielding
 //!  SpawnBlocking        run_spawn_blocking(&rt, …)     `alloc`   values, panics, timers that go on
+//!  channels of core     run_channels(&rt, …)         `channels`   closing from either side
 //! ```
 //!
 //! A case never asserts an upper bound on real time: a busy machine is not a faulty one. What hangs is reported as a
@@ -39,6 +40,8 @@ extern crate alloc;
 
 #[cfg(feature = "alloc")]
 mod blocking;
+#[cfg(feature = "channels")]
+mod channels;
 #[cfg(feature = "alloc")]
 mod dynamically;
 mod report;
@@ -48,6 +51,8 @@ mod time;
 
 #[cfg(feature = "alloc")]
 pub use blocking::run_spawn_blocking;
+#[cfg(feature = "channels")]
+pub use channels::run_channels;
 #[cfg(feature = "alloc")]
 pub use dynamically::run_spawn_dynamically;
 pub use report::{Fault, Report, Tally};

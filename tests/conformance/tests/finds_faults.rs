@@ -1,7 +1,7 @@
 //! The suite can fail: an adapter with one flaw is found faulty by the case that is about that flaw.
 
 use anabranch_conformance::{
-    Platform, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time, static_slots,
+    Platform, run_channels, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time, static_slots,
 };
 use anabranch_executor::{
     Duration, JoinError, JoinHandle, Moment, RuntimeAdapter, SpawnBlocking, SpawnDynamically, SpawnError,
@@ -253,6 +253,7 @@ macro_rules! faulty_cases {
                 if start_paused {
                     run_time(rt, &mut report).await;
                     run_spawn_dynamically(rt, platform, &mut report).await;
+                    run_channels(rt, platform, &mut report).await;
                     run_spawn_statically(rt, static_slots!(Flawed), platform, &mut report).await;
                 } else {
                     run_spawn_blocking(rt, platform, &mut report).await;
@@ -292,7 +293,7 @@ finds! {
     DroppedSleepsWake by a_dropped_sleep_wakes_nobody;
     MillisecondsAre32Bits by a_very_long_sleep_does_not_end_soon;
     TasksRunOneAfterAnother by tasks_run_concurrently a_task_spawns_a_task yield_now_lets_another_ready_task_run;
-    EndedTasksStay by a_task_is_gone_when_its_handle_is_ready;
+    EndedTasksStay by a_task_is_gone_when_its_handle_is_ready an_aborted_producer_closes_its_channel;
     DroppedHandlesAbort by a_dropped_handle_lets_the_task_run_on;
     AbortDoesNothing by abort_drops_the_task abort_before_the_first_poll_drops_the_task abort_ends_a_task_that_sleeps
         a_delayed_task_aborted_in_time_never_starts;

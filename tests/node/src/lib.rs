@@ -1,7 +1,8 @@
 //! Runs the conformance suite in Node: a line a case, and an exit code that says whether all passed.
 
 use anabranch_conformance::{
-    Platform, Tally, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time, static_slots,
+    Platform, Tally, run_channels, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time,
+    static_slots,
 };
 use anabranch_wasm::WasmAdapter;
 use wasm_bindgen::prelude::*;
@@ -32,6 +33,7 @@ pub async fn run() {
     run_spawn_dynamically(&RT, platform, &mut tally).await;
     run_spawn_statically(&RT, static_slots!(WasmAdapter), platform, &mut tally).await;
     run_spawn_blocking(&RT, platform, &mut tally).await;
+    run_channels(&RT, platform, &mut tally).await;
     if tally.finish() {
         PROCESS.with(|process| process.set_exit_code(0));
     }
