@@ -76,6 +76,13 @@ pub enum ServicePhase {
     Panicked = 6,
 }
 
+impl ServicePhase {
+    /// Whether the service has not ended for good.
+    pub(crate) fn goes_on(self) -> bool {
+        matches!(self, ServicePhase::Waiting | ServicePhase::Running | ServicePhase::BackingOff)
+    }
+}
+
 impl fmt::Display for ServicePhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -150,7 +157,7 @@ impl ServiceState {
         self.last_error.with(|error| error.clone())
     }
 
-    pub(crate) fn enter(&self, phase: ServicePhase) {
+    fn enter(&self, phase: ServicePhase) {
         self.phase.store(phase as u8, Ordering::Release);
     }
 
@@ -347,6 +354,15 @@ impl<S: StopSignal> Supervisor<S> {
     /// Without a heap there is no place for words; the phase and the number of restarts say what happened.
     #[cfg(not(feature = "alloc"))]
     fn report<E: fmt::Display>(&self, _error: &E) {}
+}
+
+/// A supervisor goes before its service ended when the task is aborted, by whomever: then nobody else can say so.
+impl<S> Drop for Supervisor<S> {
+    fn drop(&mut self) {
+        if self.state.phase().goes_on() {
+            self.state.enter(ServicePhase::Stopped);
+        }
+    }
 }
 
 #[cfg(feature = "std")]

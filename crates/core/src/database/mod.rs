@@ -240,10 +240,10 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
         let tasks = inner.life.with(|life| core::mem::take(&mut life.tasks));
         let mut aborted = Vec::new();
         for (index, task) in &tasks {
-            if matches!(inner.services[*index].state.phase(), ServicePhase::Running | ServicePhase::BackingOff) {
+            // one that was never polled is still waiting
+            if inner.services[*index].state.phase().goes_on() {
                 aborted.push(self.name_of(*index));
                 task.abort();
-                inner.services[*index].state.enter(ServicePhase::Stopped);
             }
         }
         self.ended().await;
