@@ -1,0 +1,76 @@
+async fn r#loop<R: Runtime + SpawnDynamically>(ctx: RuntimeContext<R>) -> Result<(), E> {
+    Ok(())
+}
+///The service `loop`.
+struct Loop;
+const _: () = {
+    static __CONFIG: crate::facade::ServiceConfig = crate::facade::ServiceConfig::DEFAULT;
+    fn __run<R: Runtime + SpawnDynamically, __Stop, __End>(
+        ctx: crate::facade::RuntimeContext<R>,
+        mut supervisor: crate::facade::Supervisor<__Stop>,
+        ended: impl ::core::ops::FnOnce(crate::facade::ServiceEnd) -> __End,
+    ) -> impl ::core::future::Future<Output = __End>
+    where
+        R: crate::facade::TimeSource,
+        __Stop: crate::facade::StopSignal,
+    {
+        async move {
+            let end = supervisor.run(r#loop(ctx)).await;
+            match supervisor.after(end, crate::facade::Duration::ZERO) {
+                crate::facade::Next::End(end) => ended(end),
+                crate::facade::Next::Restart(_) => {
+                    ended(crate::facade::ServiceEnd::Failed)
+                }
+            }
+        }
+    }
+    #[allow(dead_code)]
+    impl Loop {
+        /// What the service is called in logs, graphs and dashboards.
+        pub const NAME: &'static str = "loop";
+    }
+    mod __if_alloc {
+        #[allow(dead_code)]
+        impl Loop {
+            /// Starts the service as a task of its own. Await the handle to know how it ended for good.
+            pub fn spawn<R: Runtime + SpawnDynamically>(
+                runtime: &R,
+            ) -> <R as crate::facade::SpawnDynamically>::JoinHandle<
+                crate::facade::ServiceEnd,
+            >
+            where
+                R: crate::facade::TimeSource + crate::facade::SpawnDynamically,
+            {
+                let run = __run(
+                    crate::facade::RuntimeContext::new(
+                        ::core::clone::Clone::clone(runtime),
+                        Self::NAME,
+                    ),
+                    crate::facade::Supervisor::new(
+                        Self::NAME,
+                        &__CONFIG,
+                        crate::facade::StateRef::Shared(
+                            crate::facade::__private::new_state(),
+                        ),
+                        crate::facade::RunsOn,
+                    ),
+                    ::core::convert::identity,
+                );
+                crate::facade::SpawnDynamically::spawn(runtime, run)
+            }
+            /// The service over the records with these keys, for `with_service` of a database's builder.
+            pub fn of<R: Runtime + SpawnDynamically>() -> crate::facade::ServiceSpec<R>
+            where
+                R: crate::facade::Runtime + crate::facade::SpawnDynamically,
+            {
+                let draft = crate::facade::ServiceDraft::new(Self::NAME, &__CONFIG);
+                draft
+                    .starts(move |ends, ctx, supervisor| {
+                        ::core::result::Result::Ok(
+                            __run(ctx, supervisor, ::core::convert::identity),
+                        )
+                    })
+            }
+        }
+    }
+};
