@@ -68,6 +68,7 @@ impl<T> Consumer<T> {
     /// The next value; `None` when the record has closed and everything was taken. Values that a ring dropped are
     /// counted in [`lagged`](Self::lagged) and passed over. Cancel safe.
     #[inline]
+    #[expect(clippy::should_implement_trait, reason = "the name that streams have for it; it gives a future")]
     pub fn next(&mut self) -> impl Future<Output = Option<T>> {
         Wait::new(PassingOverGaps(Receiving(self)))
     }

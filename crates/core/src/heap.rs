@@ -8,7 +8,7 @@ use crate::{
     },
     record::{BufferStatus, ClaimError},
 };
-use alloc::{borrow::Cow, string::String, sync::Arc};
+use alloc::{borrow::Cow, sync::Arc};
 
 /// Which buffer a record gets, and how large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +79,9 @@ pub enum BufferCfgError {
     /// More than 65,535.
     #[error("its queue declares more than 65535 consumers: use several records")]
     TooManyConsumers,
+    /// The capacity is more than can be allocated.
+    #[error("its buffer asks for more memory than there is: give it a smaller capacity")]
+    TooLarge,
 }
 
 /// A record on the heap, whatever its buffer: both ends are taken from it. Cheap to clone; the record goes when this
@@ -124,18 +127,24 @@ impl<T: Clone + Send + 'static> HeapRecord<T> {
         let name = Some(name);
         Ok(HeapRecord {
             record: match buffer {
-                BufferCfg::SpmcRing { capacity } => {
-                    place(Record::<T, HeapRing>::with(slots(capacity), crate::NoSeats, name), shared)
-                }
+                BufferCfg::SpmcRing { capacity } => place(
+                    Record::<T, HeapRing>::with(slots(capacity).ok_or(BufferCfgError::TooLarge)?, crate::NoSeats, name),
+                    shared,
+                ),
                 BufferCfg::SingleLatest => {
                     place(Record::<T, Latest>::with(<Latest as ConstBuffer<T>>::STORE, crate::NoSeats, name), shared)
                 }
                 BufferCfg::Mailbox => {
                     place(Record::<T, Mailbox>::with(<Mailbox as ConstBuffer<T>>::STORE, crate::NoSeats, name), shared)
                 }
-                BufferCfg::Queue { capacity, consumers } => {
-                    place(Record::<T, HeapQueue>::with(slots(capacity), seats(consumers), name), shared)
-                }
+                BufferCfg::Queue { capacity, consumers } => place(
+                    Record::<T, HeapQueue>::with(
+                        slots(capacity).ok_or(BufferCfgError::TooLarge)?,
+                        seats(consumers),
+                        name,
+                    ),
+                    shared,
+                ),
             },
         })
     }
@@ -200,13 +209,13 @@ impl<T> core::fmt::Debug for HeapRecord<T> {
 }
 
 /// A queue of its own for one consumer, and any number of producers by [`Producer::try_clone`]: a channel between tasks.
-/// A capacity of 0 is taken as 1.
 ///
 /// # Errors
-/// Never, today; a [`ClaimError`] would be a fault of this crate.
-pub fn channel<T: Clone + Send + 'static>(capacity: usize) -> Result<(Producer<T>, Consumer<T>), ClaimError> {
-    let record =
-        Record::<T, HeapQueue>::with(slots(capacity.max(1)), seats(1), Some(Cow::Owned(String::from("channel"))));
-    let record = HeapRecord { record: SharedRef::of_heap(Arc::new(record)) };
-    Ok((record.producer()?, record.consumer()?))
+/// [`BufferCfgError`] when `capacity` is 0, or more than there is memory for.
+pub fn channel<T: Clone + Send + 'static>(capacity: usize) -> Result<(Producer<T>, Consumer<T>), BufferCfgError> {
+    let record = HeapRecord::new("channel", BufferCfg::Queue { capacity, consumers: 1 })?;
+    match (record.producer(), record.consumer()) {
+        (Ok(producer), Ok(consumer)) => Ok((producer, consumer)),
+        _ => Err(BufferCfgError::Consumers), // not reached: both ends of a new queue are free
+    }
 }

@@ -1,7 +1,9 @@
 //! A record: a named, typed place that values pass through. Here is what all four buffers do, once.
 
 use crate::{
-    buffer::{Batch, Buffer, BufferKind, ConstBuffer, List, Lock, SeatState, SeatStore, SharedRef, Slots, Waiter},
+    buffer::{
+        Batch, Buffer, BufferKind, ConstBuffer, Handles, List, Lock, SeatState, SeatStore, SharedRef, Slots, Waiter,
+    },
     consumer::{Consumer, RecvError},
     producer::{Producer, SendError, TrySendError},
     sync::const_unless_loom,
@@ -51,10 +53,10 @@ struct State<T: 'static, B: Buffer<T>> {
     /// Values that a consumer missed, or that a full queue refused.
     lost: u64,
     /// Handles of services.
-    producers: u16,
+    producers: Handles,
     /// Handles that the application holds; they do not keep a record open that drains.
-    outside: u16,
-    consumers: u16,
+    outside: Handles,
+    consumers: Handles,
     phase: Phase,
     seats: B::Seats,
 }
@@ -182,9 +184,9 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
                 slots: Slots::new(store),
                 waiters: List::new(),
                 lost: 0,
-                producers: 0,
-                outside: 0,
-                consumers: 0,
+                producers: Handles::NONE,
+                outside: Handles::NONE,
+                consumers: Handles::NONE,
                 phase: Phase::Open,
                 seats,
             };
@@ -237,8 +239,8 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
             held: s.slots.len(),
             produced: s.slots.head(),
             lost: s.lost,
-            producers: usize::from(s.producers) + usize::from(s.outside),
-            consumers: usize::from(s.consumers),
+            producers: s.producers.count() + s.outside.count(),
+            consumers: s.consumers.count(),
             closed: s.phase == Phase::Closed,
         })
     }
@@ -265,30 +267,28 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
         }
     }
 
-    /// Lets go of the values of a queue that every seat has passed, and then wakes the senders that wait for room. The
-    /// values are dropped outside the lock, one by one.
+    /// Lets go of the values of a queue that every seat has passed, and wakes the senders that wait for room. The values
+    /// are dropped outside the lock, one by one, after the senders were woken: a Drop may panic.
     fn release_passed(&self) {
-        let mut batch = None;
-        let mut before = 0;
         loop {
+            let mut batch = None;
+            let mut before = 0;
             let passed = self.state.with(|s| {
                 let seats = s.seats.seats()?;
                 let keep =
                     seats.seats.iter().filter(|seat| seat.state != SeatState::Left).map(|seat| seat.cursor).min();
-                if s.slots.len() > 0 && keep.is_none_or(|keep| keep > s.slots.oldest()) {
-                    return s.slots.pop();
-                }
+                let passed = if keep.is_none_or(|keep| keep > s.slots.oldest()) { s.slots.pop() } else { None };
                 before = if keep.is_none() { u64::MAX } else { s.slots.oldest() };
                 if !seats.senders.is_empty() {
-                    seats.senders.take(batch.get_or_insert_with(Batch::new), before);
+                    seats.senders.take(batch.insert(Batch::new()), before);
                 }
-                None
+                passed
             });
+            self.wake_senders(&mut batch, before);
             if passed.is_none() {
-                break;
+                return;
             }
         }
-        self.wake_senders(&mut batch, before);
     }
 }
 
@@ -396,8 +396,8 @@ where
         drop(replaced);
         sent.map(|sent| {
             sent.map(|(old, head)| {
-                drop(old);
                 self.wake_receivers(&mut batch, head);
+                drop(old);
                 head - 1
             })
         })
@@ -507,6 +507,7 @@ where
             }),
             BufferKind::Mailbox => self.state.try_move(|s| {
                 out.write(s.slots.pop()?);
+                cursor.seq = s.slots.head();
                 Some(())
             }),
             BufferKind::Queue => None,
@@ -521,21 +522,23 @@ where
     fn claim_producer(&self, outside: bool) -> Result<(), ClaimError> {
         let many = self.shared || matches!(B::KIND, BufferKind::Mailbox | BufferKind::Queue);
         self.state.with(|s| {
-            if !many && s.producers + s.outside > 0 {
+            if !many && s.producers.count() + s.outside.count() > 0 {
                 return Err(ClaimError::ProducerTaken);
             }
-            s.phase = Phase::Open;
-            s.count(outside, 1);
+            if s.phase == Phase::Closed {
+                s.phase = Phase::Open; // one that drains goes on draining
+            }
+            s.writers(outside).add();
             Ok(())
         })
     }
 
     fn lend_producer(&self, outside: bool) {
-        self.state.with(|s| s.count(outside, 1));
+        self.state.with(|s| s.writers(outside).add());
     }
 
     fn drop_producer(&self, outside: bool) {
-        self.close_if(|s| s.count(outside, -1));
+        self.close_if(|s| s.writers(outside).remove());
     }
 
     fn claim_consumer(&self) -> Result<Cursor, ClaimError> {
@@ -545,7 +548,7 @@ where
             let seq = match B::KIND {
                 BufferKind::SpmcRing => head,
                 BufferKind::SingleLatest => s.slots.oldest(),
-                BufferKind::Mailbox if s.consumers > 0 => return Err(ClaimError::ConsumerTaken),
+                BufferKind::Mailbox if s.consumers.count() > 0 => return Err(ClaimError::ConsumerTaken),
                 BufferKind::Mailbox => s.slots.oldest(),
                 BufferKind::Queue => {
                     let seats = s.seats.seats().ok_or(ClaimError::SeatsTaken)?.seats;
@@ -553,26 +556,26 @@ where
                     let free = (seats.iter().position(|seat| seat.state == SeatState::Awaited))
                         .or_else(|| seats.iter().position(|seat| seat.state == SeatState::Left))
                         .ok_or(ClaimError::SeatsTaken)?;
+                    seat = u16::try_from(free).map_err(|_| ClaimError::SeatsTaken)?;
                     let place = &mut seats[free];
                     if place.state == SeatState::Left {
                         place.cursor = head;
                     }
                     place.state = SeatState::Taken;
-                    place.handles = 1;
-                    seat = u16::try_from(free).map_err(|_| ClaimError::SeatsTaken)?;
+                    place.handles.add();
                     place.cursor
                 }
             };
-            s.consumers += 1;
+            s.consumers.add();
             Ok(Cursor { seq, index: s.slots.index_of(seq), seat })
         })
     }
 
     fn clone_consumer(&self, cursor: &Cursor) -> Cursor {
         self.state.with(|s| {
-            s.consumers += 1;
+            s.consumers.add();
             if let Some(seat) = s.seats.seats().and_then(|seats| seats.seats.get_mut(usize::from(cursor.seat))) {
-                seat.handles += 1;
+                seat.handles.add();
             }
             *cursor
         })
@@ -580,15 +583,16 @@ where
 
     fn drop_consumer(&self, cursor: &Cursor) {
         let left = self.state.with(|s| {
-            s.consumers -= 1;
+            s.consumers.remove();
             let Some(seat) = s.seats.seats().and_then(|seats| seats.seats.get_mut(usize::from(cursor.seat))) else {
                 return false;
             };
-            seat.handles -= 1;
-            if seat.handles == 0 {
+            seat.handles.remove();
+            let left = seat.handles == Handles::NONE;
+            if left {
                 seat.state = SeatState::Left;
             }
-            seat.handles == 0
+            left
         });
         if left {
             self.release_passed();
@@ -623,8 +627,9 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
         }
         let mut batch = None;
         let (old, head) = self.state.with(|s| s.push(value, &mut batch));
-        drop(old); // what the old value and the wakers do happens outside the lock
+        // What the wakers and the old value do happens outside the lock; waking comes first, for a Drop may panic.
         self.wake_receivers(&mut batch, head);
+        drop(old);
         head - 1
     }
 
@@ -634,8 +639,8 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
         let mut senders = None;
         self.state.with(|s| {
             change(s);
-            let writers = if s.phase == Phase::Draining { s.producers } else { s.producers + s.outside };
-            if writers == 0 && s.phase != Phase::Closed {
+            let outside = if s.phase == Phase::Draining { 0 } else { s.outside.count() };
+            if s.producers.count() + outside == 0 && s.phase != Phase::Closed {
                 s.phase = Phase::Closed;
                 s.waiters.take(receivers.insert(Batch::new()), u64::MAX);
                 if let Some(seats) = s.seats.seats() {
@@ -649,9 +654,8 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
 }
 
 impl<T: Clone + 'static, B: Buffer<T>> State<T, B> {
-    fn count(&mut self, outside: bool, by: i16) {
-        let counter = if outside { &mut self.outside } else { &mut self.producers };
-        *counter = counter.saturating_add_signed(by);
+    fn writers(&mut self, outside: bool) -> &mut Handles {
+        if outside { &mut self.outside } else { &mut self.producers }
     }
 
     /// The next value of seat number `seat`, the sequence number after it, and whether room was made by taking it.
@@ -665,7 +669,9 @@ impl<T: Clone + 'static, B: Buffer<T>> State<T, B> {
         }
         let others_wait = (seats.seats.iter().enumerate())
             .any(|(i, seat)| i != number && seat.state != SeatState::Left && seat.cursor <= cursor);
-        let value = if others_wait {
+        // Who passed the values before it may have left and not let go of them yet.
+        let oldest = cursor == self.slots.oldest();
+        let value = if others_wait || !oldest {
             self.slots.get(cursor, self.slots.index_of(cursor)).cloned()
         } else {
             self.slots.pop() // the last to see it takes it: no clone
@@ -673,7 +679,8 @@ impl<T: Clone + 'static, B: Buffer<T>> State<T, B> {
         if let Some(seat) = seats.seats.get_mut(number) {
             seat.cursor = cursor + 1;
         }
-        (value, cursor + 1, !others_wait && !seats.senders.is_empty())
+        let release = !(others_wait || oldest && seats.senders.is_empty());
+        (value, cursor + 1, release)
     }
 }
 

@@ -10,6 +10,10 @@
 //!  SpawnDynamically     run_spawn_dynamically(&rt, …)  `alloc`   values, abort, panics, delayed start, yielding
 //!  SpawnBlocking        run_spawn_blocking(&rt, …)     `alloc`   values, panics, timers that go on
 //!  channels of core     run_channels(&rt, …)         `channels`   closing from either side
+//!  records of core      run_records(…)               `records`   the four buffers over statics: no heap, no runtime
+//!                       run_records_in_a_task(&rt, …)           values that flow and wake, over statics: time only
+//!                       run_heap_records(…)          `alloc`    the first over records on the heap
+//!                       run_records_between_tasks(&rt, …)       the second between tasks, over the heap
 //! ```
 //!
 //! A case never asserts an upper bound on real time: a busy machine is not a faulty one. What hangs is reported as a
@@ -44,6 +48,8 @@ mod blocking;
 mod channels;
 #[cfg(feature = "alloc")]
 mod dynamically;
+#[cfg(feature = "records")]
+mod records;
 mod report;
 mod signal;
 mod statically;
@@ -55,6 +61,10 @@ pub use blocking::run_spawn_blocking;
 pub use channels::run_channels;
 #[cfg(feature = "alloc")]
 pub use dynamically::run_spawn_dynamically;
+#[cfg(all(feature = "records", feature = "alloc"))]
+pub use records::{run_heap_records, run_records_between_tasks};
+#[cfg(feature = "records")]
+pub use records::{run_records, run_records_in_a_task};
 pub use report::{Fault, Report, Tally};
 pub use signal::Signal;
 pub use statically::{Board, Part, Slots, resident, run_spawn_statically};

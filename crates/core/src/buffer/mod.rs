@@ -46,9 +46,32 @@ impl fmt::Display for BufferKind {
     }
 }
 
-/// A kind of buffer, and where its slots lie. Implemented by [`Ring`], [`Latest`], [`Mailbox`] and [`Queue`]; sealed by
-/// what it asks for.
-pub trait Buffer<T: 'static>: 'static {
+mod sealed {
+    /// Keeps [`Buffer`](super::Buffer) to this crate: a record relies on its buffer having a slot, and on its kind
+    /// fitting its seats.
+    pub trait Sealed {}
+    impl<const N: usize> Sealed for super::Ring<N> {}
+    impl Sealed for super::Latest {}
+    impl Sealed for super::Mailbox {}
+    impl<const N: usize, const C: usize> Sealed for super::Queue<N, C> {}
+    #[cfg(feature = "alloc")]
+    impl Sealed for super::on_heap::HeapRing {}
+    #[cfg(feature = "alloc")]
+    impl Sealed for super::on_heap::HeapQueue {}
+}
+
+/// A kind of buffer, and where its slots lie. Implemented by [`Ring`], [`Latest`], [`Mailbox`] and [`Queue`]; sealed.
+///
+/// ```compile_fail,E0277
+/// use anabranch_core::{Buffer, BufferKind, NoSeats};
+/// struct Mine;
+/// impl Buffer<u8> for Mine { // the trait bound `Mine: Sealed` is not satisfied
+///     const KIND: BufferKind = BufferKind::SpmcRing;
+///     type Store = [core::mem::MaybeUninit<u8>; 0];
+///     type Seats = NoSeats;
+/// }
+/// ```
+pub trait Buffer<T: 'static>: sealed::Sealed + 'static {
     /// Which of the four it is.
     const KIND: BufferKind;
     /// The slots.
@@ -103,7 +126,7 @@ impl<S: AsMut<[Seat]> + Send + 'static> SeatStore for QueueSeats<S> {
 #[derive(Debug)]
 pub struct Seat {
     pub(crate) cursor: u64,
-    pub(crate) handles: u16,
+    pub(crate) handles: Handles,
     pub(crate) state: SeatState,
 }
 
@@ -118,7 +141,30 @@ pub(crate) enum SeatState {
 }
 
 impl Seat {
-    pub(crate) const AWAITED: Seat = Seat { cursor: 0, handles: 0, state: SeatState::Awaited };
+    pub(crate) const AWAITED: Seat = Seat { cursor: 0, handles: Handles::NONE, state: SeatState::Awaited };
+}
+
+/// How many handles there are of one kind. One that reached 65,535 stays there for ever: who leaks that many keeps the
+/// record open, which harms nobody, where a count that wraps would close it under those who use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Handles(u16);
+
+impl Handles {
+    pub(crate) const NONE: Handles = Handles(0);
+
+    pub(crate) fn count(self) -> usize {
+        usize::from(self.0)
+    }
+
+    pub(crate) fn add(&mut self) {
+        self.0 = self.0.saturating_add(1);
+    }
+
+    pub(crate) fn remove(&mut self) {
+        if self.0 != u16::MAX {
+            self.0 = self.0.saturating_sub(1);
+        }
+    }
 }
 
 const fn checked_capacity(capacity: usize) -> usize {
@@ -134,6 +180,13 @@ const fn checked_capacity(capacity: usize) -> usize {
 /// ```
 /// use anabranch_core::{Record, Ring};
 /// static TEMPERATURE: Record<f32, Ring<64>> = Record::new("sensor/temperature");
+/// ```
+///
+/// One of capacity 0 does not compile ("a buffer of capacity 0 holds nothing: give it at least 1"):
+///
+/// ```compile_fail,E0080
+/// use anabranch_core::{Record, Ring};
+/// static TEMPERATURE: Record<f32, Ring<0>> = Record::new("sensor/temperature");
 /// ```
 #[derive(Debug)]
 pub struct Ring<const N: usize>;
@@ -197,6 +250,18 @@ impl<T: 'static> ConstBuffer<T> for Mailbox {
 /// static JOBS: Record<u32, Queue<16>> = Record::new("jobs");
 /// static AUDITED: Record<u32, Queue<16, 2>> = Record::new("audited");
 /// ```
+///
+/// Neither one of capacity 0 nor one without consumers compiles:
+///
+/// ```compile_fail,E0080
+/// use anabranch_core::{Queue, Record};
+/// static JOBS: Record<u32, Queue<0>> = Record::new("jobs");
+/// ```
+///
+/// ```compile_fail,E0080
+/// use anabranch_core::{Queue, Record};
+/// static JOBS: Record<u32, Queue<16, 0>> = Record::new("jobs");
+/// ```
 #[derive(Debug)]
 pub struct Queue<const N: usize, const CONSUMERS: usize = 1>;
 impl<T: 'static, const N: usize, const C: usize> Buffer<T> for Queue<N, C> {
@@ -208,6 +273,7 @@ impl<T: 'static, const N: usize, const C: usize> ConstBuffer<T> for Queue<N, C> 
     const STORE: Self::Store = {
         checked_capacity(N);
         assert!(C > 0, "a queue without consumers fills up and stays full: declare at least 1");
+        assert!(C <= u16::MAX as usize, "a queue has at most 65535 consumers: use several records");
         [const { MaybeUninit::uninit() }; N]
     };
     const SEATS: Self::Seats = QueueSeats { seats: [Seat::AWAITED; C], senders: List::new() };
@@ -217,7 +283,7 @@ impl<T: 'static, const N: usize, const C: usize> ConstBuffer<T> for Queue<N, C> 
 pub(crate) mod on_heap {
     //! The two buffers whose capacity is chosen when the program runs.
     use super::{Buffer, BufferKind, List, NoSeats, QueueSeats, Seat};
-    use alloc::boxed::Box;
+    use alloc::{boxed::Box, vec::Vec};
     use core::mem::MaybeUninit;
 
     /// A [`Ring`](super::Ring) whose capacity was chosen at run time.
@@ -238,9 +304,13 @@ pub(crate) mod on_heap {
         type Seats = QueueSeats<Box<[Seat]>>;
     }
 
-    /// `capacity` empty slots.
-    pub(crate) fn slots<T>(capacity: usize) -> Box<[MaybeUninit<T>]> {
-        core::iter::repeat_with(MaybeUninit::uninit).take(capacity).collect()
+    /// `capacity` empty slots; `None` when there is not so much memory.
+    pub(crate) fn slots<T>(capacity: usize) -> Option<Box<[MaybeUninit<T>]>> {
+        let mut slots = Vec::<MaybeUninit<T>>::new();
+        slots.try_reserve_exact(capacity).ok()?;
+        // SAFETY: the memory for so many was just reserved, and a `MaybeUninit` may hold anything.
+        unsafe { slots.set_len(capacity) };
+        Some(slots.into_boxed_slice())
     }
 
     /// `consumers` free seats.

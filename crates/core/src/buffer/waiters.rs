@@ -25,7 +25,7 @@ struct Links {
 /// A place in a waiters' list, inside the future that waits.
 pub(crate) struct Waiter {
     links: UnsafeCell<Links>,
-    /// Whether it was ever linked; touched by the owning future only.
+    /// Whether it may be linked; touched by the owning future only, so it is still set when somebody else unlinked it.
     used: Cell<bool>,
     _pinned: PhantomPinned,
 }
@@ -52,7 +52,7 @@ impl Waiter {
         }
     }
 
-    /// Whether it was ever linked: one that never was is in no list.
+    /// Whether it may be linked: one that is not used is in no list.
     #[inline]
     pub(crate) fn used(&self) -> bool {
         self.used.get()
@@ -160,9 +160,9 @@ impl List {
         }
     }
 
-    /// Takes `waiter` out, if it is in.
+    /// Takes `waiter` out, if it is in; its future then need not do so when it is dropped.
     pub(crate) fn remove(&mut self, waiter: Pin<&mut Waiter>) {
-        if waiter.used.get() {
+        if waiter.used.replace(false) {
             // SAFETY: the waiter is alive (it is borrowed), and the lock is held.
             unsafe { self.unlink(&raw const *waiter) };
         }
