@@ -1,0 +1,67 @@
+//! The simulator: plays scenarios under many seeds, or one scenario under one.
+
+use anabranch::sim::SimAdapter;
+use anabranch_scenarios::{Scenario, in_simulation};
+use clap::{Arg, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
+use std::{panic, process::ExitCode, time::Instant};
+
+fn main() -> ExitCode {
+    let scenarios = in_simulation();
+    let names: Vec<&'static str> = ["all"].into_iter().chain(scenarios.iter().map(|scenario| scenario.name)).collect();
+    let arguments = arguments(names).get_matches();
+    // Whatever panics is caught, and said with the seed that it happened under.
+    panic::set_hook(Box::new(|_| {}));
+    play(&scenarios, &arguments)
+}
+
+fn arguments(names: Vec<&'static str>) -> Command {
+    Command::new("anabranch-scenarios")
+        .about("Plays services in simulation: each seed twice, with equal traces")
+        .arg(
+            Arg::new("scenario")
+                .long("scenario")
+                .value_name("NAME")
+                .default_value("all")
+                .value_parser(PossibleValuesParser::new(names))
+                .help("Only this one"),
+        )
+        .arg(Arg::new("seed").long("seed").value_name("N").value_parser(value_parser!(u64)).help("Only this seed"))
+        .arg(
+            Arg::new("seeds")
+                .long("seeds")
+                .value_name("N")
+                .default_value("1000")
+                .value_parser(value_parser!(u64))
+                .conflicts_with("seed")
+                .help("The seeds 0..N"),
+        )
+}
+
+fn play(scenarios: &[Scenario<SimAdapter>], arguments: &ArgMatches) -> ExitCode {
+    let wanted = arguments.get_one::<String>("scenario").filter(|name| *name != "all");
+    let seeds = match arguments.get_one::<u64>("seed") {
+        Some(seed) => *seed..seed.saturating_add(1),
+        None => 0..arguments.get_one("seeds").copied().unwrap_or(0),
+    };
+    let (mut passed, mut failed) = (0, 0);
+    let begun = Instant::now();
+    for scenario in scenarios.iter().filter(|scenario| wanted.is_none_or(|name| name == scenario.name)) {
+        let begun = Instant::now();
+        let name = scenario.name;
+        match scenario.explore(seeds.clone()) {
+            Ok(explored) => {
+                let time = begun.elapsed().as_secs_f64();
+                println!("{name:<24} {:>9} courses {:>12} steps {time:>8.2} s", explored.courses, explored.steps);
+                passed += 1;
+            }
+            Err(failure) => {
+                println!("{name:<24} FAILED\n{failure}");
+                println!("cargo xtask sim --seed {} --scenario {name}", failure.seed);
+                failed += 1;
+            }
+        }
+    }
+    println!("{} seeds each, every one twice, in {:.1} s", seeds.end - seeds.start, begun.elapsed().as_secs_f64());
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

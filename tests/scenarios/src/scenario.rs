@@ -1,0 +1,123 @@
+//! The scenarios by name, and what it means to explore one.
+
+use crate::{Scene, Verdict, buffers, crowd, failing, flows, shutdown};
+use anabranch::sim::{Failure, Faults, Sim, SimAdapter, SimOptions};
+use anabranch::{Duration, Runtime, SpawnDynamically};
+use std::{future::Future, pin::Pin};
+
+/// A scenario that is being played.
+pub type Playing = Pin<Box<dyn Future<Output = Verdict>>>;
+
+/// A scenario on runtimes of type `R`.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario<R> {
+    /// Its name, for `--scenario`.
+    pub name: &'static str,
+    /// What goes wrong in it beside what it does by itself.
+    pub kind: Kind,
+    /// Plays it.
+    pub play: fn(Scene<R>) -> Playing,
+}
+
+/// What goes wrong in a simulation of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing under even seeds; under odd ones timers are late, tasks stall and are polled needlessly.
+    AnyWeather,
+    /// Nothing, since it measures time exactly.
+    Exact,
+    /// Tasks are aborted.
+    Aborts,
+}
+
+macro_rules! scenarios {
+    ($($kind:ident: $($name:literal = $module:ident::$function:ident),* $(,)?;)*) => {
+        [$($(Scenario {
+            name: $name,
+            kind: Kind::$kind,
+            play: |scene| Box::pin($module::$function(scene)),
+        }),*),*]
+    };
+}
+
+/// The scenarios that hold on every runtime.
+pub fn everywhere<R: Runtime + SpawnDynamically>() -> Vec<Scenario<R>> {
+    Vec::from(scenarios! {
+        AnyWeather:
+            "full-queues" = buffers::full_queues,
+            "lagging-rings" = buffers::lagging_rings,
+            "converging-latest" = buffers::converging_latest,
+            "mailbox-takes-once" = buffers::mailbox_takes_once,
+            "instances-share" = buffers::instances_share,
+            "vanishing-consumers" = buffers::vanishing_consumers,
+            "late-consumers" = buffers::late_consumers,
+            "chains" = flows::chains,
+            "branches-meet" = flows::branches_meet,
+            "joins" = flows::joins,
+            "feedback" = flows::feedback,
+            "restarts" = failing::restarts,
+            "panicking-transform" = failing::panicking_transform,
+            "failing-for-ever" = failing::failing_for_ever,
+            "graceful-shutdown" = shutdown::graceful_shutdown,
+            "hung-service" = shutdown::hung_service,
+            "hasty-shutdown" = shutdown::hasty_shutdown,
+            "thousand-services" = crowd::thousand_services;
+    })
+}
+
+/// All scenarios: those that hold everywhere, and those that need exact time or an executioner.
+#[must_use]
+pub fn in_simulation() -> Vec<Scenario<SimAdapter>> {
+    let mut all = everywhere();
+    all.extend(scenarios! {
+        Exact: "exact-pauses" = failing::exact_pauses, "healthy-runs" = failing::healthy_runs;
+        Aborts: "aborts" = failing::aborts;
+    });
+    all
+}
+
+/// What was gone through.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Explored {
+    /// How many different courses the seeds took.
+    pub courses: u64,
+    /// How many steps, the second runs not counted.
+    pub steps: u64,
+}
+
+impl Scenario<SimAdapter> {
+    /// Plays it under each of the seeds, twice each with the same trace.
+    ///
+    /// # Errors
+    /// The first seed that failed.
+    pub fn explore(&self, seeds: impl Iterator<Item = u64> + Clone) -> Result<Explored, Failure> {
+        let mut explored = Explored::default();
+        for odd in [0, 1] {
+            let some =
+                self.options(odd == 1).explore(seeds.clone().filter(|seed| seed % 2 == odd), |sim| self.in_sim(sim))?;
+            explored.courses += some.courses;
+            explored.steps += some.steps;
+        }
+        Ok(explored)
+    }
+
+    /// Everything else that was spawned must have ended, too.
+    fn in_sim(&self, sim: &mut Sim) -> Verdict {
+        let adapter = sim.adapter();
+        let seed = adapter.random();
+        sim.block_on((self.play)(Scene::new(adapter, seed, Duration::from_secs(600))))??;
+        sim.run()?;
+        Ok(())
+    }
+
+    fn options(&self, odd: bool) -> SimOptions {
+        let options = SimOptions::default().time_limit(Duration::from_secs(3600)).step_limit(1_000_000);
+        options.faults(match self.kind {
+            Kind::Exact => Faults::default(),
+            Kind::AnyWeather if odd => Faults::harsh(),
+            Kind::AnyWeather => Faults::default(),
+            Kind::Aborts if odd => Faults { abort: 0.02, ..Faults::harsh() },
+            Kind::Aborts => Faults { abort: 0.01, ..Faults::default() },
+        })
+    }
+}
