@@ -13,11 +13,6 @@ pub mod __private {
     extern crate alloc;
 }
 
-/// How many words of static storage a task needs: what the runtime without a heap says.
-#[cfg(feature = "embassy-runtime")]
-#[doc(hidden)]
-pub use anabranch_embassy::__slot_words;
-
 /// No runtime here places tasks into static storage.
 #[cfg(not(feature = "embassy-runtime"))]
 #[doc(hidden)]

@@ -80,6 +80,10 @@ pub mod prelude;
 
 #[doc(hidden)]
 pub use expansion::__private;
+// How many words of static storage a task needs is known to the runtime without a heap.
+#[cfg(feature = "embassy-runtime")]
+#[doc(hidden)]
+pub use anabranch_embassy::__slot_words;
 
 #[doc(inline)]
 pub use anabranch_executor::*;

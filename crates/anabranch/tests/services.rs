@@ -1,7 +1,7 @@
 //! Services made by `#[service]`, on both flavours of Tokio and in simulation: one test, each runtime.
 
 use anabranch::{
-    ClaimError, ServicePhase, SpawnError, TokioAdapter,
+    ClaimError, ServicePhase, ServiceState, SpawnError, TokioAdapter,
     prelude::*,
     sim::{Sim, SimAdapter},
 };
@@ -238,7 +238,7 @@ fn in_static_storage_it_runs_and_says_busy_while_it_does_and_shows_its_state() {
     let mut sim = Sim::new(1);
     let runtime = sim.static_adapter();
     sim.block_on(async {
-        assert_eq!(Doubling::state(0).map(|state| state.phase()), Some(ServicePhase::Waiting));
+        assert_eq!(Doubling::state(0).map(ServiceState::phase), Some(ServicePhase::Waiting));
         let (producer, seen) = (INPUT.producer().unwrap(), OUTPUT.consumer().unwrap());
         Doubling::spawn_static(runtime, INPUT.consumer().unwrap(), OUTPUT.producer().unwrap()).unwrap();
         assert_eq!(OUTPUT.producer().err(), Some(ClaimError::ProducerTaken));

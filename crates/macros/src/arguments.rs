@@ -7,7 +7,6 @@ use syn::{
     Error, Ident, LitInt, LitStr, Path, Result, Token,
     ext::IdentExt,
     parse::{Parse, ParseStream},
-    parse_quote,
 };
 
 /// The arguments; what was not written is `None`, and the façade's defaults hold.
@@ -18,7 +17,7 @@ pub(crate) struct Arguments {
     pub(crate) max_backoff: Option<Duration>,
     pub(crate) limit: Option<u32>,
     pub(crate) instances: u16,
-    pub(crate) krate: Path,
+    pub(crate) krate: Option<Path>,
 }
 
 /// When the service is started again.
@@ -55,7 +54,7 @@ impl Parse for Arguments {
             max_backoff: None,
             limit: None,
             instances: 1,
-            krate: parse_quote!(::anabranch),
+            krate: None,
         };
         let mut seen: Vec<Ident> = Vec::new();
         while !input.is_empty() {
@@ -109,7 +108,7 @@ impl Arguments {
                 }
                 self.name = Some(name);
             }
-            _crate => self.krate = input.call(Path::parse_mod_style).map_err(wrong)?,
+            _crate => self.krate = Some(input.call(Path::parse_mod_style).map_err(wrong)?),
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 use std::collections::HashMap;
 use syn::{
     Attribute, Data, DeriveInput, Error, Expr, ExprLit, Fields, Ident, Lit, LitStr, Meta, Path, Result, Token, Type,
-    ext::IdentExt, parse_quote, spanned::Spanned,
+    ext::IdentExt, parse_quote,
 };
 
 const HOW: &str = "write `#[record(key = \"sensor/temperature\", value = Temperature)]`";
@@ -18,8 +18,8 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
 
 fn derive(item: &DeriveInput) -> Result<TokenStream> {
     if !item.generics.params.is_empty() {
-        return Err(Error::new(
-            item.generics.span(),
+        return Err(Error::new_spanned(
+            &item.generics,
             "a key is one name and one type: leave the generic parameters out",
         ));
     }
@@ -41,8 +41,8 @@ fn derive(item: &DeriveInput) -> Result<TokenStream> {
             variants(item, data)?
         }
         Data::Union(data) => {
-            return Err(Error::new(
-                data.union_token.span(),
+            return Err(Error::new_spanned(
+                data.union_token,
                 "a key is a unit struct, or an enum with a variant for each record",
             ));
         }
@@ -93,7 +93,7 @@ fn variants(item: &DeriveInput, data: &syn::DataEnum) -> Result<TokenStream> {
 fn unit(fields: &Fields, message: &str) -> Result<()> {
     match fields {
         Fields::Unit => Ok(()),
-        fields => Err(Error::new(fields.span(), message)),
+        fields => Err(Error::new_spanned(fields, message)),
     }
 }
 
@@ -102,13 +102,13 @@ fn key_of(attributes: &[Attribute], in_record: Option<LitStr>) -> Result<Option<
     let mut key = in_record;
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("key")) {
         let Meta::NameValue(meta) = &attribute.meta else {
-            return Err(Error::new(attribute.span(), HOW_VARIANT));
+            return Err(Error::new_spanned(attribute, HOW_VARIANT));
         };
         let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &meta.value else {
-            return Err(Error::new(meta.value.span(), HOW_VARIANT));
+            return Err(Error::new_spanned(&meta.value, HOW_VARIANT));
         };
         if key.is_some() {
-            return Err(Error::new(attribute.span(), "a key is given twice: keep one of them"));
+            return Err(Error::new_spanned(attribute, "a key is given twice: keep one of them"));
         }
         key = Some(text.clone());
     }
@@ -133,7 +133,7 @@ impl RecordAttribute {
         let mut record = RecordAttribute::default();
         for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("record")) {
             if !matches!(attribute.meta, Meta::List(_)) {
-                return Err(Error::new(attribute.span(), HOW));
+                return Err(Error::new_spanned(attribute, HOW));
             }
             attribute.parse_args_with(|input: syn::parse::ParseStream<'_>| {
                 while !input.is_empty() {

@@ -5,9 +5,9 @@ use crate::{
     signature::{Kind, Parameter, Signature},
 };
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use std::time::Duration;
-use syn::{Attribute, Ident, ItemFn, LitStr, Path, ext::IdentExt, spanned::Spanned};
+use syn::{Attribute, Ident, ItemFn, LitStr, Path, ReturnType, ext::IdentExt, parse_quote_spanned, spanned::Spanned};
 
 /// The function and its service; or the function and what is wrong with it, so that the compiler goes on with the rest.
 pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> TokenStream {
@@ -24,7 +24,7 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> TokenStre
 
 /// One service on its way from signature to code.
 struct Service<'a> {
-    krate: &'a Path,
+    krate: Path,
     arguments: &'a Arguments,
     signature: &'a Signature<'a>,
     /// Where the generated code seems to stand: names of its own, at the function's name.
@@ -38,11 +38,12 @@ impl<'a> Service<'a> {
     fn new(arguments: &'a Arguments, signature: &'a Signature<'a>) -> Self {
         let function = &signature.item.sig.ident;
         let plain = function.unraw().to_string();
+        let span = Span::mixed_site().located_at(function.span());
         Service {
-            krate: &arguments.krate,
+            krate: arguments.krate.clone().unwrap_or_else(|| parse_quote_spanned!(span=> ::anabranch)),
             arguments,
             signature,
-            span: Span::mixed_site().located_at(function.span()),
+            span,
             name: arguments.name.clone().unwrap_or_else(|| LitStr::new(&plain, function.span())),
             ty: Ident::new(&camel_case(&plain), function.span()),
         }
@@ -62,7 +63,7 @@ impl<'a> Service<'a> {
 
                 #run
 
-                #[allow(dead_code)]
+                #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
                 impl #ty {
                     /// What the service is called in logs, graphs and dashboards.
                     pub const NAME: &'static str = #name;
@@ -72,7 +73,7 @@ impl<'a> Service<'a> {
                 #statically
 
                 #krate::__if_alloc! {
-                    #[allow(dead_code)]
+                    #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
                     impl #ty {
                         #spawn
                         #of
@@ -94,7 +95,7 @@ impl<'a> Service<'a> {
     }
 
     fn config(&self) -> TokenStream {
-        let (krate, arguments) = (self.krate, self.arguments);
+        let (krate, arguments) = (&self.krate, self.arguments);
         let mut fields = Vec::new();
         let policy = match arguments.restart {
             Restart::Never => None,
@@ -127,13 +128,14 @@ impl<'a> Service<'a> {
     fn run(&self) -> TokenStream {
         let Service { krate, span, signature, .. } = self;
         let (runtime, function) = (&signature.runtime.ident, &signature.item.sig.ident);
-        let (params, where_clause) = (self.generic_parameter(), self.where_clause(quote!(#krate::TimeSource)));
+        let (params, where_clause) = self.generics(&quote_spanned!(self.span=> #krate::TimeSource));
         let (owned, names) = (self.owned_parameters(), self.names());
         let mutable = signature.parameters.iter().map(|parameter| {
             let (name, ty) = (parameter.name, parameter.owned);
-            let mutable =
-                matches!(parameter.kind, Kind::Consumer(_)).then(|| parameter.lent.then(|| quote!(mut))).flatten();
-            quote!(#mutable #name: #ty)
+            let mutable = matches!(parameter.kind, Kind::Consumer(_))
+                .then(|| parameter.lent.then(|| quote_spanned!(self.span=> mut)))
+                .flatten();
+            quote_spanned!(self.span=> #mutable #name: #ty)
         });
         let arguments = signature.parameters.iter().map(|parameter| self.argument_of_a_run(parameter));
         let body = if self.arguments.restart == Restart::Never {
@@ -195,32 +197,34 @@ impl<'a> Service<'a> {
 
     /// One run, with the errors about what the function returns at the place where it says so.
     fn supervised(&self, run: TokenStream) -> TokenStream {
-        let output = self.signature.item.sig.output.span();
-        let method = Ident::new("run", Span::mixed_site().located_at(output));
-        quote_spanned!(self.span=> supervisor.#method(#run).await)
+        let output = match &self.signature.item.sig.output {
+            ReturnType::Type(_, output) => output.span(),
+            ReturnType::Default => self.span,
+        };
+        quote_spanned!(Span::mixed_site().located_at(output)=> supervisor.run(#run).await)
     }
 
     fn argument_of_a_run(&self, parameter: &Parameter<'_>) -> TokenStream {
         let name = parameter.name;
         let once = self.arguments.restart == Restart::Never;
         match parameter.kind {
-            Kind::Consumer(_) if parameter.lent => quote!(&mut #name),
-            Kind::Producer(_) if parameter.lent => quote!(&#name),
-            Kind::Producer(_) if !once => quote!(#name.lend()),
+            Kind::Consumer(_) if parameter.lent => quote_spanned!(self.span=> &mut #name),
+            Kind::Producer(_) if parameter.lent => quote_spanned!(self.span=> &#name),
+            Kind::Producer(_) if !once => quote_spanned!(self.span=> #name.lend()),
             Kind::Value if !once => cloned(parameter),
-            _ => quote!(#name),
+            _ => quote_spanned!(self.span=> #name),
         }
     }
 
     fn spawn(&self) -> TokenStream {
         let Service { krate, span, signature, .. } = self;
         let runtime = &signature.runtime.ident;
-        let (params, owned) = (self.generic_parameter(), self.owned_parameters());
-        let bounds = quote!(#krate::TimeSource + #krate::SpawnDynamically);
-        let where_clause = self.where_clause(bounds);
+        let (params, where_clause) =
+            self.generics(&quote_spanned!(self.span=> #krate::TimeSource + #krate::SpawnDynamically));
+        let owned = self.owned_parameters();
         let state = quote_spanned!(*span=> #krate::StateRef::Shared(#krate::__private::new_state()));
         let (ctx, supervisor) = (self.ctx(), self.supervisor(state));
-        let handle = quote!(<#runtime as #krate::SpawnDynamically>::JoinHandle<#krate::ServiceEnd>);
+        let handle = quote_spanned!(self.span=> <#runtime as #krate::SpawnDynamically>::JoinHandle<#krate::ServiceEnd>);
         let instances = usize::from(self.arguments.instances);
         if instances == 1 {
             let names = self.names();
@@ -258,7 +262,7 @@ impl<'a> Service<'a> {
         Some(quote_spanned! {*span=>
             static __STATES: [#krate::ServiceState; #instances] = [const { #krate::ServiceState::new() }; #instances];
 
-            #[allow(dead_code)]
+            #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
             impl #ty {
                 #spawn_static
 
@@ -274,10 +278,11 @@ impl<'a> Service<'a> {
     fn spawn_static(&self) -> TokenStream {
         let Service { krate, span, signature, .. } = self;
         let runtime = &signature.runtime.ident;
-        let (params, owned) = (self.generic_parameter(), self.owned_parameters());
-        let where_clause = self.where_clause(quote!(#krate::TimeSource + #krate::SpawnStatically));
-        let output = quote!(::core::result::Result<(), #krate::SpawnError>);
-        let slot = quote!(#krate::StaticSlot<{ #krate::__slot_words!(__task) }>);
+        let (params, where_clause) =
+            self.generics(&quote_spanned!(self.span=> #krate::TimeSource + #krate::SpawnStatically));
+        let owned = self.owned_parameters();
+        let output = quote_spanned!(self.span=> ::core::result::Result<(), #krate::SpawnError>);
+        let slot = quote_spanned!(self.span=> #krate::StaticSlot<{ #krate::__slot_words!(__task) }>);
         let instances = usize::from(self.arguments.instances);
         if instances == 1 {
             let names = self.names();
@@ -320,24 +325,24 @@ impl<'a> Service<'a> {
     fn of(&self) -> TokenStream {
         let Service { krate, span, signature, .. } = self;
         let runtime = &signature.runtime.ident;
-        let params = self.generic_parameter();
-        let mut where_clause = self.where_clause(quote!(#krate::Runtime + #krate::SpawnDynamically));
+        let (params, mut where_clause) =
+            self.generics(&quote_spanned!(self.span=> #krate::Runtime + #krate::SpawnDynamically));
         let (mut parameters, mut tokens, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for parameter in &signature.parameters {
             let (name, owned) = (parameter.name, parameter.owned);
             match parameter.kind {
                 Kind::Consumer(value) => {
-                    parameters.push(quote!(#name: impl #krate::RecordKey<#value>));
+                    parameters.push(quote_spanned!(self.span=> #name: impl #krate::RecordKey<#value>));
                     tokens.push(quote_spanned!(*span=> let #name = draft.reads::<#value>(&#name);));
                     ends.push(quote_spanned!(*span=> ends.consumer(#name)?));
                 }
                 Kind::Producer(value) => {
-                    parameters.push(quote!(#name: impl #krate::RecordKey<#value>));
+                    parameters.push(quote_spanned!(self.span=> #name: impl #krate::RecordKey<#value>));
                     tokens.push(quote_spanned!(*span=> let #name = draft.writes::<#value>(&#name);));
                     ends.push(quote_spanned!(*span=> ends.producer(#name)?));
                 }
                 Kind::Value => {
-                    parameters.push(quote!(#name: #owned));
+                    parameters.push(quote_spanned!(self.span=> #name: #owned));
                     ends.push(cloned(parameter));
                     // Asked for here only: a service that is spawned once may have values that cannot be cloned. The `for`
                     // defers the question to whoever calls this.
@@ -345,7 +350,7 @@ impl<'a> Service<'a> {
                 }
             }
         }
-        let mutable = (!tokens.is_empty()).then(|| quote!(mut));
+        let mutable = (!tokens.is_empty()).then(|| quote_spanned!(self.span=> mut));
         quote_spanned! {*span=>
             /// The service over the records with these keys, for `with_service` of a database's builder.
             pub fn of<#params>(#(#parameters),*) -> #krate::ServiceSpec<#runtime>
@@ -361,7 +366,7 @@ impl<'a> Service<'a> {
     }
 
     fn ctx(&self) -> TokenStream {
-        let krate = self.krate;
+        let krate = &self.krate;
         quote_spanned!(self.span=> #krate::RuntimeContext::new(::core::clone::Clone::clone(runtime), Self::NAME))
     }
 
@@ -371,36 +376,34 @@ impl<'a> Service<'a> {
     }
 
     fn supervisor(&self, state: TokenStream) -> TokenStream {
-        let krate = self.krate;
+        let krate = &self.krate;
         quote_spanned!(self.span=> #krate::Supervisor::new(Self::NAME, &__CONFIG, #state, #krate::RunsOn))
     }
 
-    /// `R: the user's bounds`
-    fn generic_parameter(&self) -> TokenStream {
-        let runtime = self.signature.runtime;
-        let (name, colon, bounds) = (&runtime.ident, &runtime.colon_token, &runtime.bounds);
-        quote!(#name #colon #bounds)
-    }
-
-    /// The user's `where`, and `bounds` on the runtime beside it; it ends with a comma.
-    fn where_clause(&self, bounds: TokenStream) -> TokenStream {
-        let runtime = &self.signature.runtime.ident;
+    /// The runtime with the user's bounds and `more`, and the user's `where`, which ends with a comma. The bounds stand
+    /// where the user's do, because a lint of clippy objects to two places.
+    fn generics(&self, more: &TokenStream) -> (TokenStream, TokenStream) {
+        let (name, inline) = (&self.signature.runtime.ident, &self.signature.runtime.bounds);
         let predicates = self.signature.item.sig.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
-        quote_spanned!(self.span=> where #(#predicates,)* #runtime: #bounds,)
+        if inline.is_empty() {
+            (quote_spanned!(self.span=> #name), quote_spanned!(self.span=> where #(#predicates,)* #name: #more,))
+        } else {
+            (quote_spanned!(self.span=> #name: #inline + #more), quote_spanned!(self.span=> where #(#predicates,)*))
+        }
     }
 
     /// The parameters after the context, each by value.
     fn owned_parameters(&self) -> TokenStream {
         let parameters = self.signature.parameters.iter().map(|parameter| {
             let (name, ty) = (parameter.name, parameter.owned);
-            quote!(#name: #ty)
+            quote_spanned!(self.span=> #name: #ty)
         });
-        quote!(#(#parameters),*)
+        quote_spanned!(self.span=> #(#parameters),*)
     }
 
     fn names(&self) -> TokenStream {
         let names = self.signature.parameters.iter().map(|parameter| parameter.name);
-        quote!(#(#names),*)
+        quote_spanned!(self.span=> #(#names),*)
     }
 
     /// What one of several instances gets of each parameter.
@@ -408,20 +411,19 @@ impl<'a> Service<'a> {
         let shares = self.signature.parameters.iter().map(|parameter| match parameter.kind {
             Kind::Producer(_) => {
                 let name = parameter.name;
-                quote!(#name.lend())
+                quote_spanned!(self.span=> #name.lend())
             }
             Kind::Consumer(_) | Kind::Value => cloned(parameter),
         });
-        quote!(#(#shares),*)
+        quote_spanned!(self.span=> #(#shares),*)
     }
 }
 
 /// A clone, with the error for a type that has none at that type.
 fn cloned(parameter: &Parameter<'_>) -> TokenStream {
-    let name = parameter.name.to_token_stream();
+    let name = parameter.name;
     let span = Span::mixed_site().located_at(parameter.owned.span());
-    let clone = quote_spanned!(span=> ::core::clone::Clone::clone);
-    quote!(#clone(&#name))
+    quote_spanned!(span=> ::core::clone::Clone::clone(&#name))
 }
 
 /// `moving_average` → `MovingAverage`.

@@ -75,11 +75,11 @@ impl<'a> Signature<'a> {
                 "a service takes at most {MOST_PARAMETERS} parameters after its context: put values that belong together \
                  into one struct"
             );
-            faults.add(Error::new(first_too_many.span(), message));
+            faults.add(Error::new_spanned(first_too_many, message));
         }
         match (faults.0, runtime) {
             (None, Some(runtime)) => {
-                let sized_statically = bounds(item, runtime).all(|bound| kept_without_heap(bound));
+                let sized_statically = bounds(item, runtime).all(kept_without_heap);
                 Ok(Signature { item, runtime, parameters, sized_statically })
             }
             (Some(faults), _) => Err(faults),
@@ -107,7 +107,7 @@ impl Faults {
 fn check_qualifiers(item: &ItemFn, faults: &mut Faults) {
     let sig = &item.sig;
     if sig.asyncness.is_none() {
-        faults.add(Error::new(sig.fn_token.span(), format!("a service is asynchronous: write `{SHAPE}`")));
+        faults.add(Error::new_spanned(sig.fn_token, format!("a service is asynchronous: write `{SHAPE}`")));
     }
     if let Safety::Unsafe(token) = &sig.safety {
         faults.add(Error::new(
@@ -119,10 +119,10 @@ fn check_qualifiers(item: &ItemFn, faults: &mut Faults) {
         faults.add(Error::new(token.span(), "a service runs: it cannot be `const`"));
     }
     if let Some(abi) = &sig.abi {
-        faults.add(Error::new(abi.span(), "a service is a plain Rust function: leave `extern` out"));
+        faults.add(Error::new_spanned(abi, "a service is a plain Rust function: leave `extern` out"));
     }
     if let Some(variadic) = &sig.variadic {
-        faults.add(Error::new(variadic.span(), "a service's parameters are known: leave `...` out"));
+        faults.add(Error::new_spanned(variadic, "a service's parameters are known: leave `...` out"));
     }
 }
 
@@ -135,7 +135,7 @@ fn check_output(output: &ReturnType, item: &ItemFn, faults: &mut Faults) {
             let unit =
                 last_segment(output).filter(|(name, _)| *name == "Result").and_then(|(_, of)| of.first().copied());
             if !matches!(unit, Some(Type::Tuple(unit)) if unit.elems.is_empty()) {
-                faults.add(Error::new(output.span(), SHALL));
+                faults.add(Error::new_spanned(output, SHALL));
             }
         }
     }
@@ -148,14 +148,14 @@ fn runtime_of(item: &ItemFn) -> Result<&TypeParam> {
         match parameter {
             GenericParam::Type(parameter) if runtime.is_none() => runtime = Some(parameter),
             GenericParam::Lifetime(lifetime) => {
-                return Err(Error::new(
-                    lifetime.span(),
+                return Err(Error::new_spanned(
+                    lifetime,
                     "a service outlives whoever starts it, so it cannot borrow: take values that it owns, or `&'static`",
                 ));
             }
             other => {
-                return Err(Error::new(
-                    other.span(),
+                return Err(Error::new_spanned(
+                    other,
                     "a service is generic over its runtime and nothing else, because its records have one type each: \
                      name the type, or write a service for each",
                 ));
@@ -182,14 +182,14 @@ fn check_context(item: &ItemFn, runtime: &TypeParam) -> Result<()> {
         Some(("RuntimeContext", of)) if of.len() == 1 && is_named(of[0], &runtime.ident) => Ok(()),
         _ => {
             let message = format!("the first parameter is the context, by value: write {shall}");
-            Err(Error::new(parameter.ty.span(), message))
+            Err(Error::new_spanned(&parameter.ty, message))
         }
     }
 }
 
 fn receiver(input: &FnArg) -> Error {
-    Error::new(
-        input.span(),
+    Error::new_spanned(
+        input,
         "a service is a function and not a method: move it out of the `impl`, and take what it needs as parameters",
     )
 }
@@ -202,44 +202,27 @@ impl<'a> Parameter<'a> {
             Type::Reference(reference) => (&*reference.elem, Some(reference)),
             owned => (owned, None),
         };
-        let (end, of) = match last_segment(owned) {
-            Some((end @ ("Consumer" | "Producer"), of)) => (end, of),
-            _ => {
-                return match reference {
-                    Some(reference)
-                        if reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static") =>
-                    {
-                        Err(Error::new(
-                            parameter.ty.span(),
-                            "a service outlives whoever starts it, so it cannot borrow: take the value itself, an `Arc` of it, \
-                             or `&'static`. Lent are only `&mut Consumer<T>` and `&Producer<T>`",
-                        ))
-                    }
-                    _ if matches!(owned, Type::ImplTrait(_)) => Err(Error::new(
-                        parameter.ty.span(),
-                        "a service is generic over its runtime and nothing else: name the type",
-                    )),
-                    // the whole type, so with the `&` of a `&'static`
-                    _ => Ok(Parameter { name, kind: Kind::Value, owned: &parameter.ty, lent: false }),
-                };
-            }
+        let Some((end @ ("Consumer" | "Producer"), of)) = last_segment(owned) else {
+            let borrows =
+                reference.is_some_and(|reference| reference.lifetime.as_ref().is_none_or(|of| of.ident != "static"));
+            return Self::value(name, &parameter.ty, borrows);
         };
         let &[value] = &of[..] else {
-            return Err(Error::new(owned.span(), format!("say what its values are: write `{end}<T>`")));
+            return Err(Error::new_spanned(owned, format!("say what its values are: write `{end}<T>`")));
         };
         let lent = reference.is_some();
         let mutable = reference.is_some_and(|reference| reference.mutability.is_some());
         match (end, lent) {
-            ("Consumer", false) if restart != Restart::Never => Err(Error::new(
-                parameter.ty.span(),
+            ("Consumer", false) if restart != Restart::Never => Err(Error::new_spanned(
+                &parameter.ty,
                 "write `&mut Consumer<T>`, so that a restart goes on where the last run stopped",
             )),
             ("Consumer", true) if !mutable => {
-                Err(Error::new(parameter.ty.span(), "reading moves a consumer on: write `&mut Consumer<T>`"))
+                Err(Error::new_spanned(&parameter.ty, "reading moves a consumer on: write `&mut Consumer<T>`"))
             }
             ("Consumer", _) => Ok(Parameter { name, kind: Kind::Consumer(value), owned, lent }),
-            (_, _) if mutable => Err(Error::new(
-                parameter.ty.span(),
+            (_, _) if mutable => Err(Error::new_spanned(
+                &parameter.ty,
                 "a producer is written through a shared reference: write `Producer<T>` or `&Producer<T>`",
             )),
             (_, _) => Ok(Parameter { name, kind: Kind::Producer(value), owned, lent }),
@@ -247,12 +230,32 @@ impl<'a> Parameter<'a> {
     }
 }
 
+impl<'a> Parameter<'a> {
+    /// One that is no end of a record.
+    fn value(name: &'a Ident, ty: &'a Type, borrows: bool) -> Result<Self> {
+        if borrows {
+            return Err(Error::new_spanned(
+                ty,
+                "a service outlives whoever starts it, so it cannot borrow: take the value itself, an `Arc` of it, or \
+                 `&'static`. Lent are only `&mut Consumer<T>` and `&Producer<T>`",
+            ));
+        }
+        if matches!(ty, Type::ImplTrait(_)) {
+            return Err(Error::new_spanned(
+                ty,
+                "a service is generic over its runtime and nothing else: name the type",
+            ));
+        }
+        Ok(Parameter { name, kind: Kind::Value, owned: ty, lent: false })
+    }
+}
+
 /// A parameter's name; a pattern has none.
 fn name_of(parameter: &syn::PatType) -> Result<&Ident> {
     match &*parameter.pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Ok(&pat.ident),
-        pattern => Err(Error::new(
-            pattern.span(),
+        pattern => Err(Error::new_spanned(
+            pattern,
             "each parameter of a service needs a name, because `of` and `spawn` have it too: name it here, and take it \
              apart in the body",
         )),

@@ -14,7 +14,7 @@ const _: () = {
         instances: 4u16,
         ..::anabranch::ServiceConfig::DEFAULT
     };
-    fn __run<R: Runtime, __Stop, __End>(
+    fn __run<R: Runtime + ::anabranch::TimeSource, __Stop, __End>(
         ctx: ::anabranch::RuntimeContext<R>,
         mut supervisor: ::anabranch::Supervisor<__Stop>,
         ended: impl ::core::ops::FnOnce(::anabranch::ServiceEnd) -> __End,
@@ -23,7 +23,6 @@ const _: () = {
         speed: u8,
     ) -> impl ::core::future::Future<Output = __End>
     where
-        R: ::anabranch::TimeSource,
         __Stop: ::anabranch::StopSignal,
     {
         async move {
@@ -54,19 +53,16 @@ const _: () = {
             }
         }
     }
-    fn __task<R: Runtime>(
+    fn __task<R: Runtime + ::anabranch::TimeSource>(
         ctx: ::anabranch::RuntimeContext<R>,
         supervisor: ::anabranch::Supervisor<::anabranch::RunsOn>,
         work: Consumer<Job>,
         done: Producer<Done>,
         speed: u8,
-    ) -> impl ::core::future::Future<Output = ()>
-    where
-        R: ::anabranch::TimeSource,
-    {
+    ) -> impl ::core::future::Future<Output = ()> {
         __run(ctx, supervisor, ::core::mem::drop, work, done, speed)
     }
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
     impl Worker {
         /// What the service is called in logs, graphs and dashboards.
         pub const NAME: &'static str = "worker";
@@ -74,22 +70,21 @@ const _: () = {
     static __STATES: [::anabranch::ServiceState; 4usize] = [const {
         ::anabranch::ServiceState::new()
     }; 4usize];
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
     impl Worker {
         /// Starts the service's instances in storage that is declared `static`, with no heap.
         ///
         /// # Errors
         /// `Busy` at the first instance that still runs, `WrongType` when they were started on another runtime before;
         /// the instances before that one were started.
-        pub fn spawn_static<R: Runtime>(
+        pub fn spawn_static<
+            R: Runtime + ::anabranch::TimeSource + ::anabranch::SpawnStatically,
+        >(
             runtime: &'static R,
             work: Consumer<Job>,
             done: Producer<Done>,
             speed: u8,
-        ) -> ::core::result::Result<(), ::anabranch::SpawnError>
-        where
-            R: ::anabranch::TimeSource + ::anabranch::SpawnStatically,
-        {
+        ) -> ::core::result::Result<(), ::anabranch::SpawnError> {
             static __SLOTS: [::anabranch::StaticSlot<
                 { ::anabranch::__slot_words!(__task) },
             >; 4usize] = [const { ::anabranch::StaticSlot::new() }; 4usize];
@@ -128,20 +123,22 @@ const _: () = {
         }
     }
     mod __if_alloc {
-        #[allow(dead_code)]
+        #[allow(
+            dead_code,
+            reason = "of the ways to start a service, most programs use one"
+        )]
         impl Worker {
             /// Starts the service's instances, each as a task of its own. Await the handles to know how they ended for good.
-            pub fn spawn<R: Runtime>(
+            pub fn spawn<
+                R: Runtime + ::anabranch::TimeSource + ::anabranch::SpawnDynamically,
+            >(
                 runtime: &R,
                 work: Consumer<Job>,
                 done: Producer<Done>,
                 speed: u8,
             ) -> [<R as ::anabranch::SpawnDynamically>::JoinHandle<
                 ::anabranch::ServiceEnd,
-            >; 4usize]
-            where
-                R: ::anabranch::TimeSource + ::anabranch::SpawnDynamically,
-            {
+            >; 4usize] {
                 ::core::array::from_fn(|instance| {
                     let run = __run(
                         ::anabranch::RuntimeContext::new(
@@ -166,13 +163,12 @@ const _: () = {
                 })
             }
             /// The service over the records with these keys, for `with_service` of a database's builder.
-            pub fn of<R: Runtime>(
+            pub fn of<R: Runtime + ::anabranch::Runtime + ::anabranch::SpawnDynamically>(
                 work: impl ::anabranch::RecordKey<Job>,
                 done: impl ::anabranch::RecordKey<Done>,
                 speed: u8,
             ) -> ::anabranch::ServiceSpec<R>
             where
-                R: ::anabranch::Runtime + ::anabranch::SpawnDynamically,
                 for<'__of> u8: ::core::clone::Clone,
             {
                 let mut draft = ::anabranch::ServiceDraft::new(Self::NAME, &__CONFIG);

@@ -5,13 +5,12 @@ async fn r#loop<R: Runtime + SpawnDynamically>(ctx: RuntimeContext<R>) -> Result
 struct Loop;
 const _: () = {
     static __CONFIG: crate::facade::ServiceConfig = crate::facade::ServiceConfig::DEFAULT;
-    fn __run<R: Runtime + SpawnDynamically, __Stop, __End>(
+    fn __run<R: Runtime + SpawnDynamically + crate::facade::TimeSource, __Stop, __End>(
         ctx: crate::facade::RuntimeContext<R>,
         mut supervisor: crate::facade::Supervisor<__Stop>,
         ended: impl ::core::ops::FnOnce(crate::facade::ServiceEnd) -> __End,
     ) -> impl ::core::future::Future<Output = __End>
     where
-        R: crate::facade::TimeSource,
         __Stop: crate::facade::StopSignal,
     {
         async move {
@@ -24,23 +23,26 @@ const _: () = {
             }
         }
     }
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
     impl Loop {
         /// What the service is called in logs, graphs and dashboards.
         pub const NAME: &'static str = "loop";
     }
     mod __if_alloc {
-        #[allow(dead_code)]
+        #[allow(
+            dead_code,
+            reason = "of the ways to start a service, most programs use one"
+        )]
         impl Loop {
             /// Starts the service as a task of its own. Await the handle to know how it ended for good.
-            pub fn spawn<R: Runtime + SpawnDynamically>(
+            pub fn spawn<
+                R: Runtime + SpawnDynamically + crate::facade::TimeSource
+                    + crate::facade::SpawnDynamically,
+            >(
                 runtime: &R,
             ) -> <R as crate::facade::SpawnDynamically>::JoinHandle<
                 crate::facade::ServiceEnd,
-            >
-            where
-                R: crate::facade::TimeSource + crate::facade::SpawnDynamically,
-            {
+            > {
                 let run = __run(
                     crate::facade::RuntimeContext::new(
                         ::core::clone::Clone::clone(runtime),
@@ -59,10 +61,10 @@ const _: () = {
                 crate::facade::SpawnDynamically::spawn(runtime, run)
             }
             /// The service over the records with these keys, for `with_service` of a database's builder.
-            pub fn of<R: Runtime + SpawnDynamically>() -> crate::facade::ServiceSpec<R>
-            where
-                R: crate::facade::Runtime + crate::facade::SpawnDynamically,
-            {
+            pub fn of<
+                R: Runtime + SpawnDynamically + crate::facade::Runtime
+                    + crate::facade::SpawnDynamically,
+            >() -> crate::facade::ServiceSpec<R> {
                 let draft = crate::facade::ServiceDraft::new(Self::NAME, &__CONFIG);
                 draft
                     .starts(move |ends, ctx, supervisor| {

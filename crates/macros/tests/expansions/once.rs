@@ -11,7 +11,7 @@ pub async fn cooling<R: Runtime>(
 pub struct Cooling;
 const _: () = {
     static __CONFIG: ::anabranch::ServiceConfig = ::anabranch::ServiceConfig::DEFAULT;
-    fn __run<R: Runtime, __Stop, __End>(
+    fn __run<R: Runtime + ::anabranch::TimeSource, __Stop, __End>(
         ctx: ::anabranch::RuntimeContext<R>,
         mut supervisor: ::anabranch::Supervisor<__Stop>,
         ended: impl ::core::ops::FnOnce(::anabranch::ServiceEnd) -> __End,
@@ -20,7 +20,6 @@ const _: () = {
         limit: f32,
     ) -> impl ::core::future::Future<Output = __End>
     where
-        R: ::anabranch::TimeSource,
         __Stop: ::anabranch::StopSignal,
     {
         async move {
@@ -31,19 +30,16 @@ const _: () = {
             }
         }
     }
-    fn __task<R: Runtime>(
+    fn __task<R: Runtime + ::anabranch::TimeSource>(
         ctx: ::anabranch::RuntimeContext<R>,
         supervisor: ::anabranch::Supervisor<::anabranch::RunsOn>,
         temperature: Consumer<f32>,
         fan: Producer<Fan>,
         limit: f32,
-    ) -> impl ::core::future::Future<Output = ()>
-    where
-        R: ::anabranch::TimeSource,
-    {
+    ) -> impl ::core::future::Future<Output = ()> {
         __run(ctx, supervisor, ::core::mem::drop, temperature, fan, limit)
     }
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
     impl Cooling {
         /// What the service is called in logs, graphs and dashboards.
         pub const NAME: &'static str = "cooling";
@@ -51,21 +47,20 @@ const _: () = {
     static __STATES: [::anabranch::ServiceState; 1usize] = [const {
         ::anabranch::ServiceState::new()
     }; 1usize];
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
     impl Cooling {
         /// Starts the service in storage that is declared `static`, with no heap.
         ///
         /// # Errors
         /// `Busy` while it runs; `WrongType` when it was started on another runtime before.
-        pub fn spawn_static<R: Runtime>(
+        pub fn spawn_static<
+            R: Runtime + ::anabranch::TimeSource + ::anabranch::SpawnStatically,
+        >(
             runtime: &'static R,
             temperature: Consumer<f32>,
             fan: Producer<Fan>,
             limit: f32,
-        ) -> ::core::result::Result<(), ::anabranch::SpawnError>
-        where
-            R: ::anabranch::TimeSource + ::anabranch::SpawnStatically,
-        {
+        ) -> ::core::result::Result<(), ::anabranch::SpawnError> {
             static __SLOT: ::anabranch::StaticSlot<
                 { ::anabranch::__slot_words!(__task) },
             > = ::anabranch::StaticSlot::new();
@@ -98,20 +93,22 @@ const _: () = {
         }
     }
     mod __if_alloc {
-        #[allow(dead_code)]
+        #[allow(
+            dead_code,
+            reason = "of the ways to start a service, most programs use one"
+        )]
         impl Cooling {
             /// Starts the service as a task of its own. Await the handle to know how it ended for good.
-            pub fn spawn<R: Runtime>(
+            pub fn spawn<
+                R: Runtime + ::anabranch::TimeSource + ::anabranch::SpawnDynamically,
+            >(
                 runtime: &R,
                 temperature: Consumer<f32>,
                 fan: Producer<Fan>,
                 limit: f32,
             ) -> <R as ::anabranch::SpawnDynamically>::JoinHandle<
                 ::anabranch::ServiceEnd,
-            >
-            where
-                R: ::anabranch::TimeSource + ::anabranch::SpawnDynamically,
-            {
+            > {
                 let run = __run(
                     ::anabranch::RuntimeContext::new(
                         ::core::clone::Clone::clone(runtime),
@@ -133,13 +130,12 @@ const _: () = {
                 ::anabranch::SpawnDynamically::spawn(runtime, run)
             }
             /// The service over the records with these keys, for `with_service` of a database's builder.
-            pub fn of<R: Runtime>(
+            pub fn of<R: Runtime + ::anabranch::Runtime + ::anabranch::SpawnDynamically>(
                 temperature: impl ::anabranch::RecordKey<f32>,
                 fan: impl ::anabranch::RecordKey<Fan>,
                 limit: f32,
             ) -> ::anabranch::ServiceSpec<R>
             where
-                R: ::anabranch::Runtime + ::anabranch::SpawnDynamically,
                 for<'__of> f32: ::core::clone::Clone,
             {
                 let mut draft = ::anabranch::ServiceDraft::new(Self::NAME, &__CONFIG);

@@ -77,7 +77,7 @@ const _: () = {
     {
         __run(ctx, supervisor, ::core::mem::drop, input, output, alarm, over)
     }
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
     impl MovingAverage {
         /// What the service is called in logs, graphs and dashboards.
         pub const NAME: &'static str = "average";
@@ -85,7 +85,7 @@ const _: () = {
     static __STATES: [::anabranch::ServiceState; 1usize] = [const {
         ::anabranch::ServiceState::new()
     }; 1usize];
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "of the ways to start a service, most programs use one")]
     impl MovingAverage {
         /// Starts the service in storage that is declared `static`, with no heap.
         ///
@@ -135,7 +135,10 @@ const _: () = {
         }
     }
     mod __if_alloc {
-        #[allow(dead_code)]
+        #[allow(
+            dead_code,
+            reason = "of the ways to start a service, most programs use one"
+        )]
         impl MovingAverage {
             /// Starts the service as a task of its own. Await the handle to know how it ended for good.
             pub fn spawn<Rt>(

@@ -1,0 +1,13 @@
+#![allow(unused)]
+use anabranch::prelude::*;
+use std::convert::Infallible;
+
+#[service]
+async fn cooling<R: Runtime>(ctx: RuntimeContext<R>) {}
+
+#[service]
+async fn heating<R: Runtime>(ctx: RuntimeContext<R>) -> Result<u8, Infallible> {
+    Ok(1)
+}
+
+fn main() {}

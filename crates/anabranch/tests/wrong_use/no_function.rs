@@ -1,0 +1,8 @@
+#![allow(unused)]
+use anabranch::prelude::*;
+use std::convert::Infallible;
+
+#[service]
+struct Cooling;
+
+fn main() {}

@@ -1,0 +1,10 @@
+#![allow(unused)]
+use anabranch::prelude::*;
+use std::convert::Infallible;
+
+#[service]
+fn cooling<R: Runtime>(ctx: RuntimeContext<R>) -> Result<(), Infallible> {
+    Ok(())
+}
+
+fn main() {}
