@@ -4,7 +4,7 @@ use super::{
     Anabranch,
     derived::{self, Joined},
     error::{BuildError, BuildErrors},
-    graph::{Graph, GraphRecord, GraphService, GraphServiceKind},
+    graph::{Graph, GraphRecord, GraphService, GraphServiceKind, Wiring},
     service::{Direction, Ends, Port, ServiceSpec},
     table::{AnyRecord, Entry, Table, TypeOf},
 };
@@ -148,11 +148,12 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
             wired.push(Ends { claimed });
         }
         check_ends(&table, &readers, &writers, &mut errors);
-        check_cycles(&graph, &mut errors);
+        let wiring = graph.wiring();
+        check_cycles(&wiring, &mut errors);
         if !errors.is_empty() {
             return Err(BuildErrors(errors));
         }
-        let stopped_from_outside = self.stopped_from_outside(&graph);
+        let stopped_from_outside = stopped_from_outside(&graph, &wiring);
         let services = self.services.into_iter().map(|(_, service)| service);
         Ok(Anabranch::new(self.runtime, table, graph, services.zip(wired).zip(stopped_from_outside).collect()))
     }
@@ -243,14 +244,14 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
                 .collect(),
         }
     }
+}
 
-    /// Which services a shutdown stops itself: those that read nothing, and those in a cycle, whose inputs would never
-    /// close. The others end when their inputs have closed, after the last value.
-    fn stopped_from_outside(&self, graph: &Graph) -> Vec<bool> {
-        let circling: BTreeSet<usize> =
-            graph.cycles(|_| true, |_| true).into_iter().flat_map(|cycle| cycle.group).collect();
-        graph.services.iter().enumerate().map(|(i, s)| s.reads.is_empty() || circling.contains(&i)).collect()
-    }
+/// Which services a shutdown stops itself: those that read nothing, and those in a cycle, whose inputs would never close.
+/// The others end when their inputs have closed, after the last value.
+fn stopped_from_outside(graph: &Graph, wiring: &Wiring<'_>) -> Vec<bool> {
+    let circling: BTreeSet<usize> =
+        wiring.cycles(|_| true, |_| true).into_iter().flat_map(|cycle| cycle.group).collect();
+    graph.services.iter().enumerate().map(|(i, s)| s.reads.is_empty() || circling.contains(&i)).collect()
 }
 
 fn check_ends(
@@ -283,13 +284,13 @@ fn check_ends(
     }
 }
 
-fn check_cycles(graph: &Graph, errors: &mut Vec<BuildError>) {
-    for cycle in graph.cycles(|record| record.buffer.kind() == BufferKind::Queue, |_| true) {
+fn check_cycles(wiring: &Wiring<'_>, errors: &mut Vec<BuildError>) {
+    for cycle in wiring.cycles(|record| record.buffer.kind() == BufferKind::Queue, |_| true) {
         let why = "each of its records is a queue, so all could wait for room in each other for ever; \
                    make one of them a ring or a latest";
         errors.push(BuildError::Cycle { path: cycle.path, why });
     }
-    for cycle in graph.cycles(|_| true, |service| service.kind != GraphServiceKind::Service) {
+    for cycle in wiring.cycles(|_| true, |service| service.kind != GraphServiceKind::Service) {
         let why = "it consists of transforms and joins only, so each value would go around for ever; \
                    put a service into it that decides when it ends";
         errors.push(BuildError::Cycle { path: cycle.path, why });

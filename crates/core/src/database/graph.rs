@@ -2,7 +2,7 @@
 
 use crate::BufferCfg;
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     string::String,
     vec,
     vec::Vec,
@@ -88,92 +88,132 @@ impl Graph {
         text
     }
 
-    /// The cycles through those records and services only: for each group of services that reach each other, its members
-    /// and one path around (records and services in turn, back to the first).
-    pub(super) fn cycles(
-        &self,
-        through: impl Fn(&GraphRecord) -> bool,
-        of: impl Fn(&GraphService) -> bool,
-    ) -> Vec<Cycle> {
-        let usable: BTreeSet<&str> = self.records.iter().filter(|r| through(r)).map(|r| r.name.as_str()).collect();
-        let mut readers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (i, service) in self.services.iter().enumerate().filter(|(_, service)| of(service)) {
-            for record in service.reads.iter().filter(|record| usable.contains(record.as_str())) {
-                readers.entry(record).or_default().push(i);
-            }
+    /// The records and services by number, to look for cycles in.
+    pub(super) fn wiring(&self) -> Wiring<'_> {
+        let number: BTreeMap<&str, usize> =
+            self.records.iter().enumerate().map(|(i, record)| (record.name.as_str(), i)).collect();
+        let numbers = |names: &[String]| names.iter().filter_map(|name| number.get(name.as_str()).copied()).collect();
+        Wiring {
+            graph: self,
+            ends: self.services.iter().map(|service| (numbers(&service.reads), numbers(&service.writes))).collect(),
         }
-        let next: Vec<BTreeSet<usize>> = (self.services.iter())
-            .map(|s| if of(s) { s.writes.as_slice() } else { &[] })
-            .map(|writes| writes.iter().filter_map(|record| readers.get(record.as_str())).flatten().copied().collect())
-            .collect();
-        let reach: Vec<BTreeSet<usize>> = (0..next.len()).map(|from| reachable(&next, from)).collect();
-        let mut seen: BTreeSet<usize> = BTreeSet::new();
-        let mut cycles = Vec::new();
-        for start in 0..next.len() {
-            if !reach[start].contains(&start) || seen.contains(&start) {
-                continue;
-            }
-            let group: BTreeSet<usize> = reach[start].iter().copied().filter(|i| reach[*i].contains(&start)).collect();
-            seen.extend(&group);
-            let services = around(&next, &group, start);
-            cycles.push(Cycle { path: self.with_records(&services), group });
-        }
-        cycles
     }
+}
 
-    /// `services`, each reading what the one before wrote, with the records between.
-    fn with_records(&self, services: &[usize]) -> Vec<String> {
-        let mut path = Vec::new();
-        for (at, &i) in services.iter().enumerate() {
-            let from = &self.services[i];
-            let to = &self.services[services[(at + 1) % services.len()]];
-            path.push(from.name.clone());
-            path.extend(from.writes.iter().find(|record| to.reads.contains(record)).cloned());
-        }
-        path.extend(path.first().cloned());
-        path
-    }
+/// A [`Graph`] by number.
+pub(super) struct Wiring<'g> {
+    graph: &'g Graph,
+    /// What each service reads, and what it writes.
+    ends: Vec<(Vec<usize>, Vec<usize>)>,
 }
 
 /// Services that reach each other.
 pub(super) struct Cycle {
-    /// Names of services and records in turn.
+    /// The shortest way around from the first of them: names of services and records in turn, back to the first.
     pub(super) path: Vec<String>,
     /// All services of the group.
     pub(super) group: BTreeSet<usize>,
 }
 
-fn reachable(next: &[BTreeSet<usize>], from: usize) -> BTreeSet<usize> {
-    let mut seen = BTreeSet::new();
-    let mut open: Vec<usize> = next[from].iter().copied().collect();
-    while let Some(i) = open.pop() {
-        if seen.insert(i) {
-            open.extend(&next[i]);
+impl Wiring<'_> {
+    /// The cycles through those records and services only, in the order of their first services. Linear in the graph.
+    pub(super) fn cycles(
+        &self,
+        through: impl Fn(&GraphRecord) -> bool,
+        of: impl Fn(&GraphService) -> bool,
+    ) -> Vec<Cycle> {
+        // nodes are the services, then the records
+        let services = self.graph.services.len();
+        let mut next = vec![Vec::new(); services + self.graph.records.len()];
+        for (i, (reads, writes)) in self.ends.iter().enumerate().filter(|(i, _)| of(&self.graph.services[*i])) {
+            for &record in reads.iter().filter(|record| through(&self.graph.records[**record])) {
+                next[services + record].push(i);
+            }
+            next[i].extend(writes.iter().filter(|record| through(&self.graph.records[**record])).map(|r| services + r));
+        }
+        let component = components(&next);
+        let mut size = vec![0; next.len()];
+        component.iter().for_each(|of| size[*of] += 1);
+        let mut groups: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (i, of) in component.iter().take(services).enumerate().filter(|(_, of)| size[**of] > 1) {
+            groups.entry(*of).or_default().insert(i);
+        }
+        let mut cycles: Vec<(usize, Cycle)> = (groups.into_iter())
+            .filter_map(|(number, group)| {
+                let first = *group.first()?;
+                let path = around(&next, |node| component[node] == number, first);
+                Some((first, Cycle { path: path.into_iter().map(|node| self.name(node)).collect(), group }))
+            })
+            .collect();
+        cycles.sort_by_key(|(first, _)| *first);
+        cycles.into_iter().map(|(_, cycle)| cycle).collect()
+    }
+
+    fn name(&self, node: usize) -> String {
+        match node.checked_sub(self.graph.services.len()) {
+            None => self.graph.services[node].name.clone(),
+            Some(record) => self.graph.records[record].name.clone(),
         }
     }
-    seen
 }
 
-/// The shortest way from `start` back to itself inside `group`.
-fn around(next: &[BTreeSet<usize>], group: &BTreeSet<usize>, start: usize) -> Vec<usize> {
-    let mut from: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut open = alloc::collections::VecDeque::from([start]);
-    while let Some(i) = open.pop_front() {
-        if next[i].contains(&start) {
-            let mut path = vec![i];
-            let mut at = i;
-            while at != start
-                && let Some(&before) = from.get(&at)
-            {
-                path.push(before);
-                at = before;
-            }
-            path.reverse();
-            return path;
+/// The strongly connected components (Tarjan's algorithm, without recursion): for each node, the number of its own.
+fn components(next: &[Vec<usize>]) -> Vec<usize> {
+    const NONE: usize = usize::MAX;
+    let (mut found, mut low, mut component) = (vec![NONE; next.len()], vec![NONE; next.len()], vec![NONE; next.len()]);
+    let (mut finds, mut closed) = (0, 0);
+    let mut open = Vec::new(); // found, and not yet in a component
+    let mut visits = Vec::new(); // nodes on the way here, each with the number of its next edge
+    for root in 0..next.len() {
+        if found[root] == NONE {
+            visits.push((root, 0));
         }
-        for &to in next[i].intersection(group) {
-            if to != start && !from.contains_key(&to) {
-                from.insert(to, i);
+        while let Some((node, edge)) = visits.pop() {
+            if edge == 0 {
+                (found[node], low[node]) = (finds, finds);
+                finds += 1;
+                open.push(node);
+            }
+            if let Some(&to) = next[node].get(edge) {
+                visits.push((node, edge + 1));
+                if found[to] == NONE {
+                    visits.push((to, 0));
+                } else if component[to] == NONE {
+                    low[node] = low[node].min(found[to]);
+                }
+                continue;
+            }
+            if low[node] == found[node] {
+                while let Some(member) = open.pop() {
+                    component[member] = closed;
+                    if member == node {
+                        break;
+                    }
+                }
+                closed += 1;
+            }
+            if let Some((from, _)) = visits.last() {
+                low[*from] = low[*from].min(low[node]);
+            }
+        }
+    }
+    component
+}
+
+/// The shortest way from `start` back to itself over nodes that are `inside`.
+fn around(next: &[Vec<usize>], inside: impl Fn(usize) -> bool, start: usize) -> Vec<usize> {
+    let mut from: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut open = VecDeque::from([start]);
+    while let Some(node) = open.pop_front() {
+        for &to in next[node].iter().filter(|to| inside(**to)) {
+            if to == start {
+                let back = core::iter::successors(Some(node), |node| from.get(node).copied());
+                let mut path: Vec<usize> = core::iter::once(start).chain(back).collect();
+                path.reverse();
+                return path;
+            }
+            if let Entry::Vacant(unseen) = from.entry(to) {
+                unseen.insert(node);
                 open.push_back(to);
             }
         }
@@ -183,4 +223,34 @@ fn around(next: &[BTreeSet<usize>], group: &BTreeSet<usize>, start: usize) -> Ve
 
 fn escape(name: &str) -> String {
     name.replace('"', "#quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{around, components};
+    use alloc::{vec, vec::Vec};
+
+    #[test]
+    fn nodes_that_reach_each_other_are_one_component() {
+        // 0 ⇄ 1 → 2 → 3 ⇄ 4, and 5 by itself
+        let next = [vec![1], vec![0, 2], vec![3], vec![4], vec![3], vec![]];
+        let of = components(&next);
+        assert_eq!((of[0], of[3]), (of[1], of[4]));
+        let mut kinds = of.clone();
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds.len(), 4);
+    }
+
+    #[test]
+    fn the_way_around_is_the_shortest() {
+        let next = [vec![1], vec![2, 3], vec![3], vec![0], vec![]];
+        assert_eq!(around(&next, |_| true, 0), [0, 1, 3, 0]);
+    }
+
+    #[test]
+    fn a_chain_of_any_length_takes_no_stack() {
+        let next: Vec<Vec<usize>> = (0..100_000).map(|node| vec![(node + 1) % 100_000]).collect();
+        assert!(components(&next).iter().all(|of| *of == 0));
+    }
 }
