@@ -177,7 +177,6 @@ fn check_context(item: &ItemFn, runtime: &TypeParam) -> Result<()> {
         return Err(Error::new(item.sig.ident.span(), format!("the first parameter is the context: write {shall}")));
     };
     let FnArg::Typed(parameter) = first else { return Err(receiver(first)) };
-    name_of(parameter)?;
     match last_segment(&parameter.ty) {
         Some(("RuntimeContext", of)) if of.len() == 1 && is_named(of[0], &runtime.ident) => Ok(()),
         _ => {
