@@ -2,11 +2,12 @@
 
 use crate::{
     buffer::{SharedRef, Wait, WaitFor, Waiter},
-    record::{BufferStatus, ClaimError, Cursor},
+    record::{BufferStatus, ClaimError, Cursor, Found},
 };
 use core::{
     fmt,
     future::Future,
+    ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -98,12 +99,13 @@ impl<T> Consumer<T> {
     #[cold]
     #[inline(never)]
     fn try_recv_slowly(&mut self) -> Result<T, TryRecvError> {
-        match self.poll_recv(None) {
-            Poll::Ready(Ok(value)) => Ok(value),
-            Poll::Ready(Err(RecvError::Lagged(missed))) => Err(TryRecvError::Lagged(missed)),
-            Poll::Ready(Err(RecvError::Closed)) => Err(TryRecvError::Closed),
-            Poll::Pending => Err(TryRecvError::Empty),
-        }
+        self.poll_recv(None, Ok, |why| {
+            Err(match why {
+                NoValue::Lagged(missed) => TryRecvError::Lagged(missed),
+                NoValue::Yet => TryRecvError::Empty,
+                NoValue::Closed => TryRecvError::Closed,
+            })
+        })
     }
 
     /// The values as a [`Stream`], which ends when the record closes; lags are counted and passed over. It has to be
@@ -132,14 +134,33 @@ impl<T> Consumer<T> {
         self.record.status()
     }
 
+    /// The next value, made into a `U`, or why there is none, made into a `U`.
     #[inline]
-    fn poll_recv(&mut self, waiting: Option<(Pin<&mut Waiter>, &Waker)>) -> Poll<Result<T, RecvError>> {
-        let received = self.record.poll_recv(&mut self.cursor, waiting);
-        if let Poll::Ready(Err(RecvError::Lagged(missed))) = &received {
-            self.lagged += missed;
-        }
-        received
+    fn poll_recv<U>(
+        &mut self,
+        waiting: Option<(Pin<&mut Waiter>, &Waker)>,
+        value: impl FnOnce(T) -> U,
+        none: impl FnOnce(NoValue) -> U,
+    ) -> U {
+        let lagged = &mut self.lagged;
+        self.record.poll_recv(&mut self.cursor, waiting, value, |found, missed| {
+            none(match found {
+                Found::Gap => {
+                    *lagged += missed;
+                    NoValue::Lagged(missed)
+                }
+                Found::Closed => NoValue::Closed,
+                Found::Nothing | Found::Value => NoValue::Yet,
+            })
+        })
     }
+}
+
+/// Why there is no value.
+enum NoValue {
+    Yet,
+    Lagged(u64),
+    Closed,
 }
 
 impl<T> Clone for Consumer<T> {
@@ -172,13 +193,12 @@ impl<T> WaitFor for Receiving<'_, T> {
     type Output = Result<T, RecvError>;
     #[inline]
     fn poll(&mut self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<Self::Output> {
-        // A waiter that is linked must be taken out with the value, which the long way does.
-        if !waiter.used()
-            && let Some(value) = self.0.record.take(&mut self.0.cursor)
-        {
-            return Poll::Ready(Ok(value));
-        }
-        self.0.poll_recv(Some((waiter, waker)))
+        let value = |value| Poll::Ready(Ok(value));
+        self.0.poll_recv(Some((waiter, waker)), value, |why| match why {
+            NoValue::Lagged(missed) => Poll::Ready(Err(RecvError::Lagged(missed))),
+            NoValue::Closed => Poll::Ready(Err(RecvError::Closed)),
+            NoValue::Yet => Poll::Pending,
+        })
     }
     fn cancel(&mut self, waiter: Pin<&mut Waiter>) {
         self.0.record.cancel_recv(waiter);
@@ -193,11 +213,14 @@ impl<T> WaitFor for PassingOverGaps<'_, T> {
     #[inline]
     fn poll(&mut self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<Option<T>> {
         loop {
-            match self.0.poll(waiter.as_mut(), waker) {
-                Poll::Ready(Ok(value)) => return Poll::Ready(Some(value)),
-                Poll::Ready(Err(RecvError::Lagged(_))) => {}
-                Poll::Ready(Err(RecvError::Closed)) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
+            let value = |value| ControlFlow::Break(Poll::Ready(Some(value)));
+            let polled = self.0.0.poll_recv(Some((waiter.as_mut(), waker)), value, |why| match why {
+                NoValue::Lagged(_) => ControlFlow::Continue(()),
+                NoValue::Closed => ControlFlow::Break(Poll::Ready(None)),
+                NoValue::Yet => ControlFlow::Break(Poll::Pending),
+            });
+            if let ControlFlow::Break(polled) = polled {
+                return polled;
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::{
     buffer::{
         Batch, Buffer, BufferKind, ConstBuffer, Handles, List, Lock, SeatState, SeatStore, SharedRef, Slots, Waiter,
     },
-    consumer::{Consumer, RecvError},
+    consumer::Consumer,
     producer::{Producer, SendError, TrySendError},
     sync::const_unless_loom,
 };
@@ -119,6 +119,19 @@ pub(crate) struct Cursor {
     seat: u16,
 }
 
+/// What [`Shared::poll_recv`] found. How many values were missed is how far the cursor went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A value, which was written out.
+    Value,
+    /// A gap: the cursor was moved to the oldest value that is kept.
+    Gap,
+    /// Nothing; the waiter, if there is one, waits.
+    Nothing,
+    /// The end.
+    Closed,
+}
+
 /// What handles see of a record, whatever its buffer. Sealed: a waiter cannot be named outside this crate.
 pub(crate) trait Shared<T>: Send + Sync {
     fn name(&self) -> &str;
@@ -140,8 +153,14 @@ pub(crate) trait Shared<T>: Send + Sync {
     /// The value goes straight to where the caller wants it: returned in an `Option` or `Result` it would be copied
     /// once or twice more, which costs as much as the lock.
     fn take(&self, cursor: &mut Cursor, out: &mut MaybeUninit<T>) -> bool;
-    fn poll_recv(&self, cursor: &mut Cursor, waiting: Option<(Pin<&mut Waiter>, &Waker)>)
-    -> Poll<Result<T, RecvError>>;
+    /// Writes the next value to `out` if there is one, and says what it found. The waiter is linked if that is
+    /// [`Found::Nothing`], and in no list otherwise.
+    fn poll_recv(
+        &self,
+        cursor: &mut Cursor,
+        waiting: Option<(Pin<&mut Waiter>, &Waker)>,
+        out: &mut MaybeUninit<T>,
+    ) -> Found;
     fn cancel_recv(&self, waiter: Pin<&mut Waiter>);
 
     fn claim_producer(&self, outside: bool) -> Result<(), ClaimError>;
@@ -245,24 +264,32 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
         })
     }
 
-    /// Wakes the wakers of `batch`, and, while it came back full, the rest of those who waited before `before`.
-    #[inline]
-    fn wake_receivers(&self, batch: &mut Option<Batch>, before: u64) {
-        if let Some(batch) = batch {
-            while batch.wake() {
-                self.state.with(|s| s.waiters.take(batch, before));
+    /// Wakes the consumers that began to wait before `before`: outside the lock, a few at a time.
+    #[cold]
+    #[inline(never)]
+    fn wake_receivers(&self, before: u64) {
+        let mut batch = Batch::new();
+        loop {
+            self.state.with(|s| s.waiters.take(&mut batch, before));
+            if !batch.wake() {
+                return;
             }
         }
     }
 
-    fn wake_senders(&self, batch: &mut Option<Batch>, before: u64) {
-        if let Some(batch) = batch {
-            while batch.wake() {
-                self.state.with(|s| {
-                    if let Some(seats) = s.seats.seats() {
-                        seats.senders.take(batch, before);
-                    }
-                });
+    /// Wakes the senders of a queue that began to wait before `before`, in the same way.
+    #[cold]
+    #[inline(never)]
+    fn wake_senders(&self, before: u64) {
+        let mut batch = Batch::new();
+        loop {
+            self.state.with(|s| {
+                if let Some(seats) = s.seats.seats() {
+                    seats.senders.take(&mut batch, before);
+                }
+            });
+            if !batch.wake() {
+                return;
             }
         }
     }
@@ -271,20 +298,20 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
     /// are dropped outside the lock, one by one, after the senders were woken: a Drop may panic.
     fn release_passed(&self) {
         loop {
-            let mut batch = None;
-            let mut before = 0;
+            let mut wake_before = None;
             let passed = self.state.with(|s| {
                 let seats = s.seats.seats()?;
                 let keep =
                     seats.seats.iter().filter(|seat| seat.state != SeatState::Left).map(|seat| seat.cursor).min();
                 let passed = if keep.is_none_or(|keep| keep > s.slots.oldest()) { s.slots.pop() } else { None };
-                before = if keep.is_none() { u64::MAX } else { s.slots.oldest() };
                 if !seats.senders.is_empty() {
-                    seats.senders.take(batch.insert(Batch::new()), before);
+                    wake_before = Some(if keep.is_none() { u64::MAX } else { s.slots.oldest() });
                 }
                 passed
             });
-            self.wake_senders(&mut batch, before);
+            if let Some(before) = wake_before {
+                self.wake_senders(before);
+            }
             if passed.is_none() {
                 return;
             }
@@ -294,12 +321,9 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
 
 impl<T: 'static, B: Buffer<T>> State<T, B> {
     #[inline]
-    fn push(&mut self, value: T, batch: &mut Option<Batch>) -> (Option<T>, u64) {
+    fn push(&mut self, value: T) -> Pushed<T> {
         let old = self.slots.push(value);
-        if !self.waiters.is_empty() {
-            self.waiters.take(batch.insert(Batch::new()), self.slots.head());
-        }
-        (old, self.slots.head())
+        Pushed { old, head: self.slots.head(), somebody_waits: !self.waiters.is_empty() }
     }
 
     /// Whether a queue can take a value now.
@@ -313,6 +337,13 @@ impl<T: 'static, B: Buffer<T>> State<T, B> {
             Room::Free
         }
     }
+}
+
+/// What is left to do, outside the lock, when a value was put in.
+struct Pushed<T> {
+    old: Option<T>,
+    head: u64,
+    somebody_waits: bool,
 }
 
 enum Room {
@@ -335,18 +366,23 @@ where
 
     #[inline]
     fn push(&self, value: T) -> u64 {
-        // The usual case in a few instructions: the lock is free, nobody waits, no old value has to be dropped.
+        // The usual case in a few instructions: the lock is free, and no old value has to be dropped.
         let mut value = Some(value);
         let pushed = self.state.try_move(|s| {
             let plain = !core::mem::needs_drop::<T>() || s.slots.len() < s.slots.capacity();
-            if matches!(B::KIND, BufferKind::Queue) || !plain || !s.waiters.is_empty() {
+            if matches!(B::KIND, BufferKind::Queue) || !plain {
                 return None;
             }
             s.slots.push(value.take()?);
-            Some(s.slots.head() - 1)
+            Some((s.slots.head(), !s.waiters.is_empty()))
         });
         match (pushed, value) {
-            (Some(seq), _) => seq,
+            (Some((head, somebody_waits)), _) => {
+                if somebody_waits {
+                    self.wake_receivers(head);
+                }
+                head - 1
+            }
             (None, Some(value)) => self.push_slowly(value),
             (None, None) => 0, // not reached: the value is taken only when it was pushed
         }
@@ -356,14 +392,12 @@ where
         if !matches!(B::KIND, BufferKind::Queue) {
             return Ok(self.push(value));
         }
-        let mut batch = None;
-        let head = self.state.with(|s| match s.room() {
-            Room::Free => Ok(s.push(value, &mut batch).1),
+        let pushed = self.state.with(|s| match s.room() {
+            Room::Free => Ok(s.push(value)),
             Room::Full => Err(TrySendError::Full(value)),
             Room::Never => Err(TrySendError::Closed(value)),
         })?;
-        self.wake_receivers(&mut batch, head);
-        Ok(head - 1)
+        Ok(self.finish(pushed))
     }
 
     fn poll_send(
@@ -372,7 +406,12 @@ where
         waiter: Pin<&mut Waiter>,
         waker: &Waker,
     ) -> Poll<Result<u64, SendError<T>>> {
-        let mut batch = None;
+        if !matches!(B::KIND, BufferKind::Queue) {
+            return match value.take() {
+                Some(value) => Poll::Ready(Ok(self.push(value))),
+                None => Poll::Pending, // it was polled after it was ready
+            };
+        }
         let mut replaced = None;
         let sent = self.state.with(|s| match s.room() {
             Room::Full => {
@@ -390,17 +429,11 @@ where
                 if matches!(room, Room::Never) {
                     return Poll::Ready(Err(SendError(value)));
                 }
-                Poll::Ready(Ok(s.push(value, &mut batch)))
+                Poll::Ready(Ok(s.push(value)))
             }
         });
         drop(replaced);
-        sent.map(|sent| {
-            sent.map(|(old, head)| {
-                self.wake_receivers(&mut batch, head);
-                drop(old);
-                head - 1
-            })
-        })
+        sent.map(|sent| sent.map(|pushed| self.finish(pushed)))
     }
 
     fn cancel_send(&self, waiter: Pin<&mut Waiter>) {
@@ -416,74 +449,64 @@ where
         &self,
         cursor: &mut Cursor,
         waiting: Option<(Pin<&mut Waiter>, &Waker)>,
-    ) -> Poll<Result<T, RecvError>> {
+        out: &mut MaybeUninit<T>,
+    ) -> Found {
         let mut replaced = None;
         let mut moved_on = false;
-        let received = self.state.with(|s| {
+        let found = self.state.with(|s| {
             let found = match B::KIND {
                 BufferKind::SpmcRing => match s.slots.get(cursor.seq, cursor.index) {
                     Some(value) => {
-                        let value = value.clone();
+                        out.write(value.clone());
                         cursor.seq += 1;
                         cursor.index = s.slots.after(cursor.index);
-                        Some(value)
+                        Found::Value
                     }
                     None if cursor.seq < s.slots.oldest() => {
-                        let missed = s.slots.oldest() - cursor.seq;
-                        s.lost += missed;
+                        s.lost += s.slots.oldest() - cursor.seq;
                         cursor.seq = s.slots.oldest();
                         cursor.index = s.slots.index_of(cursor.seq);
-                        return Poll::Ready(Err(RecvError::Lagged(missed)));
+                        Found::Gap
                     }
-                    None => None,
+                    None => Found::Nothing,
                 },
                 BufferKind::SingleLatest => {
                     let head = s.slots.head();
-                    if cursor.seq < head {
-                        let value = s.slots.get(head - 1, 0).cloned();
-                        cursor.seq = head;
-                        value
-                    } else {
-                        None
+                    match s.slots.get(head.wrapping_sub(1), 0) {
+                        Some(value) if cursor.seq < head => {
+                            out.write(value.clone());
+                            cursor.seq = head;
+                            Found::Value
+                        }
+                        _ => Found::Nothing,
                     }
                 }
                 BufferKind::Mailbox => {
                     cursor.seq = s.slots.head();
-                    s.slots.pop()
+                    write_to(out, s.slots.pop())
                 }
                 BufferKind::Queue => {
                     let (value, seq, freed) = s.take_queued(cursor.seat);
                     cursor.seq = seq;
                     moved_on = freed;
-                    value
+                    write_to(out, value)
                 }
             };
-            match found {
-                Some(value) => {
-                    if let Some((waiter, _)) = waiting {
-                        s.waiters.remove(waiter);
-                    }
-                    Poll::Ready(Ok(value))
-                }
-                None if s.phase == Phase::Closed => {
-                    if let Some((waiter, _)) = waiting {
-                        s.waiters.remove(waiter);
-                    }
-                    Poll::Ready(Err(RecvError::Closed))
-                }
-                None => {
-                    if let Some((waiter, waker)) = waiting {
-                        replaced = s.waiters.insert(waiter, waker, s.slots.head());
-                    }
-                    Poll::Pending
+            let found = if found == Found::Nothing && s.phase == Phase::Closed { Found::Closed } else { found };
+            if let Some((waiter, waker)) = waiting {
+                if found == Found::Nothing {
+                    replaced = s.waiters.insert(waiter, waker, s.slots.head());
+                } else {
+                    s.waiters.remove(waiter);
                 }
             }
+            found
         });
         drop(replaced);
         if moved_on {
             self.release_passed();
         }
-        received
+        found
     }
 
     #[inline]
@@ -609,6 +632,18 @@ where
     }
 }
 
+/// Writes `value`, if there is one, to `out`.
+#[inline]
+fn write_to<T>(out: &mut MaybeUninit<T>, value: Option<T>) -> Found {
+    match value {
+        Some(value) => {
+            out.write(value);
+            Found::Value
+        }
+        None => Found::Nothing,
+    }
+}
+
 impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
     #[cold]
     #[inline(never)]
@@ -625,31 +660,38 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
                 }),
             };
         }
-        let mut batch = None;
-        let (old, head) = self.state.with(|s| s.push(value, &mut batch));
-        // What the wakers and the old value do happens outside the lock; waking comes first, for a Drop may panic.
-        self.wake_receivers(&mut batch, head);
-        drop(old);
-        head - 1
+        let pushed = self.state.with(|s| s.push(value));
+        self.finish(pushed)
+    }
+
+    /// What the wakers and the old value do happens outside the lock, the waking first: a Drop may panic.
+    #[inline]
+    fn finish(&self, pushed: Pushed<T>) -> u64 {
+        if pushed.somebody_waits {
+            self.wake_receivers(pushed.head);
+        }
+        drop(pushed.old);
+        pushed.head - 1
     }
 
     /// Makes a change, and closes the record when it then has no producer that could write to it.
     fn close_if(&self, change: impl FnOnce(&mut State<T, B>)) {
-        let mut receivers = None;
-        let mut senders = None;
-        self.state.with(|s| {
+        let closed = self.state.with(|s| {
             change(s);
-            let outside = if s.phase == Phase::Draining { 0 } else { s.outside.count() };
-            if s.producers.count() + outside == 0 && s.phase != Phase::Closed {
+            let draining = s.phase == Phase::Draining;
+            let writers = s.producers.count() + if draining { 0 } else { s.outside.count() };
+            let closes = writers == 0 && s.phase != Phase::Closed;
+            if closes {
                 s.phase = Phase::Closed;
-                s.waiters.take(receivers.insert(Batch::new()), u64::MAX);
-                if let Some(seats) = s.seats.seats() {
-                    seats.senders.take(senders.insert(Batch::new()), u64::MAX);
-                }
             }
+            closes
         });
-        self.wake_receivers(&mut receivers, u64::MAX);
-        self.wake_senders(&mut senders, u64::MAX);
+        if closed {
+            self.wake_receivers(u64::MAX);
+            if matches!(B::KIND, BufferKind::Queue) {
+                self.wake_senders(u64::MAX);
+            }
+        }
     }
 }
 

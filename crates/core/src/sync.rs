@@ -25,6 +25,13 @@ mod plain {
     }
 
     #[cfg(feature = "std")]
+    /// Whether `flag` was set a moment ago: looking does not take the flag's cache line away from who will clear it.
+    #[inline]
+    pub(crate) fn seems_set(flag: &AtomicBool) -> bool {
+        flag.load(Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "std")]
     /// Waits a little, longer with each try: the processor's hint, then the scheduler, then a short sleep, so that a
     /// waiting thread of high priority cannot keep the owner from running.
     pub(crate) fn yield_now(tries: u32) {
@@ -47,6 +54,12 @@ mod under_loom {
         cell::UnsafeCell,
         sync::atomic::{AtomicBool, Ordering},
     };
+
+    /// Never, so that who waits tries at once: loom may show a relaxed load an old value for ever, and a
+    /// read-modify-write always the newest.
+    pub(crate) fn seems_set(_flag: &AtomicBool) -> bool {
+        false
+    }
 
     pub(crate) fn yield_now(_tries: u32) {
         loom::thread::yield_now();

@@ -10,7 +10,7 @@ pub(crate) use imp::Lock;
 
 #[cfg(feature = "std")]
 mod imp {
-    use crate::sync::{AtomicBool, Ordering, UnsafeCell, const_unless_loom, yield_now};
+    use crate::sync::{AtomicBool, Ordering, UnsafeCell, const_unless_loom, seems_set, yield_now};
 
     /// A value that one thread at a time may touch.
     pub(crate) struct Lock<T> {
@@ -80,14 +80,11 @@ mod imp {
         #[inline(never)]
         fn wait(&self) {
             let mut tries = 0_u32;
-            loop {
-                while self.taken.load(Ordering::Relaxed) {
-                    yield_now(tries);
-                    tries = tries.saturating_add(1);
-                }
-                if self.taken.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                    return;
-                }
+            while seems_set(&self.taken)
+                || self.taken.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err()
+            {
+                yield_now(tries);
+                tries = tries.saturating_add(1);
             }
         }
     }
@@ -127,7 +124,9 @@ mod imp {
         #[inline]
         pub(crate) fn with<U>(&self, work: impl FnOnce(&mut T) -> U) -> U {
             critical_section::with(|_| {
-                assert!(!self.busy.replace(true), "a value's Clone used the record that holds the value");
+                if self.busy.replace(true) {
+                    busy();
+                }
                 let _release = Release(&self.busy);
                 // SAFETY: in the critical section, and `busy` was false: no other reference exists until
                 // `_release` drops.
@@ -135,7 +134,7 @@ mod imp {
             })
         }
 
-        /// Runs `work`: in a critical section nobody else can have the lock.
+        /// As `with`: in a critical section nobody else can have the lock.
         #[inline]
         pub(crate) fn try_with<U>(&self, work: impl FnOnce(&mut T) -> Option<U>) -> Option<U> {
             self.with(work)
@@ -154,5 +153,12 @@ mod imp {
                 work(unsafe { &mut *self.value.get() })
             })
         }
+    }
+
+    /// Once for the program, since every use of a record comes with its check.
+    #[cold]
+    #[inline(never)]
+    fn busy() -> ! {
+        panic!("a value's Clone used the record that holds the value");
     }
 }

@@ -4,8 +4,11 @@
 //! Matching on "static or counted" for every value costs a branch and the arithmetic that finds the value inside an
 //! `Arc<dyn …>`; with the pointer taken once it is one load.
 
-use crate::record::{Cursor, Shared};
-use core::{mem::MaybeUninit, ops::Deref, ptr::NonNull};
+use crate::{
+    buffer::Waiter,
+    record::{Cursor, Found, Shared},
+};
+use core::{mem::MaybeUninit, ops::Deref, pin::Pin, ptr::NonNull, task::Waker};
 
 /// A reference to a record that is `static`, or shared on the heap.
 pub(crate) struct SharedRef<T: 'static> {
@@ -40,6 +43,35 @@ impl<T> SharedRef<T> {
         // SAFETY: `take` says `true` only after it wrote a value to `out`; `Shared` cannot be implemented outside this
         // crate, and its one implementation does.
         if (**self).take(cursor, &mut out) { Some(unsafe { out.assume_init() }) } else { None }
+    }
+
+    /// Hands the next value to `value`, or what [`Shared::poll_recv`] found and how far it moved the cursor to `none`. A
+    /// waiter that may be linked must be taken out with the value, so that it goes the long way at once.
+    ///
+    /// (Two functions, and no `Result` of a value or a reason: that would lie over the value's first bytes, and the
+    /// compiler would copy those one by one, which waits for the stores before it three times.)
+    #[inline]
+    pub(crate) fn poll_recv<U>(
+        &self,
+        cursor: &mut Cursor,
+        waiting: Option<(Pin<&mut Waiter>, &Waker)>,
+        value: impl FnOnce(T) -> U,
+        none: impl FnOnce(Found, u64) -> U,
+    ) -> U {
+        let mut out = MaybeUninit::uninit();
+        let expected = cursor.seq;
+        let at_once = waiting.as_ref().is_some_and(|(waiter, _)| !waiter.used());
+        let found = if at_once && (**self).take(cursor, &mut out) {
+            Found::Value
+        } else {
+            (**self).poll_recv(cursor, waiting, &mut out)
+        };
+        if found == Found::Value {
+            // SAFETY: as in `take`: a value was written.
+            value(unsafe { out.assume_init() })
+        } else {
+            none(found, cursor.seq - expected)
+        }
     }
 }
 

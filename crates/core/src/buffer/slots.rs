@@ -112,9 +112,16 @@ impl<T, S: SlotStore<T>> Slots<T, S> {
     #[inline]
     pub(crate) fn push(&mut self, value: T) -> Option<T> {
         let full = self.len == self.capacity();
-        let next = if S::SINGLE { 0 } else { self.next };
-        self.next = self.after(next);
         self.head += 1;
+        if S::SINGLE && !needs_drop::<T>() {
+            self.len = 1;
+            if let Some(slot) = self.store.slots_mut().first_mut() {
+                slot.write(value); // over the old one, whose drop means nothing
+            }
+            return None;
+        }
+        let next = self.next;
+        self.next = self.after(next);
         // SAFETY: `next` is 0 or came from `after`, which wraps before the store's length, and that never changes.
         let slot = unsafe { self.store.slots_mut().get_unchecked_mut(next) };
         if full {

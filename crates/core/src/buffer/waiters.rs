@@ -2,12 +2,14 @@
 //! no memory of the record and any number can wait.
 //!
 //! INVARIANT: a node is in a list only while its future is pinned and alive (the future's drop takes it out); the
-//! fields behind a node's cell are touched only while the lock of the record that owns the list is held.
+//! fields behind a node's cell are touched only while the lock of the record that owns the list is held. `used` says
+//! whether they are initialised; a node that is not used is in no list.
 
 use core::{
     cell::{Cell, UnsafeCell},
     future::Future,
     marker::PhantomPinned,
+    mem::MaybeUninit,
     pin::Pin,
     ptr,
     task::{Context, Poll, Waker},
@@ -24,9 +26,11 @@ struct Links {
 
 /// A place in a waiters' list, inside the future that waits.
 pub(crate) struct Waiter {
-    links: UnsafeCell<Links>,
-    /// Whether it may be linked; touched by the owning future only, so it is still set when somebody else unlinked it.
-    used: Cell<bool>,
+    /// Not initialised before they are needed: most values are there when they are asked for.
+    links: UnsafeCell<MaybeUninit<Links>>,
+    /// Whether `links` is initialised, and may be in a list; touched by the owning future only, so it is still set when
+    /// somebody else unlinked it.
+    fresh: Cell<bool>,
     _pinned: PhantomPinned,
 }
 
@@ -38,31 +42,52 @@ unsafe impl Sync for Waiter {}
 
 impl Waiter {
     #[inline]
-    pub(crate) const fn new() -> Self {
-        Waiter {
-            links: UnsafeCell::new(Links {
-                previous: ptr::null(),
-                next: ptr::null(),
-                waker: None,
-                since: 0,
-                linked: false,
-            }),
-            used: Cell::new(false),
-            _pinned: PhantomPinned,
+    pub(crate) fn new() -> Self {
+        // In this way, and not by one expression, which would be a constant: the compiler copies a constant whole, with
+        // zeros for what is not initialised.
+        let mut waiter = MaybeUninit::<Waiter>::uninit();
+        // SAFETY: the pointer is to the field of a `Waiter`'s own memory; the other fields may be uninitialised.
+        unsafe {
+            (&raw mut (*waiter.as_mut_ptr()).fresh).write(Cell::new(true));
+            waiter.assume_init()
         }
     }
 
     /// Whether it may be linked: one that is not used is in no list.
     #[inline]
     pub(crate) fn used(&self) -> bool {
-        self.used.get()
+        !self.fresh.get()
+    }
+
+    /// It is in no list any more, and as new.
+    #[inline]
+    fn clear(&self) {
+        if !self.fresh.replace(true) {
+            // SAFETY: it was used, so its links are initialised; it is in no list, so nobody else touches them.
+            unsafe { (*self.links.get()).assume_init_drop() }
+        }
+    }
+
+    /// # Safety
+    /// `node` is alive and used.
+    #[inline]
+    unsafe fn links(node: *const Waiter) -> *mut Links {
+        // SAFETY: the caller's. No reference is made to what others may touch.
+        unsafe { (*node).links.get().cast() }
+    }
+}
+
+impl Drop for Waiter {
+    #[inline]
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
 /// What a [`Wait`] waits for.
 pub(crate) trait WaitFor {
     type Output;
-    /// Ends, or links `waiter` into a record's list.
+    /// Ends, with `waiter` in no list, or links it into a record's list.
     fn poll(&mut self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<Self::Output>;
     /// Takes `waiter`, which may be linked, out of its record's list.
     fn cancel(&mut self, waiter: Pin<&mut Waiter>);
@@ -94,15 +119,19 @@ impl<W: WaitFor> Future for Wait<W> {
     type Output = W::Output;
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<W::Output> {
-        let (waits_for, waiter) = self.parts();
-        waits_for.poll(waiter, cx.waker())
+        let (waits_for, mut waiter) = self.parts();
+        let polled = waits_for.poll(waiter.as_mut(), cx.waker());
+        if polled.is_ready() {
+            waiter.clear();
+        }
+        polled
     }
 }
 
 impl<W: WaitFor> Drop for Wait<W> {
     #[inline]
     fn drop(&mut self) {
-        if self.waiter.used.get() {
+        if self.waiter.used() {
             // SAFETY: a value that is being dropped is not moved again, and was pinned when its waiter was used.
             let (waits_for, waiter) = unsafe { Pin::new_unchecked(self) }.parts();
             waits_for.cancel(waiter);
@@ -133,12 +162,16 @@ impl List {
     /// dropped outside the lock, since that may drop a task that waits on this very record.
     #[must_use]
     pub(crate) fn insert(&mut self, waiter: Pin<&mut Waiter>, waker: &Waker, since: u64) -> Option<Waker> {
-        waiter.used.set(true);
         let node: *const Waiter = &raw const *waiter;
+        if waiter.fresh.replace(false) {
+            let links = Links { previous: ptr::null(), next: ptr::null(), waker: None, since: 0, linked: false };
+            // SAFETY: it was not used, so it is in no list, and only its future, which lends it here, can reach it.
+            unsafe { (*waiter.links.get()).write(links) };
+        }
         // SAFETY: the waiter is pinned, so the address stays good until its drop unlinks it; `&mut self` is reached
         // only with the lock held, so nobody else touches any node's links.
         unsafe {
-            let links = (*node).links.get();
+            let links = Waiter::links(node);
             let replaced = match &(*links).waker {
                 Some(same) if same.will_wake(waker) => None,
                 _ => (*links).waker.replace(waker.clone()),
@@ -153,27 +186,27 @@ impl List {
             if self.last.is_null() {
                 self.first = node;
             } else {
-                (*(*self.last).links.get()).next = node;
+                (*Waiter::links(self.last)).next = node;
             }
             self.last = node;
             replaced
         }
     }
 
-    /// Takes `waiter` out, if it is in; its future then need not do so when it is dropped.
+    /// Takes `waiter` out, if it is in.
     pub(crate) fn remove(&mut self, waiter: Pin<&mut Waiter>) {
-        if waiter.used.replace(false) {
-            // SAFETY: the waiter is alive (it is borrowed), and the lock is held.
+        if waiter.used() {
+            // SAFETY: the waiter is alive (it is borrowed) and used, and the lock is held.
             unsafe { self.unlink(&raw const *waiter) };
         }
     }
 
     /// # Safety
-    /// `node` is alive, and the lock of the record is held.
+    /// `node` is alive and used, and the lock of the record is held.
     unsafe fn unlink(&mut self, node: *const Waiter) {
         // SAFETY: linked nodes are alive by the invariant, and only the holder of the lock touches links.
         unsafe {
-            let links = (*node).links.get();
+            let links = Waiter::links(node);
             if !(*links).linked {
                 return;
             }
@@ -181,12 +214,12 @@ impl List {
             if previous.is_null() {
                 self.first = next;
             } else {
-                (*(*previous).links.get()).next = next;
+                (*Waiter::links(previous)).next = next;
             }
             if next.is_null() {
                 self.last = previous;
             } else {
-                (*(*next).links.get()).previous = previous;
+                (*Waiter::links(next)).previous = previous;
             }
             (*links).linked = false;
         }
@@ -195,56 +228,52 @@ impl List {
     /// Takes out the wakers of those who began to wait before `before`, oldest first, as many as fit. Who waits again
     /// while they are woken has a newer `since`, so taking batch after batch comes to an end.
     pub(crate) fn take(&mut self, batch: &mut Batch, before: u64) {
-        while !batch.is_full() {
+        for place in &mut batch.wakers {
             let node = self.first;
-            // SAFETY: a linked node is alive, and the lock is held.
+            if !self.first_waits_since_before(before) {
+                break;
+            }
+            // SAFETY: a linked node is alive and used, and the lock is held.
             unsafe {
-                if node.is_null() || (*(*node).links.get()).since >= before {
-                    return;
-                }
                 self.unlink(node);
-                if let Some(waker) = (*(*node).links.get()).waker.take() {
-                    batch.add(waker);
-                }
+                *place = (*Waiter::links(node)).waker.take();
             }
         }
+        batch.more = self.first_waits_since_before(before);
+    }
+
+    #[inline]
+    fn first_waits_since_before(&self, before: u64) -> bool {
+        // SAFETY: a linked node is alive and used, and the lock is held.
+        !self.first.is_null() && unsafe { (*Waiter::links(self.first)).since < before }
     }
 }
 
 /// A few wakers that were taken out under the lock, to be woken outside it.
 pub(crate) struct Batch {
     wakers: [Option<Waker>; Batch::SIZE],
-    len: usize,
+    /// Whether some who wait did not fit.
+    more: bool,
 }
 
 impl Batch {
-    const SIZE: usize = 4;
+    /// One, where taking the lock costs a few instructions and memory is dear.
+    const SIZE: usize = if cfg!(feature = "std") { 4 } else { 1 };
 
+    #[inline]
     pub(crate) const fn new() -> Self {
-        Batch { wakers: [const { None }; Batch::SIZE], len: 0 }
+        Batch { wakers: [const { None }; Batch::SIZE], more: false }
     }
 
-    fn is_full(&self) -> bool {
-        self.len == Batch::SIZE
-    }
-
-    fn add(&mut self, waker: Waker) {
-        if let Some(place) = self.wakers.get_mut(self.len) {
-            *place = Some(waker);
-            self.len += 1;
-        }
-    }
-
-    /// Wakes them all, and says whether there may be more to take.
+    /// Wakes them all, and says whether there are more to take.
+    #[inline]
     pub(crate) fn wake(&mut self) -> bool {
-        let full = self.is_full();
-        self.len = 0;
         for place in &mut self.wakers {
             match place.take() {
                 Some(waker) => waker.wake(),
                 None => break,
             }
         }
-        full
+        self.more
     }
 }
