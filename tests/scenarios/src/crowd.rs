@@ -26,11 +26,11 @@ pub async fn thousand_services<R: Runtime + SpawnDynamically>(scene: Scene<R>) -
         for record in 1..length {
             db = db.configure::<u64>(name(record), queue(chance.size(1, 2), 1));
         }
-        db = db.with_service(Produce::of(&name(1), Script::numbers(0, VALUES, chance)));
+        db = db.with_service(Produce::of(name(1), Script::numbers(0, VALUES, chance)));
         for record in 2..length {
-            db = db.with_service(Relay::of(&name(record - 1), &name(record), passage.clone()));
+            db = db.with_service(Relay::of(name(record - 1), name(record), passage.clone()));
         }
-        db = db.with_service(Collect::of(&name(length - 1), end.clone()));
+        db = db.with_service(Collect::of(name(length - 1), end.clone()));
         chains.push((passage.lost, end.tally));
     }
     let db = db.build().await?;

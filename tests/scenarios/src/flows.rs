@@ -1,7 +1,8 @@
 //! Values through several records: chains, branches that meet again, circles.
 
 use crate::{
-    Collect, Collection, Passage, Produce, Rally, Relay, Scene, Script, Verdict, holds, queue, ring, rising, same,
+    Collect, Collection, Game, Passage, Produce, Rally, Relay, Scene, Script, Tally, Verdict, holds, queue, ring,
+    rising, same,
 };
 use anabranch::{Duration, Runtime, SpawnDynamically};
 
@@ -99,13 +100,14 @@ pub async fn feedback<R: Runtime + SpawnDynamically>(scene: Scene<R>) -> Verdict
     let Scene { runtime, chance, .. } = &scene;
     let by_itself = chance.one_in(2);
     let until = if by_itself { VALUES } else { u64::MAX };
-    let (one, other) = (Passage::smooth(chance), Passage::smooth(chance));
+    let game = |serves| Game { serves, until, chance: chance.clone(), seen: Tally::default() };
+    let (one, other) = (game(true), game(false));
     let db = scene
         .database()
         .configure::<u64>("there", ring(2))
         .configure::<u64>("back", ring(2))
-        .with_service(Rally::of("back", "there", true, until, one.clone()).named("one"))
-        .with_service(Rally::of("there", "back", false, until, other.clone()).named("other"))
+        .with_service(Rally::of("back", "there", one.clone()).named("one"))
+        .with_service(Rally::of("there", "back", other.clone()).named("other"))
         .build()
         .await?;
     if by_itself {
@@ -116,12 +118,12 @@ pub async fn feedback<R: Runtime + SpawnDynamically>(scene: Scene<R>) -> Verdict
         let shutdown = db.shutdown(scene.grace).await;
         same("who was aborted", shutdown.aborted, Vec::new())?;
     }
-    let mut all = one.lost.values();
-    all.extend(other.lost.values());
+    let mut all = one.seen.values();
+    all.extend(other.seen.values());
     all.sort_unstable();
     same("what was played", all.clone(), (0..all.len() as u64).collect())?;
     if by_itself {
         same("the last", all.last().copied(), Some(VALUES))?;
     }
-    rising("what one saw", &one.lost.values())
+    rising("what one saw", &one.seen.values())
 }

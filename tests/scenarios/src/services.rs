@@ -153,26 +153,37 @@ pub async fn share<R: Runtime>(
     Ok(())
 }
 
-/// Plays a number back, one higher, until it is high enough. Who serves has the first.
+/// What [`rally`] plays.
+#[derive(Debug, Clone)]
+pub struct Game {
+    /// Whether it has the first number.
+    pub serves: bool,
+    /// Who gets this number ends.
+    pub until: u64,
+    /// For its pauses.
+    pub chance: Chance,
+    /// The numbers that came.
+    pub seen: Tally,
+}
+
+/// Plays each number back, one higher.
 #[service(restart = "on-failure", backoff = "1ms", max_backoff = "4ms")]
 pub async fn rally<R: Runtime>(
     ctx: RuntimeContext<R>,
     input: &mut Consumer<u64>,
     output: Producer<u64>,
-    serves: bool,
-    until: u64,
-    passage: Passage,
+    game: Game,
 ) -> Result<(), Struck> {
-    if serves && input.position() == 0 {
+    if game.serves {
         output.produce(0);
     }
-    while let Some(value) = input.next().await {
-        passage.lost.saw(value); // kept as what was seen
-        if value >= until {
+    while let Some(number) = input.next().await {
+        game.seen.saw(number);
+        if number >= game.until {
             break;
         }
-        passage.chance.dawdle(ctx.runtime()).await;
-        output.produce(value + 1);
+        game.chance.dawdle(ctx.runtime()).await;
+        output.produce(number + 1);
     }
     Ok(())
 }
