@@ -1,0 +1,226 @@
+//! What can be typed, and what is said to what cannot.
+
+use std::{ffi::OsString, time::Duration};
+
+use clap::{
+    Args, Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use crate::{
+    flow::Limits,
+    services::{LEAST_PERIOD, Watching},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  anabranch demo                       watch this machine live
+  anabranch demo --plain --for 10s     a line a reading, for ten seconds
+  anabranch demo --help                all that the demo can do
+
+Exit codes: 0 done, 1 failed, 2 wrong use";
+
+/// Anabranch: one live data engine for every place where data lives.
+#[derive(Debug, Parser)]
+#[command(name = "anabranch", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch this machine live: real readings through records and services
+    Demo(Demo),
+}
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  anabranch demo                              the live view: g shows the graph, p pauses, q ends
+  anabranch demo --cpu-above 50               an alert as soon as half of the processor is busy
+  anabranch demo --every 250ms --for 1min     four readings a second, for a minute
+  anabranch demo --plain | tee readings.txt   a line a reading
+  anabranch demo --json | jq 'select(.record == \"cpu\").value.percent'
+  anabranch demo --graph > flow.mmd           the records and services as Mermaid text
+
+Each JSON line is one value: {\"record\": \"cpu\", \"time\": \"2026-01-31T08:05:09.123456789Z\", \"value\": {…}}.";
+
+/// Measures this machine (cpu, memory, disk, network, and temperature where it has sensors), and lets the readings flow
+/// through typed records: transforms make levels of them, a join the load, and a supervised service smooths the levels
+/// and raises alerts.
+#[derive(Debug, Args)]
+#[command(after_help = DEMO_EXAMPLES)]
+pub struct Demo {
+    /// How often to measure, as 250ms, 1s or 2min
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = period)]
+    pub every: Duration,
+
+    /// End by itself after this time, as 10s, 5min or 1h
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub run_for: Option<Duration>,
+
+    /// Print a line a reading; chosen by itself when the output is no terminal
+    #[arg(long)]
+    pub plain: bool,
+
+    /// Print one JSON object a line, for each value of each record
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print the records and services as Mermaid text, and end
+    #[arg(long, conflicts_with_all = ["plain", "json", "run_for"])]
+    pub graph: bool,
+
+    /// Raise an alert when the smoothed processor use is above this
+    #[arg(long, value_name = "PERCENT", default_value = "80", value_parser = percent)]
+    pub cpu_above: f64,
+
+    /// Raise an alert when memory is fuller than this
+    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent)]
+    pub memory_above: f64,
+
+    /// Raise an alert when a disk is fuller than this
+    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent)]
+    pub disk_above: f64,
+
+    /// Raise an alert when the hottest sensor is above this
+    #[arg(long, value_name = "CELSIUS", default_value = "80", value_parser = celsius)]
+    pub temperature_above: f64,
+
+    /// How far below its limit a level has to come for its alert to clear
+    #[arg(long, value_name = "POINTS", default_value = "5", value_parser = percent)]
+    pub hysteresis: f64,
+
+    /// Over what time levels are smoothed; 0s smooths nothing
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    pub smooth_over: Duration,
+}
+
+impl Demo {
+    pub fn limits(&self) -> Limits {
+        Limits {
+            cpu_percent: self.cpu_above,
+            memory_percent: self.memory_above,
+            disk_percent: self.disk_above,
+            celsius: self.temperature_above,
+        }
+    }
+
+    pub fn watching(&self) -> Watching {
+        Watching { smooth_over: self.smooth_over, hysteresis: self.hysteresis }
+    }
+}
+
+/// The units of time that can be written, the longer names first.
+const UNITS: [(&str, u64); 5] = [("ms", 1), ("min", 60_000), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let how = "write a number and a unit: 250ms, 10s, 5min or 1h";
+    let (number, millis) = UNITS
+        .into_iter()
+        .find_map(|(unit, millis)| Some((text.strip_suffix(unit)?, millis)))
+        .ok_or_else(|| format!("it has no unit; {how}"))?;
+    let number: u64 = number.trim().parse().map_err(|_| format!("`{number}` is no whole number; {how}"))?;
+    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(|| format!("that is too long; {how}"))
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every < LEAST_PERIOD {
+        let least = LEAST_PERIOD.as_millis();
+        return Err(format!("the system's processor counters move too little in that time; write {least}ms or more"));
+    }
+    Ok(every)
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text.trim_end_matches('%').trim().parse().map_err(|_| "write a number, as 80".to_owned())?;
+    (0.0..=100.0).contains(&number).then_some(number).ok_or_else(|| "write a number from 0 to 100".to_owned())
+}
+
+fn celsius(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "write a number, as 80".to_owned())?;
+    (-273.15..=1000.0).contains(&number).then_some(number).ok_or_else(|| "write degrees Celsius, as 80".to_owned())
+}
+
+/// Commands that are designed and not there yet.
+const LATER: [&str; 15] = [
+    "delete", "diff", "export", "get", "history", "import", "list", "put", "query", "run", "stats", "vector", "verify",
+    "watch", "why",
+];
+
+impl Arguments {
+    /// What was typed.
+    ///
+    /// # Errors
+    /// Help and version are errors, too, as they end the program.
+    pub fn read(typed: impl IntoIterator<Item = OsString>) -> Result<Self, Refused> {
+        Self::try_parse_from(typed).map_err(Refused)
+    }
+}
+
+/// What was typed is no command to carry out.
+pub struct Refused(clap::Error);
+
+impl Refused {
+    /// Says why, or what was asked for, and gives the exit code.
+    pub fn say(&self) -> u8 {
+        match (self.0.kind(), self.0.get(ContextKind::InvalidSubcommand)) {
+            (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => eprintln!("{}", unknown(name, &self.0)),
+            // A closed pipe has nobody to tell.
+            _ => drop(self.0.print()),
+        }
+        u8::try_from(self.0.exit_code()).unwrap_or(2)
+    }
+}
+
+fn unknown(name: &str, error: &clap::Error) -> String {
+    let what = match (LATER.contains(&name), error.get(ContextKind::SuggestedSubcommand)) {
+        (true, _) => format!("`anabranch {name}` is not there yet"),
+        (false, Some(ContextValue::Strings(similar))) if !similar.is_empty() => {
+            format!("there is no command `{name}`; did you mean `{}`?", similar[0])
+        }
+        (false, _) => format!("there is no command `{name}`"),
+    };
+    format!(
+        "error: {what}\n\nThis version has:\n  anabranch demo    watch this machine live\n\nFor more, try `anabranch --help`."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_has_no_fault() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("2min"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("2m"), duration("2min"));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        for wrong in ["", "10", "s", "-1s", "1.5s", "99999999999999999h", "10 parsecs"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_machine_is_not_asked_faster_than_it_counts() {
+        assert_eq!(period("200ms"), Ok(LEAST_PERIOD));
+        assert!(period("199ms").unwrap_err().contains("200ms"));
+    }
+
+    #[test]
+    fn limits_are_numbers_that_can_be_reached() {
+        assert_eq!(percent("80"), Ok(80.0));
+        assert_eq!(percent("80%"), Ok(80.0));
+        for wrong in ["101", "-1", "NaN", "inf", "many"] {
+            assert!(percent(wrong).is_err() && celsius(wrong).is_err() || wrong == "101" || wrong == "-1", "{wrong}");
+        }
+        assert!(percent("101").is_err() && percent("-1").is_err());
+    }
+}
