@@ -3,7 +3,7 @@
 use anabranch::sim::SimAdapter;
 use anabranch_scenarios::{Scenario, in_simulation};
 use clap::{Arg, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
-use std::{panic, process::ExitCode, time::Instant};
+use std::{panic, process::ExitCode, thread, time::Instant};
 
 fn main() -> ExitCode {
     let scenarios = in_simulation();
@@ -35,6 +35,13 @@ fn arguments(names: Vec<&'static str>) -> Command {
                 .conflicts_with("seed")
                 .help("The seeds 0..N"),
         )
+        .arg(
+            Arg::new("threads")
+                .long("threads")
+                .value_name("N")
+                .value_parser(value_parser!(u64).range(1..=256))
+                .help("On so many threads; as many as the machine has, if not said"),
+        )
 }
 
 fn play(scenarios: &[Scenario<SimAdapter>], arguments: &ArgMatches) -> ExitCode {
@@ -43,12 +50,16 @@ fn play(scenarios: &[Scenario<SimAdapter>], arguments: &ArgMatches) -> ExitCode 
         Some(seed) => *seed..seed.saturating_add(1),
         None => 0..arguments.get_one("seeds").copied().unwrap_or(0),
     };
+    let threads = arguments
+        .get_one("threads")
+        .copied()
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1, |threads| threads.get() as u64));
     let (mut passed, mut failed) = (0, 0);
     let begun = Instant::now();
     for scenario in scenarios.iter().filter(|scenario| wanted.is_none_or(|name| name == scenario.name)) {
         let begun = Instant::now();
         let name = scenario.name;
-        match scenario.explore(seeds.clone()) {
+        match scenario.explore(seeds.clone(), threads) {
             Ok(explored) => {
                 let time = begun.elapsed().as_secs_f64();
                 println!("{name:<24} {:>9} courses {:>12} steps {time:>8.2} s", explored.courses, explored.steps);
@@ -61,7 +72,11 @@ fn play(scenarios: &[Scenario<SimAdapter>], arguments: &ArgMatches) -> ExitCode 
             }
         }
     }
-    println!("{} seeds each, every one twice, in {:.1} s", seeds.end - seeds.start, begun.elapsed().as_secs_f64());
+    println!(
+        "{} seeds each, every one twice, on {threads} threads in {:.1} s",
+        seeds.end - seeds.start,
+        begun.elapsed().as_secs_f64()
+    );
     println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -3,7 +3,7 @@
 use crate::{Scene, Verdict, buffers, crowd, failing, flows, shutdown};
 use anabranch::sim::{Failure, Faults, Sim, SimAdapter, SimOptions};
 use anabranch::{Duration, Runtime, SpawnDynamically};
-use std::{future::Future, pin::Pin};
+use std::{future::Future, ops::Range, panic::resume_unwind, pin::Pin, thread};
 
 /// A scenario that is being played.
 pub type Playing = Pin<Box<dyn Future<Output = Verdict>>>;
@@ -79,26 +79,44 @@ pub fn in_simulation() -> Vec<Scenario<SimAdapter>> {
 /// What was gone through.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Explored {
-    /// How many different courses the seeds took.
+    /// How many different courses the seeds took (of one that was taken on two threads, both count).
     pub courses: u64,
     /// How many steps, the second runs not counted.
     pub steps: u64,
 }
 
 impl Scenario<SimAdapter> {
-    /// Plays it under each of the seeds, twice each with the same trace.
+    /// Plays it under each of the seeds, twice each with the same trace, on so many threads.
     ///
     /// # Errors
-    /// The first seed that failed.
-    pub fn explore(&self, seeds: impl Iterator<Item = u64> + Clone) -> Result<Explored, Failure> {
-        let mut explored = Explored::default();
-        for odd in [0, 1] {
-            let some =
-                self.options(odd == 1).explore(seeds.clone().filter(|seed| seed % 2 == odd), |sim| self.in_sim(sim))?;
-            explored.courses += some.courses;
-            explored.steps += some.steps;
+    /// The lowest seed that failed of those that were played until then.
+    pub fn explore(&self, seeds: Range<u64>, threads: u64) -> Result<Explored, Failure> {
+        let threads = threads.max(1);
+        let share = |number: u64| {
+            let mut explored = Explored::default();
+            for odd in [false, true] {
+                let mine = seeds.clone().filter(|seed| seed / 2 % threads == number && (seed % 2 == 1) == odd);
+                let some = self.options(odd).explore(mine, |sim| self.in_sim(sim))?;
+                explored.courses += some.courses;
+                explored.steps += some.steps;
+            }
+            Ok(explored)
+        };
+        let shares: Vec<Result<Explored, Failure>> = thread::scope(|scope| {
+            let share = &share;
+            let shares: Vec<_> = (1..threads).map(|number| scope.spawn(move || share(number))).collect();
+            let first = share(0);
+            let others = shares.into_iter().map(|share| share.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            [first].into_iter().chain(others).collect()
+        });
+        let failed = shares.iter().filter_map(|share| share.as_ref().err()).min_by_key(|failure| failure.seed);
+        if let Some(failure) = failed {
+            return Err(failure.clone());
         }
-        Ok(explored)
+        Ok(shares.iter().flatten().fold(Explored::default(), |all, some| Explored {
+            courses: all.courses + some.courses,
+            steps: all.steps + some.steps,
+        }))
     }
 
     /// Everything else that was spawned must have ended, too.

@@ -7,7 +7,7 @@ use anabranch_scenarios::in_simulation;
 fn every_scenario_holds_under_a_hundred_seeds() {
     for scenario in in_simulation() {
         let seeds = if scenario.name == "thousand-services" { 0..4 } else { 0..100 };
-        if let Err(failure) = scenario.explore(seeds) {
+        if let Err(failure) = scenario.explore(seeds, 1) {
             panic!("{}: {failure}", scenario.name);
         }
     }
@@ -16,7 +16,7 @@ fn every_scenario_holds_under_a_hundred_seeds() {
 #[test]
 fn seeds_are_different_courses() -> Result<(), anabranch::sim::Failure> {
     for scenario in in_simulation().iter().filter(|scenario| scenario.name != "thousand-services") {
-        let explored = scenario.explore(0..100)?;
+        let explored = scenario.explore(0..100, 1)?;
         assert!(explored.courses > 40, "{} took {} courses under 100 seeds", scenario.name, explored.courses);
     }
     Ok(())
