@@ -158,7 +158,7 @@ impl<'a> Service<'a> {
                     let lasted = #krate::Moment::since(#krate::TimeSource::now(ctx.runtime()), begun);
                     match supervisor.after(end, lasted) {
                         #krate::Next::Restart(pause) => {
-                            supervisor.pause(#krate::TimeSource::sleep(ctx.runtime(), pause)).await;
+                            supervisor.pause(::core::pin::pin!(#krate::TimeSource::sleep(ctx.runtime(), pause))).await;
                         }
                         #krate::Next::End(end) => break ended(end),
                     }
@@ -195,13 +195,14 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// One run, with the errors about what the function returns at the place where it says so.
+    /// One run. It is pinned here, because the supervisor's future would hold what it is handed twice. The errors about what
+    /// the function returns stand at the place where it says so.
     fn supervised(&self, run: TokenStream) -> TokenStream {
         let output = match &self.signature.item.sig.output {
             ReturnType::Type(_, output) => output.span(),
             ReturnType::Default => self.span,
         };
-        quote_spanned!(Span::mixed_site().located_at(output)=> supervisor.run(#run).await)
+        quote_spanned!(Span::mixed_site().located_at(output)=> supervisor.run(::core::pin::pin!(#run)).await)
     }
 
     fn argument_of_a_run(&self, parameter: &Parameter<'_>) -> TokenStream {

@@ -79,5 +79,7 @@ fn specs() -> [ServiceSpec<TokioAdapter>; 4] {
 
 fn main() {
     assert_eq!(specs().len(), 4);
+    let keys = [Lamp::Hall, Lamp::Stairs];
+    assert!(keys.iter().map(RecordKey::name).eq(["lamp/hall", "lamp/stairs"]));
     assert_eq!((Nothing::NAME, Cooling::NAME, Loop::NAME), ("nothing", "hot", "loop"));
 }

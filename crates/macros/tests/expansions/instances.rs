@@ -30,11 +30,9 @@ const _: () = {
                 let begun = ::anabranch::TimeSource::now(ctx.runtime());
                 let end = supervisor
                     .run(
-                        worker(
-                            ::core::clone::Clone::clone(&ctx),
-                            &mut work,
-                            done.lend(),
-                            ::core::clone::Clone::clone(&speed),
+                        ::core::pin::pin!(
+                            worker(::core::clone::Clone::clone(& ctx), & mut work, done
+                            .lend(), ::core::clone::Clone::clone(& speed))
                         ),
                     )
                     .await;
@@ -45,7 +43,11 @@ const _: () = {
                 match supervisor.after(end, lasted) {
                     ::anabranch::Next::Restart(pause) => {
                         supervisor
-                            .pause(::anabranch::TimeSource::sleep(ctx.runtime(), pause))
+                            .pause(
+                                ::core::pin::pin!(
+                                    ::anabranch::TimeSource::sleep(ctx.runtime(), pause)
+                                ),
+                            )
                             .await;
                     }
                     ::anabranch::Next::End(end) => break ended(end),

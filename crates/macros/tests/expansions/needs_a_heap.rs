@@ -14,7 +14,7 @@ const _: () = {
         __Stop: crate::facade::StopSignal,
     {
         async move {
-            let end = supervisor.run(r#loop(ctx)).await;
+            let end = supervisor.run(::core::pin::pin!(r#loop(ctx,))).await;
             match supervisor.after(end, crate::facade::Duration::ZERO) {
                 crate::facade::Next::End(end) => ended(end),
                 crate::facade::Next::Restart(_) => {

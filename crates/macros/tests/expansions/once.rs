@@ -23,7 +23,9 @@ const _: () = {
         __Stop: ::anabranch::StopSignal,
     {
         async move {
-            let end = supervisor.run(cooling(ctx, temperature, fan, limit)).await;
+            let end = supervisor
+                .run(::core::pin::pin!(cooling(ctx, temperature, fan, limit)))
+                .await;
             match supervisor.after(end, ::anabranch::Duration::ZERO) {
                 ::anabranch::Next::End(end) => ended(end),
                 ::anabranch::Next::Restart(_) => ended(::anabranch::ServiceEnd::Failed),

@@ -39,12 +39,10 @@ const _: () = {
                 let begun = ::anabranch::TimeSource::now(ctx.runtime());
                 let end = supervisor
                     .run(
-                        moving_average(
-                            ::core::clone::Clone::clone(&ctx),
-                            &mut input,
-                            &output,
-                            alarm.lend(),
-                            ::core::clone::Clone::clone(&over),
+                        ::core::pin::pin!(
+                            moving_average(::core::clone::Clone::clone(& ctx), & mut
+                            input, & output, alarm.lend(), ::core::clone::Clone::clone(&
+                            over))
                         ),
                     )
                     .await;
@@ -55,7 +53,11 @@ const _: () = {
                 match supervisor.after(end, lasted) {
                     ::anabranch::Next::Restart(pause) => {
                         supervisor
-                            .pause(::anabranch::TimeSource::sleep(ctx.runtime(), pause))
+                            .pause(
+                                ::core::pin::pin!(
+                                    ::anabranch::TimeSource::sleep(ctx.runtime(), pause)
+                                ),
+                            )
                             .await;
                     }
                     ::anabranch::Next::End(end) => break ended(end),
