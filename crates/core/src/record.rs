@@ -437,6 +437,9 @@ where
     }
 
     fn cancel_send(&self, waiter: Pin<&mut Waiter>) {
+        if !matches!(B::KIND, BufferKind::Queue) {
+            return; // nobody waits to send
+        }
         self.state.with(|s| {
             if let Some(seats) = s.seats.seats() {
                 seats.senders.remove(waiter);

@@ -253,6 +253,7 @@ impl core::ops::Deref for StateRef {
 /// ```
 #[derive(Debug)]
 pub struct Supervisor<S> {
+    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "only the log, which needs std, says it"))]
     name: &'static str,
     config: &'static ServiceConfig,
     state: StateRef,
