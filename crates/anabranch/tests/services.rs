@@ -1,10 +1,7 @@
 //! Services made by `#[service]`, on both flavours of Tokio and in simulation: one test, each runtime.
 
-use anabranch::{
-    ClaimError, ServicePhase, ServiceState, SpawnError, TokioAdapter,
-    prelude::*,
-    sim::{Sim, SimAdapter},
-};
+use anabranch::{ClaimError, ServicePhase, ServiceState, SpawnError, TokioAdapter, prelude::*};
+use anabranch_sim::{Sim, SimAdapter};
 use std::{
     fmt,
     sync::{
