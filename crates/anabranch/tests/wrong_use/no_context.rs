@@ -1,4 +1,4 @@
-#![allow(unused)]
+#![allow(unused, reason = "the errors are what is shown here")]
 use anabranch::prelude::*;
 use std::convert::Infallible;
 
