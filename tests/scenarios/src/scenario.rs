@@ -59,6 +59,7 @@ pub fn everywhere<R: Runtime + SpawnDynamically>() -> Vec<Scenario<R>> {
             "panicking-transform" = failing::panicking_transform,
             "failing-for-ever" = failing::failing_for_ever,
             "graceful-shutdown" = shutdown::graceful_shutdown,
+            "producers-outside" = shutdown::producers_outside,
             "hung-service" = shutdown::hung_service,
             "hasty-shutdown" = shutdown::hasty_shutdown,
             "thousand-services" = crowd::thousand_services;

@@ -39,6 +39,41 @@ pub async fn graceful_shutdown<R: Runtime + SpawnDynamically>(scene: Scene<R>) -
     holds(|| format!("{phases:?} are all well"), well)
 }
 
+/// Code that is no service goes on sending in a shutdown: its record closes all the same, it gets back what did not go,
+/// and all that went arrives.
+pub async fn producers_outside<R: Runtime + SpawnDynamically>(scene: Scene<R>) -> Verdict {
+    let Scene { runtime, chance, .. } = &scene;
+    let end = Collection::new(chance);
+    let db = scene
+        .database()
+        .configure::<u64>("in", queue(chance.size(1, 3), 1))
+        .configure::<u64>("out", queue(chance.size(1, 3), 1))
+        .with_service(Relay::of("in", "out", Passage::smooth(chance)))
+        .with_service(Collect::of("out", end.clone()))
+        .build()
+        .await?;
+    let numbers = db.producer::<u64>("in")?;
+    db.start();
+    let sending = runtime.spawn({
+        let (runtime, chance) = (runtime.clone(), chance.clone());
+        async move {
+            for number in 0.. {
+                chance.dawdle(&runtime).await;
+                if let Err(back) = numbers.send(number).await {
+                    return (number, back.0, numbers);
+                }
+            }
+            (u64::MAX, 0, numbers)
+        }
+    });
+    runtime.sleep(chance.shorter_than(Duration::from_millis(4))).await;
+    let shutdown = db.shutdown(scene.grace).await;
+    same("who was aborted", shutdown.aborted, Vec::new())?;
+    let (sent, back, _numbers) = sending.await?;
+    same("what came back", back, sent)?;
+    same("what arrived", end.tally.values(), (0..sent).collect())
+}
+
 /// One service hangs: a shutdown waits for it as long as it was told to, names it, and the others have all their values.
 pub async fn hung_service<R: Runtime + SpawnDynamically>(scene: Scene<R>) -> Verdict {
     let Scene { runtime, chance, .. } = &scene;
