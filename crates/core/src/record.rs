@@ -2,7 +2,8 @@
 
 use crate::{
     buffer::{
-        Batch, Buffer, BufferKind, ConstBuffer, Handles, List, Lock, SeatState, SeatStore, SharedRef, Slots, Waiter,
+        Batch, Buffer, BufferKind, ConstBuffer, FirstWaker, Handles, List, Lock, SeatState, SeatStore, SharedRef,
+        Slots, Waiter,
     },
     consumer::Consumer,
     producer::{Producer, SendError, TrySendError},
@@ -277,6 +278,17 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
         }
     }
 
+    /// Wakes the first who waited, and the others. The first was taken out under the lock of the push itself: with one
+    /// consumer, the usual case, the lock is taken once a value.
+    #[cold]
+    #[inline(never)]
+    fn wake_after_push(&self, first: FirstWaker, before: u64) {
+        first.waker.wake();
+        if first.more {
+            self.wake_receivers(before);
+        }
+    }
+
     /// Wakes the senders of a queue that began to wait before `before`, in the same way.
     #[cold]
     #[inline(never)]
@@ -374,13 +386,13 @@ where
                 return None;
             }
             s.slots.push(value.take()?);
-            Some((s.slots.head(), !s.waiters.is_empty()))
+            let head = s.slots.head();
+            Some((head, if s.waiters.is_empty() { None } else { s.waiters.take_first(head) }))
         });
         match (pushed, value) {
-            (Some((head, somebody_waits)), _) => {
-                if somebody_waits {
-                    self.wake_receivers(head);
-                }
+            (Some((head, None)), _) => head - 1,
+            (Some((head, Some(first))), _) => {
+                self.wake_after_push(first, head);
                 head - 1
             }
             (None, Some(value)) => self.push_slowly(value),

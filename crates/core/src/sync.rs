@@ -25,6 +25,13 @@ mod plain {
     }
 
     #[cfg(feature = "std")]
+    /// Sets `flag`, and says whether it was clear.
+    #[inline]
+    pub(crate) fn set(flag: &AtomicBool) -> bool {
+        !flag.swap(true, Ordering::Acquire)
+    }
+
+    #[cfg(feature = "std")]
     /// Whether `flag` was set a moment ago: looking does not take the flag's cache line away from who will clear it.
     #[inline]
     pub(crate) fn seems_set(flag: &AtomicBool) -> bool {
@@ -54,6 +61,12 @@ mod under_loom {
         cell::UnsafeCell,
         sync::atomic::{AtomicBool, Ordering},
     };
+
+    /// By comparing: loom does not know that a swap's write comes right after the write that it read, so it would let a
+    /// flag's clearing come before a swap that found it set, which then would be set for ever.
+    pub(crate) fn set(flag: &AtomicBool) -> bool {
+        flag.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
 
     /// Never, so that who waits tries at once: loom may show a relaxed load an old value for ever, and a
     /// read-modify-write always the newest.

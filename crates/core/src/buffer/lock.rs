@@ -10,7 +10,7 @@ pub(crate) use imp::Lock;
 
 #[cfg(feature = "std")]
 mod imp {
-    use crate::sync::{AtomicBool, Ordering, UnsafeCell, const_unless_loom, seems_set, yield_now};
+    use crate::sync::{AtomicBool, Ordering, UnsafeCell, const_unless_loom, seems_set, set, yield_now};
 
     /// A value that one thread at a time may touch.
     pub(crate) struct Lock<T> {
@@ -64,7 +64,7 @@ mod imp {
 
         #[inline]
         fn take(&self) -> bool {
-            !self.taken.swap(true, Ordering::Acquire)
+            set(&self.taken)
         }
 
         /// Runs `work` and gives the lock back. Only for who has just taken it.
@@ -80,9 +80,7 @@ mod imp {
         #[inline(never)]
         fn wait(&self) {
             let mut tries = 0_u32;
-            while seems_set(&self.taken)
-                || self.taken.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err()
-            {
+            while seems_set(&self.taken) || !self.take() {
                 yield_now(tries);
                 tries = tries.saturating_add(1);
             }

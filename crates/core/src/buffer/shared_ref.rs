@@ -60,12 +60,7 @@ impl<T> SharedRef<T> {
     ) -> U {
         let mut out = MaybeUninit::uninit();
         let expected = cursor.seq;
-        let at_once = waiting.as_ref().is_some_and(|(waiter, _)| !waiter.used());
-        let found = if at_once && (**self).take(cursor, &mut out) {
-            Found::Value
-        } else {
-            (**self).poll_recv(cursor, waiting, &mut out)
-        };
+        let found = (**self).poll_recv(cursor, waiting, &mut out);
         if found == Found::Value {
             // SAFETY: as in `take`: a value was written.
             value(unsafe { out.assume_init() })

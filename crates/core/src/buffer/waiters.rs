@@ -242,11 +242,32 @@ impl List {
         batch.more = self.first_waits_since_before(before);
     }
 
+    /// Takes out the waker of the one who waits longest, if it began to before `before`.
+    pub(crate) fn take_first(&mut self, before: u64) -> Option<FirstWaker> {
+        if !self.first_waits_since_before(before) {
+            return None;
+        }
+        let node = self.first;
+        // SAFETY: a linked node is alive and used, and the lock is held.
+        let waker = unsafe {
+            self.unlink(node);
+            (*Waiter::links(node)).waker.take()?
+        };
+        Some(FirstWaker { waker, more: !self.first.is_null() })
+    }
+
     #[inline]
     fn first_waits_since_before(&self, before: u64) -> bool {
         // SAFETY: a linked node is alive and used, and the lock is held.
         !self.first.is_null() && unsafe { (*Waiter::links(self.first)).since < before }
     }
+}
+
+/// The waker of the one who waited longest.
+pub(crate) struct FirstWaker {
+    pub(crate) waker: Waker,
+    /// Whether others wait.
+    pub(crate) more: bool,
 }
 
 /// A few wakers that were taken out under the lock, to be woken outside it.
