@@ -48,12 +48,15 @@ impl<W: Write> Output for Lines<W> {
         }
         let records = db.records();
         let status = |name: &str| records.iter().find(|record| record.name == name).map(|record| record.status);
-        let values: Vec<String> = (flow::IN_ORDER.into_iter())
-            .filter_map(|name| Some(format!("{name} {}", status(name)?.produced)))
-            .collect();
+        let measured = flow::IN_ORDER.into_iter().filter(|name| *name != flow::ALERTS);
+        let values: Vec<String> =
+            measured.filter_map(|name| Some(format!("{name} {}", status(name)?.produced))).collect();
         let lost: u64 = records.iter().map(|record| record.status.lost).sum();
-        let alerts = self.alerts;
-        writeln!(self.to, "summary: values {}; {alerts} alerts; {lost} values lagged", values.join(", "))?;
+        let alerts = match self.alerts {
+            1 => "1 alert".to_owned(),
+            several => format!("{several} alerts"),
+        };
+        writeln!(self.to, "summary: {} values; {alerts}; {lost} lagged", values.join(", "))?;
         self.to.flush()
     }
 }

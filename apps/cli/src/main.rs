@@ -18,6 +18,8 @@ mod flow;
 mod lines;
 mod machine;
 mod readings;
+#[cfg(test)]
+mod scripted;
 mod services;
 mod smoothing;
 mod timestamp;

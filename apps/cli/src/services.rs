@@ -116,3 +116,123 @@ pub async fn watch<R: Runtime>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use anabranch_sim::check;
+
+    use super::*;
+    use crate::{
+        flow::{self, ALERTS, CPU, LOAD, Options},
+        readings::{AlertState, Load},
+        scripted::{self, OPTIONS, Written},
+    };
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A processor that is busy by these, second by second, and calm otherwise.
+    fn busy(percent: &[f64]) -> impl Iterator<Item = Written> {
+        percent.iter().map(|percent| Written { cpu: *percent, memory: 20.0, celsius: 40.0 })
+    }
+
+    #[test]
+    fn a_busy_processor_raises_one_alert_when_its_average_is_over_the_limit_and_clears_it_well_below() {
+        check(0..100, |sim| {
+            let adapter = sim.adapter();
+            let alerts = sim.block_on(async move {
+                let begin = Timestamp::from_unix(adapter.unix_time().unwrap_or_default());
+                let machine = scripted::Machine::new(Anabranch::builder().runtime(adapter), OPTIONS).await?;
+                let mut alerts = machine.db.consumer::<Reading<Alert>>(ALERTS)?;
+                machine.db.start();
+                // Ten seconds calm, twenty busy, calm again: the average passes 80 % after 5 s · ln(90 / 20) = 7.5 s, and
+                // 75 % on its way down after 5 s · ln(88.35 / 65) = 1.5 s.
+                for written in busy(&[[10.0; 10], [100.0; 10], [100.0; 10], [10.0; 10]].concat()) {
+                    machine.measure(written).await;
+                }
+                assert_eq!(machine.db.shutdown(SECOND).await.aborted, [""; 0]);
+                let mut seen = Vec::new();
+                while let Some(Reading { time, value }) = alerts.next().await {
+                    seen.push((value.of, value.state, time.since(begin).as_secs()));
+                }
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(seen)
+            })??;
+            let expected = [(Quantity::Cpu, AlertState::Raised, 18), (Quantity::Cpu, AlertState::Cleared, 32)];
+            assert_eq!(alerts, expected);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn no_alert_is_lost_when_nobody_reads_them_for_a_while() {
+        check(0..100, |sim| {
+            let adapter = sim.adapter();
+            let count = sim.block_on(async move {
+                let watching = Watching { smooth_over: Duration::ZERO, hysteresis: 0.0 };
+                let options = Options { watching, ..OPTIONS };
+                let machine = scripted::Machine::new(Anabranch::builder().runtime(adapter.clone()), options).await?;
+                let mut alerts = machine.db.consumer::<Reading<Alert>>(ALERTS)?;
+                machine.db.start();
+                // An alert a second: the queue's 16, and then the levels wait in their ring, which has room for 16 moments.
+                let reader = adapter.spawn_after(26 * SECOND, async move {
+                    let mut count = 0;
+                    while alerts.next().await.is_some() {
+                        count += 1;
+                    }
+                    count
+                });
+                for written in busy(&[[90.0, 10.0]; 12].concat()) {
+                    machine.measure(written).await;
+                }
+                assert_eq!(machine.db.shutdown(60 * SECOND).await.aborted, [""; 0]);
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(reader.await?)
+            })??;
+            assert_eq!(count, 24);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn load_is_made_of_readings_of_one_moment() {
+        check(0..100, |sim| {
+            let adapter = sim.adapter();
+            let loads = sim.block_on(async move {
+                let machine = scripted::Machine::new(Anabranch::builder().runtime(adapter), OPTIONS).await?;
+                let mut load = machine.db.consumer::<Reading<Load>>(LOAD)?;
+                machine.db.start();
+                let mut loads = Vec::new();
+                for written in busy(&[5.0, 50.0, 15.0]) {
+                    machine.measure(written).await;
+                    loads.extend(load.next().await.map(|load| load.value.percent));
+                }
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(loads)
+            })??;
+            assert_eq!(loads, [20.0, 50.0, 20.0]);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn measuring_keeps_its_period() {
+        check(0..2, |sim| {
+            let adapter = sim.adapter();
+            let times = sim.block_on(async move {
+                let options = Options { temperature: false, ..OPTIONS };
+                let db = flow::of_this_machine(adapter, options, SECOND).await?;
+                let mut cpu = db.consumer::<Reading<Cpu>>(CPU)?;
+                db.start();
+                let mut times = Vec::new();
+                for _ in 0..10 {
+                    times.extend(cpu.next().await.map(|reading| reading.time));
+                }
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(times)
+            })??;
+            // Reading takes its time, a millisecond here; that does not add up.
+            for (second, time) in (0_u32..).zip(&times) {
+                let off = time.since(times[0]).abs_diff(SECOND * second);
+                assert!(off <= Duration::from_millis(2), "reading {second} is off by {off:?}");
+            }
+            assert_eq!(times.len(), 10);
+            Ok(())
+        });
+    }
+}

@@ -389,3 +389,158 @@ impl Pace {
         if passed > 0.0 { (last - first) as f64 / passed } else { 0.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error, fs};
+
+    use anabranch::prelude::*;
+    use anabranch_sim::Sim;
+    use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
+
+    use super::*;
+    use crate::{
+        readings::{Cpu, Disk, Level, Load, Memory, Network, Reading, Temperature},
+        scripted::{Machine, OPTIONS, Written},
+    };
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the fan does not turn; clean it")]
+    struct Stuck;
+
+    /// A service that fails whenever it runs.
+    #[service(restart = "on-failure", backoff = "1s", max_backoff = "8s")]
+    async fn cooling<R: Runtime>(_ctx: RuntimeContext<R>) -> Result<(), Stuck> {
+        Err(Stuck)
+    }
+
+    /// A screen after half a minute in which a processor gets busy and calm again.
+    fn screen() -> Screen {
+        let mut sim = Sim::new(7);
+        let adapter = sim.adapter();
+        let screen = sim.block_on(async move {
+            let begin = adapter.now();
+            let builder = Anabranch::builder().runtime(adapter.clone()).with_service(Cooling::of());
+            let machine = Machine::new(builder, OPTIONS).await?;
+            let db = &machine.db;
+            let about = About {
+                machine: "workshop".into(),
+                every: Duration::from_secs(1),
+                limits: OPTIONS.limits,
+                note: Some("something to be said once"),
+            };
+            let mut screen = Screen::new(about, db.graph().clone());
+            let (mut cpu, mut memory) =
+                (db.consumer::<Reading<Cpu>>("cpu")?, db.consumer::<Reading<Memory>>("memory")?);
+            let (mut disk, mut network) =
+                (db.consumer::<Reading<Disk>>("disk")?, db.consumer::<Reading<Network>>("network")?);
+            let (mut temperature, mut load) =
+                (db.consumer::<Reading<Temperature>>("temperature")?, db.consumer::<Reading<Load>>("load")?);
+            let (mut levels, mut smooth) =
+                (db.consumer::<Reading<Level>>("levels")?, db.consumer::<Reading<Level>>("smooth")?);
+            let mut alerts = db.consumer::<Reading<Alert>>("alerts")?;
+            db.start();
+            for second in 0..30_u32 {
+                let busy = if (5..20).contains(&second) { 97.3 } else { 3.4 };
+                let second = f64::from(second);
+                machine.measure(Written { cpu: busy, memory: 30.0 + second, celsius: 40.0 + second }).await;
+                adapter.sleep(Duration::from_millis(50)).await;
+                macro_rules! show {
+                    ($($record:literal $consumer:ident),*) => {$(
+                        while let Ok(Reading { time, value }) = $consumer.try_recv() {
+                            screen.seen(Seen { record: $record, time, value: value.into() });
+                        }
+                    )*};
+                }
+                show!("cpu" cpu, "memory" memory, "disk" disk, "network" network, "temperature" temperature);
+                show!("load" load, "levels" levels, "smooth" smooth, "alerts" alerts);
+                screen.look(adapter.now().since(begin), db.records(), db.services());
+            }
+            Ok::<_, Box<dyn Error + Send + Sync>>(screen)
+        });
+        screen.unwrap().unwrap()
+    }
+
+    fn drawn(screen: &Screen, (width, height): (u16, u16), paused: bool) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| screen.draw(frame, paused)).unwrap();
+        terminal.backend().buffer().clone()
+    }
+
+    fn text(buffer: &Buffer) -> String {
+        let lines = buffer.content().chunks(usize::from(buffer.area.width));
+        lines
+            .map(|line| line.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned() + "\n")
+            .collect()
+    }
+
+    /// Compares with what was drawn before. `ANABRANCH_BLESS=1 cargo test` takes what is drawn now; look at it.
+    fn as_before(name: &str, drawn: &str) {
+        let path = format!("{}/src/view/snapshots/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("ANABRANCH_BLESS").is_some() {
+            fs::write(&path, drawn).unwrap();
+        }
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(drawn, before, "{name} is drawn otherwise; if that is meant, run with ANABRANCH_BLESS=1");
+    }
+
+    #[test]
+    fn the_view_fits_into_80_by_24() {
+        as_before("80x24", &text(&drawn(&screen(), (80, 24), false)));
+    }
+
+    #[test]
+    fn a_larger_terminal_shows_details_and_longer_trends() {
+        as_before("120x40", &text(&drawn(&screen(), (120, 40), false)));
+    }
+
+    #[test]
+    fn the_graph_is_a_page_of_its_own() {
+        let screen = Screen { page: Page::Graph, ..screen() };
+        as_before("graph", &text(&drawn(&screen, (80, 24), true)));
+    }
+
+    #[test]
+    fn nothing_seen_yet_can_be_drawn_in_every_size() {
+        let empty = Screen { seen: BTreeMap::new(), records: Vec::new(), services: Vec::new(), ..screen() };
+        let (full, graph) = (screen(), Screen { page: Page::Graph, ..screen() });
+        for width in (0..=130).step_by(13) {
+            for height in 0..=45 {
+                for screen in [&empty, &full, &graph] {
+                    drawn(screen, (width, height), false);
+                }
+            }
+        }
+        assert!(text(&drawn(&full, (60, 10), false)).contains("too small"));
+    }
+
+    #[test]
+    fn what_is_over_its_limit_is_red() {
+        let buffer = drawn(&screen(), (120, 40), false);
+        let colours = |symbol: &str| {
+            let cells = buffer.content().iter().filter(|cell| cell.symbol() == symbol);
+            cells.map(|cell| cell.fg).collect::<Vec<_>>()
+        };
+        assert_eq!(colours("▲"), [OVER]);
+        assert_eq!(colours("▼"), [GOOD]);
+        assert!(colours("█").contains(&OVER));
+    }
+
+    #[test]
+    fn a_pace_does_not_depend_on_when_it_is_looked_at_and_sinks_in_silence() {
+        let mut pace = Pace::default();
+        for quarter in 0..40_u32 {
+            pace.look(Duration::from_millis(250) * quarter, u64::from(quarter / 4));
+        }
+        let last = Duration::from_millis(9750);
+        assert!((pace.a_second(last) - 1.0).abs() < 0.01, "{}", pace.a_second(last));
+        assert!(pace.a_second(last + Duration::from_secs(9)) < 0.6);
+    }
+
+    #[test]
+    fn details_are_cut_between_words() {
+        assert_eq!(cut("184 of 252 GiB on /, reads", 26), "184 of 252 GiB on /, reads");
+        assert_eq!(cut("184 of 252 GiB on /, reads", 22), "184 of 252 GiB on /…");
+        assert_eq!(cut("coretemp", 4), "");
+    }
+}
