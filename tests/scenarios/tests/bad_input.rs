@@ -1,7 +1,7 @@
 //! Bad input to a database: each mistake is said in words that tell how to mend it, all of them at once, and none panics.
 
 use anabranch::SimAdapter;
-use anabranch::{BuildErrors, Builder, SpawnError, prelude::*, sim::Sim};
+use anabranch::{BuildErrors, Builder, ServiceConfig, ServiceDraft, SpawnError, prelude::*, sim::Sim};
 use anabranch_scenarios::{
     Collect, Collection, Fail, Failing, Hang, Passage, Produce, Relay, Scene, Script, StartOf, Struck, Tally, queue,
     ring, with,
@@ -43,6 +43,22 @@ fn a_queue_of_capacity_zero_or_for_nobody() -> Tested {
          \n  - record \"full\": its buffer has capacity 0 and can hold nothing: give it at least 1\
          \n  - record \"unread\": its queue declares 0 consumers, so it would fill up and stay full: declare at least 1"
     );
+    Ok(())
+}
+
+#[test]
+fn a_buffer_larger_than_memory() -> Tested {
+    let mut sim = Sim::new(0);
+    let builder = scene(&sim)
+        .database()
+        .configure::<u64>("ring", ring(usize::MAX))
+        .configure::<u64>("queue", queue(usize::MAX, 1));
+    let errors = errors(&mut sim, builder)?;
+    for record in ["ring", "queue"] {
+        let said =
+            format!("record \"{record}\": its buffer asks for more memory than there is: give it a smaller capacity");
+        assert!(errors.contains(&said), "{errors}");
+    }
     Ok(())
 }
 
@@ -288,6 +304,20 @@ fn a_service_that_returns_an_error_for_ever() -> Tested {
 fn a_service_that_panics_for_ever() -> Tested {
     let why = "1 service(s) failed for good:\n  - service \"fail\" (instance 0) after 5 restarts: panicked: the wheel came off";
     assert_eq!(fails_for_ever(true)?, why);
+    Ok(())
+}
+
+#[test]
+fn a_service_of_no_instance() -> Tested {
+    static NOBODY: ServiceConfig = ServiceConfig { instances: 0, ..ServiceConfig::DEFAULT };
+    let mut sim = Sim::new(0);
+    let draft = ServiceDraft::new("nobody", &NOBODY);
+    let nobody = draft.starts(|_, _: RuntimeContext<SimAdapter>, _| Ok(std::future::ready(ServiceEnd::Finished)));
+    let builder = scene(&sim).database().with_service(nobody);
+    assert_eq!(
+        errors(&mut sim, builder)?,
+        "the database cannot be built: service \"nobody\" declares 0 instances and would never run: declare at least 1"
+    );
     Ok(())
 }
 
