@@ -59,6 +59,34 @@ pub async fn lagging_rings<R: Runtime + SpawnDynamically>(scene: Scene<R>) -> Ve
     same("what the record counted as lost", db.records()[0].status.lost, missed)
 }
 
+/// Several write to one ring: no value comes twice, those of one writer stay in order, and what is missing was counted.
+pub async fn shared_rings<R: Runtime + SpawnDynamically>(scene: Scene<R>) -> Verdict {
+    const WRITERS: u64 = 3;
+    let chance = &scene.chance;
+    let consumers = [Collection::new(chance), slow(chance)];
+    let mut db = scene.database().configure::<u64>("numbers", |r| {
+        ring(chance.size(1, 32))(r);
+        r.shared();
+    });
+    for writer in 0..WRITERS {
+        let script = Script::numbers(writer * 100, writer * 100 + VALUES, chance);
+        db = db.with_service(Produce::of("numbers", script.with_trouble(Trouble::once_in(10, chance))));
+    }
+    for consumer in &consumers {
+        db = db.with_service(Collect::of("numbers", consumer.clone()));
+    }
+    db.build().await?.run().await?;
+    for consumer in &consumers {
+        let seen = consumer.tally.values();
+        same("delivered and missed", seen.len() as u64 + consumer.tally.lagged(), WRITERS * VALUES)?;
+        for writer in 0..WRITERS {
+            let of_one: Vec<u64> = seen.iter().copied().filter(|value| value / 100 == writer).collect();
+            rising("what came of one writer", &of_one)?;
+        }
+    }
+    Ok(())
+}
+
 /// However slow they are, all consumers of a latest end with the last value, and none goes back.
 pub async fn converging_latest<R: Runtime + SpawnDynamically>(scene: Scene<R>) -> Verdict {
     let chance = &scene.chance;

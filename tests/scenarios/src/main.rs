@@ -66,7 +66,8 @@ fn play(scenarios: &[Scenario<SimAdapter>], arguments: &ArgMatches) -> ExitCode 
                 passed += 1;
             }
             Err(failure) => {
-                println!("{name:<24} FAILED\n{failure}");
+                println!("{name:<24} FAILED under seed {}: {}", failure.seed, failure.why);
+                println!("the last of its trace:\n  {}", failure.last.join("\n  "));
                 println!("cargo xtask sim --seed {} --scenario {name}", failure.seed);
                 failed += 1;
             }

@@ -46,6 +46,7 @@ pub fn everywhere<R: Runtime + SpawnDynamically>() -> Vec<Scenario<R>> {
         AnyWeather:
             "full-queues" = buffers::full_queues,
             "lagging-rings" = buffers::lagging_rings,
+            "shared-rings" = buffers::shared_rings,
             "converging-latest" = buffers::converging_latest,
             "mailbox-takes-once" = buffers::mailbox_takes_once,
             "instances-share" = buffers::instances_share,

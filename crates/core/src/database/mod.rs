@@ -73,7 +73,8 @@ struct Instance {
 /// What is set in motion once.
 struct Life<R> {
     waiting: Vec<Waiting<R>>,
-    tasks: Vec<(usize, Box<dyn Task>)>,
+    /// `None` once a shutdown has aborted them.
+    tasks: Option<Vec<(usize, Box<dyn Task>)>>,
     /// Held until the services have started: then each holds one of its own.
     keep_alive: Option<Producer<()>>,
     /// Held until a shutdown: while it is, services that read nothing go on.
@@ -173,8 +174,12 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
             let stop = if stopped_from_outside { stop.consumer().ok() } else { None };
             waiting.push(Waiting { spec, ends, stop, instances: (first..instances.len()).collect() });
         }
-        let life =
-            Life { waiting, tasks: Vec::new(), keep_alive: alive.producer().ok(), keep_going: stop.producer().ok() };
+        let life = Life {
+            waiting,
+            tasks: Some(Vec::new()),
+            keep_alive: alive.producer().ok(),
+            keep_going: stop.producer().ok(),
+        };
         let inner = Inner { runtime, table, graph, services: instances, life: Lock::new(life), alive };
         Anabranch { inner: Arc::new(inner) }
     }
@@ -199,7 +204,16 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
                 }
             }
         }
-        drop(inner.life.with(|life| core::mem::replace(&mut life.tasks, tasks)));
+        let too_late = inner.life.with(|life| match &mut life.tasks {
+            Some(started) => {
+                started.append(&mut tasks);
+                false
+            }
+            None => true,
+        });
+        if too_late {
+            tasks.iter().for_each(|(_, task)| task.abort());
+        }
     }
 
     /// Starts the services if that was not done, and waits until all of them have ended: by themselves, because their
@@ -237,7 +251,7 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
         if inner.runtime.timeout(grace, self.ended()).await.is_ok() {
             return Shutdown::default();
         }
-        let tasks = inner.life.with(|life| core::mem::take(&mut life.tasks));
+        let tasks = inner.life.with(|life| life.tasks.take()).unwrap_or_default();
         let mut aborted = Vec::new();
         for (index, task) in &tasks {
             // one that was never polled is still waiting
