@@ -42,6 +42,15 @@ type Name = Option<&'static str>;
 ///
 /// A value's `Clone` runs while the record is locked (on a microcontroller: with interrupts off), so it should be short,
 /// and must not use the record itself.
+///
+/// What cannot be sent between threads cannot be a record's value:
+///
+/// ```compile_fail,E0277
+/// use anabranch_core::{BufferCfg, HeapRecord};
+/// let record = HeapRecord::new("local", BufferCfg::Mailbox)?;
+/// record.producer()?.produce(std::rc::Rc::new(1)); // `Rc<i32>` cannot be sent between threads safely
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Record<T: 'static, B: Buffer<T>> {
     state: Lock<State<T, B>>,
     name: Name,
