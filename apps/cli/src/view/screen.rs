@@ -396,7 +396,11 @@ mod tests {
 
     use anabranch::prelude::*;
     use anabranch_sim::Sim;
-    use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
+    use ratatui::{
+        Terminal,
+        backend::TestBackend,
+        buffer::{Buffer, Cell},
+    };
 
     use super::*;
     use crate::{
@@ -469,9 +473,7 @@ mod tests {
 
     fn text(buffer: &Buffer) -> String {
         let lines = buffer.content().chunks(usize::from(buffer.area.width));
-        lines
-            .map(|line| line.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned() + "\n")
-            .collect()
+        lines.map(|line| line.iter().map(Cell::symbol).collect::<String>().trim_end().to_owned() + "\n").collect()
     }
 
     /// Compares with what was drawn before. `ANABRANCH_BLESS=1 cargo test` takes what is drawn now; look at it.

@@ -17,7 +17,7 @@ use ratatui::{
     crossterm::{
         cursor::Show,
         event, execute,
-        terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+        terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
     },
 };
 use tokio::sync::mpsc::Sender;
@@ -58,7 +58,8 @@ impl Drop for Terminal {
 fn give_back() {
     // Nothing more can be done for a terminal that takes nothing.
     let _ = disable_raw_mode();
-    let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+    // Cleared first, since a terminal that was resized meanwhile may keep some of what it cannot put anywhere.
+    let _ = execute!(stdout(), Clear(ClearType::All), LeaveAlternateScreen, Show);
 }
 
 /// A panic of the view itself is shown on the terminal as it was before. One of a service ends that service's run alone:
