@@ -32,6 +32,13 @@ mod plain {
     }
 
     #[cfg(feature = "std")]
+    /// Clears `flag`, which the caller has set.
+    #[inline]
+    pub(crate) fn clear(flag: &AtomicBool) {
+        flag.store(false, Ordering::Release);
+    }
+
+    #[cfg(feature = "std")]
     /// Whether `flag` was set a moment ago: looking does not take the flag's cache line away from who will clear it.
     #[inline]
     pub(crate) fn seems_set(flag: &AtomicBool) -> bool {
@@ -57,6 +64,9 @@ mod plain {
 
 #[cfg(loom)]
 mod under_loom {
+    use alloc::vec::Vec;
+    use core::cell::RefCell;
+    use loom::thread::{self, Thread};
     pub(crate) use loom::{
         cell::UnsafeCell,
         sync::atomic::{AtomicBool, Ordering},
@@ -74,8 +84,24 @@ mod under_loom {
         false
     }
 
+    std::thread_local! {
+        /// Who waits for a flag to be cleared, in one model: all its threads run on one thread of the system.
+        static WAITING: RefCell<Vec<Thread>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Waits until some flag is cleared: threads that spin have loom try for ever in which order they do it. Nothing
+    /// comes between a failed `set` and this, since loom stops a thread only where it touches something shared.
     pub(crate) fn yield_now(_tries: u32) {
-        loom::thread::yield_now();
+        WAITING.with_borrow_mut(|waiting| waiting.push(thread::current()));
+        thread::park();
+    }
+
+    /// Clears `flag`, which the caller has set.
+    pub(crate) fn clear(flag: &AtomicBool) {
+        flag.store(false, Ordering::Release);
+        for thread in WAITING.take() {
+            thread.unpark();
+        }
     }
 
     macro_rules! const_unless_loom {

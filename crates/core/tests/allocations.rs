@@ -72,11 +72,11 @@ fn overhead<B: anabranch_core::ConstBuffer<Reading>>(slots: usize) -> usize {
     size_of::<Record<Reading, B>>() - slots * size_of::<Reading>()
 }
 
-/// On 64 bits, with a name that may own its text.
+/// With a name that may own its text.
 #[test]
-#[cfg(target_pointer_width = "64")]
 fn a_record_costs_its_slots_and_a_few_words() {
     let word = size_of::<usize>();
+    assert_eq!(word, 8, "the figures below are for 64 bits");
     let words = [
         overhead::<Ring<64>>(64),
         overhead::<Latest>(1),

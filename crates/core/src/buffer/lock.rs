@@ -10,7 +10,7 @@ pub(crate) use imp::Lock;
 
 #[cfg(feature = "std")]
 mod imp {
-    use crate::sync::{AtomicBool, Ordering, UnsafeCell, const_unless_loom, seems_set, set, yield_now};
+    use crate::sync::{AtomicBool, UnsafeCell, clear, const_unless_loom, seems_set, set, yield_now};
 
     /// A value that one thread at a time may touch.
     pub(crate) struct Lock<T> {
@@ -28,7 +28,7 @@ mod imp {
     impl Drop for Release<'_> {
         #[inline]
         fn drop(&mut self) {
-            self.0.store(false, Ordering::Release);
+            clear(self.0);
         }
     }
 
