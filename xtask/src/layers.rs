@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::workspace::{Package, Workspace};
-use rules::{Layer, Rule, UNSAFE_LEAVES};
+use rules::{EXCEPTIONS, Exception, Layer, Rule, UNSAFE_LEAVES};
 
 /// A place where a rule is broken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,7 @@ pub fn check(workspace: &Workspace) -> Result<(), Failure> {
     let mut findings = Vec::new();
     let mut files = 0;
     let mut leaves_with_unsafe = Vec::new();
+    let mut exceptions_needed = Vec::new();
     for package in &workspace.packages {
         let Some(layer) = Layer::of(&package.folder) else {
             findings.push(Finding::in_manifest(package, Rule::Import, format!("`{}` is in no layer", package.name)));
@@ -43,14 +44,19 @@ pub fn check(workspace: &Workspace) -> Result<(), Failure> {
         findings.extend(source::check_package(&sources, package, workspace));
         leaves_with_unsafe
             .extend(sources.iter().filter(|source| source::has_unsafe(source)).map(|source| source.path.clone()));
+        let needed = |exception: &&Exception| sources.iter().any(|source| source::needs(source, exception));
+        exceptions_needed.extend(EXCEPTIONS.iter().filter(needed).map(|exception| exception.at));
     }
     let stale =
         UNSAFE_LEAVES.iter().filter(|leaf| !leaves_with_unsafe.iter().any(|path| rules::matches(leaf.at, path)));
-    findings.extend(stale.map(|leaf| Finding {
-        file: "xtask/src/layers/rules.rs".to_owned(),
-        line: 0,
-        rule: Rule::Unsafe,
-        what: format!("`{}` is named as a leaf module, and there is no `unsafe` there: take it out", leaf.at),
+    findings.extend(stale.map(|leaf| {
+        let what = format!("`{}` is named as a leaf module, and there is no `unsafe` there: take it out", leaf.at);
+        Finding::in_rules(Rule::Unsafe, what)
+    }));
+    let stale = EXCEPTIONS.iter().filter(|exception| !exceptions_needed.contains(&exception.at));
+    findings.extend(stale.map(|exception| {
+        let what = format!("`{}` has an exception for `{}`, and needs none", exception.at, exception.path);
+        Finding::in_rules(Rule::Pure, what)
     }));
     findings.sort();
     findings.dedup();
@@ -61,6 +67,10 @@ pub fn check(workspace: &Workspace) -> Result<(), Failure> {
         0 => {
             println!("the layers hold: {} packages, {files} files; `unsafe` stands in", workspace.packages.len());
             UNSAFE_LEAVES.iter().for_each(|leaf| println!("  {}: {}", leaf.at, leaf.why));
+            println!("and there are exceptions:");
+            EXCEPTIONS
+                .iter()
+                .for_each(|exception| println!("  {}: `{}`: {}", exception.at, exception.path, exception.why));
             Ok(())
         }
         count => Err(Failure::new(format!(
@@ -105,6 +115,10 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
 impl Finding {
     fn in_manifest(package: &Package, rule: Rule, what: String) -> Self {
         Self { file: format!("{}/Cargo.toml", package.folder), line: 0, rule, what }
+    }
+
+    fn in_rules(rule: Rule, what: String) -> Self {
+        Self { file: "xtask/src/layers/rules.rs".to_owned(), line: 0, rule, what }
     }
 }
 

@@ -19,10 +19,10 @@ static RUNTIME: StaticCell<EmbassyAdapter> = StaticCell::new();
 #[embassy_executor::main(entry = "board_mps2::entry", executor = "board_mps2::Executor")]
 async fn main(spawner: Spawner) {
     let runtime: &'static EmbassyAdapter = RUNTIME.init(EmbassyAdapter::new(spawner));
-    let mut failed = 0;
+    let (mut passed, mut failed) = (0, 0);
     macro_rules! check {
         ($($check:ident),*) => { $( match $check(runtime).await {
-            Ok(()) => println!("ok   {}", stringify!($check)),
+            Ok(()) => { passed += 1; println!("ok   {}", stringify!($check)) }
             Err(fault) => { failed += 1; println!("FAIL {}: {fault}", stringify!($check)) }
         } )* };
     }
@@ -36,6 +36,7 @@ async fn main(spawner: Spawner) {
         blocking_work_runs_inline,
         the_wall_clock_starts_when_it_is_told
     );
+    println!("{passed} passed, {failed} failed");
     exit(u8::from(failed > 0))
 }
 

@@ -10,7 +10,8 @@ use syn::{Attribute, Item, Macro, Meta, UseTree};
 
 use super::Finding;
 use super::rules::{
-    self, BLOCKING_CALLS, CONSOLE_MACROS, IMPURE_PATHS, Layer, Nature, QUOTES, Rule, TARGET_PLACES, UNSAFE_LEAVES,
+    self, BLOCKING_CALLS, CONSOLE_MACROS, EXCEPTIONS, Exception, IMPURE_PATHS, Layer, Nature, QUOTES, Rule,
+    TARGET_PLACES, UNSAFE_LEAVES,
 };
 use super::tokens::{self, Seen};
 use crate::workspace::{Package, Workspace};
@@ -64,6 +65,16 @@ pub fn has_unsafe(source: &Source) -> bool {
     checker.may_hold_unsafe = false;
     checker.visit_file(&source.file);
     checker.findings.iter().any(|finding| finding.rule == Rule::Unsafe)
+}
+
+/// Whether a file does what this exception lets it do.
+pub fn needs(source: &Source, exception: &Exception) -> bool {
+    let crates = BTreeMap::new();
+    let mut checker = Checker::new(source, source.is_proof(), &crates);
+    checker.excepted = &[];
+    checker.visit_file(&source.file);
+    let what = format!("`{}`", exception.path);
+    exception.at == source.path && checker.findings.iter().any(|finding| finding.what.starts_with(&what))
 }
 
 fn check(source: &Source, is_test: bool, crates: &BTreeMap<String, &'static Layer>) -> Vec<Finding> {
@@ -128,6 +139,7 @@ struct Checker<'a> {
     tests: usize,
     may_know_targets: bool,
     may_hold_unsafe: bool,
+    excepted: &'static [Exception],
     /// Our crates, by the names they have in code.
     crates: &'a BTreeMap<String, &'static Layer>,
     /// What `use` has given a name to in this file: `Clock` is `std::time::Instant`.
@@ -147,6 +159,7 @@ impl<'a> Checker<'a> {
             tests: usize::from(is_test),
             may_know_targets: TARGET_PLACES.iter().copied().any(within),
             may_hold_unsafe: UNSAFE_LEAVES.iter().any(|leaf| within(leaf.at)),
+            excepted: EXCEPTIONS,
             crates,
             names: names.names,
             open: names.open,
@@ -202,7 +215,9 @@ impl<'a> Checker<'a> {
         if layer.nature == Nature::Pure {
             let below =
                 |part: &str| full.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-            if let Some((_, does)) = IMPURE_PATHS.iter().find(|(part, _)| below(part)) {
+            let is_excepted =
+                self.excepted.iter().any(|exception| exception.at == self.source.path && below(exception.path));
+            if let Some((_, does)) = IMPURE_PATHS.iter().find(|(part, _)| below(part)).filter(|_| !is_excepted) {
                 return Some((Rule::Pure, format!("`{full}` {does}")));
             }
         }

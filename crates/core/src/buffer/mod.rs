@@ -282,8 +282,9 @@ impl<T: 'static, const N: usize, const C: usize> ConstBuffer<T> for Queue<N, C> 
 #[cfg(feature = "alloc")]
 pub(crate) mod on_heap {
     //! The two buffers whose capacity is chosen when the program runs.
+    pub(crate) use super::slots::slots;
     use super::{Buffer, BufferKind, List, NoSeats, QueueSeats, Seat};
-    use alloc::{boxed::Box, vec::Vec};
+    use alloc::boxed::Box;
     use core::mem::MaybeUninit;
 
     /// A [`Ring`](super::Ring) whose capacity was chosen at run time.
@@ -302,15 +303,6 @@ pub(crate) mod on_heap {
         const KIND: BufferKind = BufferKind::Queue;
         type Store = Box<[MaybeUninit<T>]>;
         type Seats = QueueSeats<Box<[Seat]>>;
-    }
-
-    /// `capacity` empty slots; `None` when there is not so much memory.
-    pub(crate) fn slots<T>(capacity: usize) -> Option<Box<[MaybeUninit<T>]>> {
-        let mut slots = Vec::<MaybeUninit<T>>::new();
-        slots.try_reserve_exact(capacity).ok()?;
-        // SAFETY: the memory for so many was just reserved, and a `MaybeUninit` may hold anything.
-        unsafe { slots.set_len(capacity) };
-        Some(slots.into_boxed_slice())
     }
 
     /// `consumers` free seats.

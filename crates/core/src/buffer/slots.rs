@@ -48,6 +48,16 @@ impl<T: 'static> SlotStore<T> for alloc::boxed::Box<[MaybeUninit<T>]> {
     }
 }
 
+/// `capacity` empty slots on the heap; `None` when there is not so much memory.
+#[cfg(feature = "alloc")]
+pub(crate) fn slots<T>(capacity: usize) -> Option<alloc::boxed::Box<[MaybeUninit<T>]>> {
+    let mut slots = alloc::vec::Vec::<MaybeUninit<T>>::new();
+    slots.try_reserve_exact(capacity).ok()?;
+    // SAFETY: the memory for so many was just reserved, and a `MaybeUninit` may hold anything.
+    unsafe { slots.set_len(capacity) };
+    Some(slots.into_boxed_slice())
+}
+
 /// The filled part of a [`SlotStore`], oldest to newest.
 pub(crate) struct Slots<T, S: SlotStore<T>> {
     /// How many values were ever pushed: the sequence number of the next one.

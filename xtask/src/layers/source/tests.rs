@@ -88,6 +88,17 @@ fn an_engine_that_reads_a_clock_or_does_io() {
 }
 
 #[test]
+fn an_exception_is_no_hole_for_others() {
+    let sleeps = "fn f() { std::thread::sleep(d); }";
+    let Exception { at, .. } = &EXCEPTIONS[0];
+    assert_eq!(broken(at, sleeps), []);
+    assert_eq!(broken(at, "fn f() { std::time::Instant::now(); }"), [Rule::Pure]);
+    assert_eq!(broken(LEAF, sleeps), [Rule::Pure]);
+    let source = |text| Source::parse((*at).to_owned(), text, Layer::of(at).unwrap()).ok().unwrap();
+    assert!(needs(&source(sleeps), &EXCEPTIONS[0]) && !needs(&source("fn f() {}"), &EXCEPTIONS[0]));
+}
+
+#[test]
 fn a_pure_crate_that_needs_the_standard_library() {
     assert_eq!(broken("crates/query/src/lib.rs", "//! Queries."), [Rule::NoStd]);
     assert_eq!(broken("crates/query/src/lib.rs", "#![no_std]"), []);
