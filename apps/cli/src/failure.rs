@@ -20,7 +20,7 @@ pub enum Failure {
     Terminal(io::Error),
     #[error("the output could not be written ({0}); make room, or write it elsewhere")]
     Output(io::Error),
-    #[error("{0}\nSee what the system allows to read here, or run the demo elsewhere")]
+    #[error(transparent)]
     Run(#[from] RunError),
     #[error("the demo's own task was cut off; please report it")]
     Cut,

@@ -32,10 +32,11 @@ pub struct Terminal {
 
 impl Terminal {
     pub fn open(events: Sender<Event>) -> io::Result<Self> {
+        let terminal = ratatui::Terminal::new(CrosstermBackend::new(stdout()))?;
+        // From here on dropping it gives the terminal back, wherever this fails.
+        let terminal = Terminal { terminal, open: Arc::new(AtomicBool::new(true)) };
+        TAKEN.store(true, Ordering::Relaxed);
         enable_raw_mode()?;
-        let open = Arc::new(AtomicBool::new(true));
-        // From here on dropping it gives the terminal back.
-        let terminal = Terminal { terminal: ratatui::Terminal::new(CrosstermBackend::new(stdout()))?, open };
         execute!(stdout(), EnterAlternateScreen)?;
         give_back_in_a_panic();
         let open = terminal.open.clone();
@@ -55,7 +56,14 @@ impl Drop for Terminal {
     }
 }
 
+/// Whether the terminal is to be given back. A process has one.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Gives the terminal back, once: what a panic then says on it stays.
 fn give_back() {
+    if !TAKEN.swap(false, Ordering::Relaxed) {
+        return;
+    }
     // Nothing more can be done for a terminal that takes nothing.
     let _ = disable_raw_mode();
     // Cleared first, since a terminal that was resized meanwhile may keep some of what it cannot put anywhere.
