@@ -78,7 +78,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         3 => end().prop_map(Recv),
         3 => end().prop_map(Next),
     ];
-    vec(operation, 0..if cfg!(miri) { 60 } else { 200 })
+    vec(operation, 0..if cfg!(miri) { 30 } else { 200 })
 }
 
 fn buffers() -> impl Strategy<Value = BufferCfg> {
@@ -408,7 +408,7 @@ fn agrees(buffer: BufferCfg, shared: bool, operations: &[Operation]) -> Result<(
 
 proptest! {
     #![proptest_config(Config {
-        cases: if cfg!(miri) { 12 } else { 300 },
+        cases: if cfg!(miri) { 4 } else { 300 },
         failure_persistence: None,
         ..Config::default()
     })]
