@@ -157,3 +157,8 @@ pub mod wasm {
 pub mod embassy {
     pub use anabranch_embassy::*;
 }
+
+/// The README's code compiles and does what it says.
+#[cfg(all(doctest, feature = "tokio-runtime", feature = "sim-runtime", feature = "macros", feature = "services"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
