@@ -10,6 +10,7 @@ use clap::{
 use crate::{
     flow::Limits,
     services::{LEAST_PERIOD, Watching},
+    tell,
 };
 
 const EXAMPLES: &str = "\
@@ -167,7 +168,7 @@ impl Refused {
     /// Says why, or what was asked for, and gives the exit code.
     pub fn say(&self) -> u8 {
         match (self.0.kind(), self.0.get(ContextKind::InvalidSubcommand)) {
-            (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => eprintln!("{}", unknown(name, &self.0)),
+            (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => tell(unknown(name, &self.0)),
             // A closed pipe has nobody to tell.
             _ => drop(self.0.print()),
         }

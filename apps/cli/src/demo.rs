@@ -25,6 +25,7 @@ use crate::{
     lines::Lines,
     machine::{self, Sensors},
     readings::{Alert, Cpu, Disk, Level, Load, Memory, Network, Reading, Seen, Temperature, Value},
+    tell,
     view::{About, View},
 };
 
@@ -104,7 +105,7 @@ async fn watch(demo: &Demo) -> Result<(), Failure> {
     }
     if demo.json || demo.plain || !io::stdout().is_terminal() {
         if !temperature {
-            eprintln!("note: {NO_SENSORS}");
+            tell(format_args!("note: {NO_SENSORS}"));
         }
         return drive(&db, sender, &mut events, &mut Lines::new(io::stdout(), demo.json)).await;
     }
@@ -131,7 +132,7 @@ async fn watch(demo: &Demo) -> Result<(), Failure> {
 fn end_by_a_signal(events: Sender<Event>) {
     thread::spawn(move || events.blocking_send(Event::Stop));
     thread::sleep(GRACE + GRACE / 2);
-    eprintln!("error: {}", Failure::Stuck);
+    tell(format_args!("error: {}", Failure::Stuck));
     process::exit(1);
 }
 

@@ -25,7 +25,11 @@ mod smoothing;
 mod timestamp;
 mod view;
 
-use std::process::ExitCode;
+use std::{
+    fmt::Display,
+    io::{Write, stderr},
+    process::ExitCode,
+};
 
 use arguments::{Arguments, Command};
 
@@ -37,8 +41,13 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            tell(format_args!("error: {failure}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says something to people, beside the output. Who has closed that pipe does not want to hear it.
+fn tell(words: impl Display) {
+    let _ = writeln!(stderr(), "{words}");
 }

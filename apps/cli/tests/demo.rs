@@ -87,6 +87,15 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
 }
 
 #[test]
+fn nobody_has_to_hear_what_it_says_beside_the_output() {
+    for (arguments, status) in [(["demo", "--for", "1s"].as_slice(), 0), (&["put"], 2), (&["demo", "--nonsense"], 2)] {
+        let mut child = anabranch(arguments).stdout(Stdio::null()).spawn().expect("it starts");
+        drop(child.stderr.take());
+        assert_eq!(child.wait().expect("it ends").code(), Some(status), "{arguments:?}");
+    }
+}
+
+#[test]
 fn signals_end_it_after_what_was_measured_is_printed() {
     for signal in ["INT", "TERM"] {
         let mut child = anabranch(&["demo", "--plain"]).spawn().expect("it starts");
