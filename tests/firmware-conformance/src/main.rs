@@ -1,9 +1,11 @@
-//! The conformance suite for runtimes, run on Embassy in QEMU, with no allocator linked.
+//! The conformance suites for runtimes and for records, run on Embassy in QEMU, with no allocator linked.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
 mod firmware {
-    use anabranch_conformance::{Platform, Tally, run_spawn_statically, run_time, static_slots};
+    use anabranch_conformance::{
+        Platform, Tally, run_records, run_records_in_a_task, run_spawn_statically, run_time, static_slots,
+    };
     use anabranch_embassy::EmbassyAdapter;
     use embassy_executor::Spawner;
     use static_cell::StaticCell;
@@ -19,6 +21,8 @@ mod firmware {
         let mut tally = Tally::new(|line| board_mps2::println!("{line}"));
         run_time(runtime, &mut tally).await;
         run_spawn_statically(runtime, static_slots!(EmbassyAdapter), platform, &mut tally).await;
+        run_records(&mut tally);
+        run_records_in_a_task(runtime, &mut tally).await;
         board_mps2::exit(u8::from(!tally.finish()))
     }
 }

@@ -1,8 +1,8 @@
-//! Runs the conformance suite in Node: a line a case, and an exit code that says whether all passed.
+//! Runs the conformance suites in Node: a line a case, and an exit code that says whether all passed.
 
 use anabranch_conformance::{
-    Platform, Tally, run_channels, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time,
-    static_slots,
+    Platform, Tally, run_channels, run_heap_records, run_records, run_records_between_tasks, run_records_in_a_task,
+    run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time, static_slots,
 };
 use anabranch_wasm::WasmAdapter;
 use wasm_bindgen::prelude::*;
@@ -34,6 +34,10 @@ pub async fn run() {
     run_spawn_statically(&RT, static_slots!(WasmAdapter), platform, &mut tally).await;
     run_spawn_blocking(&RT, platform, &mut tally).await;
     run_channels(&RT, platform, &mut tally).await;
+    run_records(&mut tally);
+    run_heap_records(&mut tally);
+    run_records_in_a_task(&RT, &mut tally).await;
+    run_records_between_tasks(&RT, &mut tally).await;
     if tally.finish() {
         PROCESS.with(|process| process.set_exit_code(0));
     }
