@@ -1,14 +1,26 @@
-//! `cargo xtask bench NAME`: runs a benchmark beside its peers, and says which of its bounds do not hold.
+//! `cargo xtask bench NAME`: runs a benchmark beside its peers, hands it what only other programs can measure, and says
+//! which of its bounds do not hold.
+//!
+//! ```text
+//!  firmware in QEMU ─┐ lines `JSON {…}`
+//!  examples ─────────┼──▶ --row=… ──▶ the benchmark ──▶ target/bench/NAME.json ──▶ the table
+//!  sizes · tests ────┘
+//! ```
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::process::Run;
+use crate::process::{Ran, Run};
+use crate::table::Table;
 use crate::workspace::Workspace;
+use crate::{sizes, steps};
 
-/// The benchmark prints its own table and writes its own JSON; this judges it.
+/// What a line begins with that holds a row for a benchmark.
+const ROW: &str = "JSON ";
+
+/// The benchmark writes its JSON, the rows of others among its own; this judges all of them.
 pub fn run(workspace: &Workspace, name: &str, no_fail: bool) -> Result<(), Failure> {
     let result = workspace.root.join(format!("target/bench/{name}.json"));
     // What an earlier run left must not be taken for this one's; that there is none is the usual case.
@@ -16,20 +28,53 @@ pub fn run(workspace: &Workspace, name: &str, no_fail: bool) -> Result<(), Failu
     if !workspace.root.join("bench/Cargo.toml").is_file() {
         return Err(Failure::new("there is no benchmark in bench/: add bench/Cargo.toml, a workspace of its own"));
     }
-    Run::cargo(["run", "--release", "--manifest-path", "bench/Cargo.toml", "--bin", name]).through(&workspace.root)?;
+    let rows = measured_beside(workspace, name)?;
+    let target = workspace.built("bench");
+    let bench = Run::cargo(["run", "--release", "--manifest-path", "bench/Cargo.toml", "--bin", name, "--target-dir"]);
+    let bench = bench.args([target.into_os_string()]).args(["--"]);
+    bench.args(rows.iter().map(|row| format!("--row={row}"))).through(&workspace.root)?;
     let cases = read(&result)?;
-    let broken = broken(&cases);
-    for case in &broken {
-        println!("does not hold: {case}");
-    }
-    println!("{} of {} bounds hold; {}", cases.len() - broken.len(), cases.len(), result.display());
-    match broken.is_empty() || no_fail {
+    print!("\n{}", table(&cases));
+    let broken = cases.iter().filter(|case| !holds(case)).count();
+    println!("{} of {} bounds hold; {}", cases.len() - broken, cases.len(), result.display());
+    match broken == 0 || no_fail {
         true => Ok(()),
-        false => Err(Failure::new(format!(
-            "{} bounds of `{name}` do not hold: see above, or read on with --no-fail",
-            broken.len()
-        ))),
+        false => {
+            Err(Failure::new(format!("{broken} bounds of `{name}` do not hold: see above, or read on with --no-fail")))
+        }
     }
+}
+
+/// The rows of other programs. One that ends with a failure has still measured, when it printed rows: a bound that does
+/// not hold is such a failure.
+fn measured_beside(workspace: &Workspace, name: &str) -> Result<Vec<Value>, Failure> {
+    let mut rows = Vec::new();
+    for run in steps::measuring_beside(workspace, name)? {
+        println!("$ {run}");
+        let Ran { output, fault } = run.captured(&workspace.root, false);
+        let found: Vec<Value> =
+            output.lines().filter_map(|line| serde_json::from_str(line.trim().strip_prefix(ROW)?).ok()).collect();
+        if let Some(fault) = fault.filter(|_| found.is_empty()) {
+            return Err(Failure::new(format!("{output}\n`{run}` measures nothing: {fault}")));
+        }
+        rows.extend(found);
+    }
+    if name == "records" {
+        rows.push(sizes::beyond_an_empty_program(workspace)?);
+        rows.push(allocations(workspace));
+    }
+    Ok(rows)
+}
+
+/// An exact test, and no measurement: it passes when the count is zero for every buffer.
+fn allocations(workspace: &Workspace) -> Value {
+    let test = Run::cargo(["test", "-p", steps::CORE, "--test", "allocations"]);
+    println!("$ {test}");
+    let holds = test.captured(&workspace.root, false).fault.is_none();
+    json!({
+        "case": "allocations a value, record to record (exact test)", "unit": "allocations",
+        "ours": if holds { json!(0) } else { Value::Null }, "peers": {}, "ratio": null, "bound": "= 0", "holds": holds,
+    })
 }
 
 fn read(result: &Path) -> Result<Vec<Value>, Failure> {
@@ -42,14 +87,37 @@ fn read(result: &Path) -> Result<Vec<Value>, Failure> {
     }
 }
 
-/// A line for each case that does not say that it holds.
-fn broken(cases: &[Value]) -> Vec<String> {
-    let broken = cases.iter().filter(|case| case["holds"] != Value::Bool(true));
-    broken
-        .map(|case| {
-            format!("{}: ratio {}, bound {}", case["case"].as_str().unwrap_or("?"), case["ratio"], case["bound"])
-        })
-        .collect()
+/// A case holds when it says so.
+fn holds(case: &Value) -> bool {
+    case["holds"] == Value::Bool(true)
+}
+
+fn table(cases: &[Value]) -> Table {
+    let mut table = Table::new(["case", "unit", "ours", "peer's", "peer", "ratio", "bound", "holds"]);
+    for case in cases {
+        let (peer, peers) = case["peers"].as_object().and_then(|peers| peers.iter().next()).unzip();
+        table.row([
+            shown(&case["case"]),
+            shown(&case["unit"]),
+            shown(&case["ours"]),
+            shown(peers.unwrap_or(&Value::Null)),
+            peer.map_or_else(|| "·".to_owned(), Clone::clone),
+            shown(&case["ratio"]),
+            shown(&case["bound"]),
+            if holds(case) { "yes" } else { "NO" }.to_owned(),
+        ]);
+    }
+    table
+}
+
+/// A value of JSON as a cell.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "·".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => format!("{:.3}", number.as_f64().unwrap_or_default()),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -57,12 +125,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_case_that_does_not_hold_is_named_with_its_ratio_and_bound() {
+    fn a_case_that_does_not_hold_is_marked() {
         let cases = [
-            serde_json::json!({ "case": "latest", "ratio": 0.1, "bound": 0.2, "holds": true }),
-            serde_json::json!({ "case": "ring 1→4", "ratio": 0.7, "bound": 0.5, "holds": false }),
-            serde_json::json!({ "case": "silent" }),
+            json!({ "case": "latest", "ours": 1.5, "peers": { "watch": 15 }, "ratio": 0.1, "bound": "<= 0.2", "holds": true }),
+            json!({ "case": "silent" }),
         ];
-        assert_eq!(broken(&cases), ["ring 1→4: ratio 0.7, bound 0.5", "silent: ratio null, bound null"]);
+        assert_eq!(
+            table(&cases).to_string(),
+            "  case    unit   ours  peer's   peer  ratio   bound  holds\n\
+             \x20 latest     ·  1.500      15  watch  0.100  <= 0.2    yes\n\
+             \x20 silent     ·      ·       ·      ·      ·       ·     NO\n"
+        );
     }
 }

@@ -20,6 +20,7 @@ pub struct Run {
     args: Vec<OsString>,
     env: Vec<(&'static str, &'static str)>,
     within: Duration,
+    must_fail_saying: Option<&'static str>,
 }
 
 /// What a command did.
@@ -33,7 +34,8 @@ pub struct Ran {
 impl Run {
     pub fn new<A: Into<OsString>>(program: impl Into<OsString>, args: impl IntoIterator<Item = A>) -> Self {
         let args = args.into_iter().map(Into::into).collect();
-        Self { program: program.into(), args, env: Vec::new(), within: Duration::from_secs(30 * 60) }
+        let within = Duration::from_secs(30 * 60);
+        Self { program: program.into(), args, env: Vec::new(), within, must_fail_saying: None }
     }
 
     pub fn cargo<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> Self {
@@ -56,6 +58,12 @@ impl Run {
         self
     }
 
+    /// It passes by failing, and by saying this: failing for another reason does not count.
+    pub fn must_fail_saying(mut self, text: &'static str) -> Self {
+        self.must_fail_saying = Some(text);
+        self
+    }
+
     /// Runs it with this terminal for its own.
     pub fn through(&self, root: &Path) -> Result<(), Failure> {
         match self.command(root).status() {
@@ -74,7 +82,13 @@ impl Run {
             }
             output.push_str(line);
         });
-        Ran { output, fault: fault.err() }
+        let fault = match (self.must_fail_saying, fault.err()) {
+            (None, fault) => fault,
+            (Some(_), None) => Some("it succeeded, and must not".to_owned()),
+            (Some(text), Some(_)) if output.contains(text) => None,
+            (Some(text), Some(fault)) => Some(format!("it has to fail saying `{text}`, and failed otherwise: {fault}")),
+        };
+        Ran { output, fault }
     }
 
     fn capture(&self, root: &Path, seen: &mut dyn FnMut(&str)) -> Result<(), String> {
@@ -142,7 +156,8 @@ impl std::fmt::Display for Run {
             write!(f, "{name}={} ", quoted(value))?;
         }
         write!(f, "{}", quoted(&self.program.to_string_lossy()))?;
-        self.args.iter().try_for_each(|arg| write!(f, " {}", quoted(&arg.to_string_lossy())))
+        self.args.iter().try_for_each(|arg| write!(f, " {}", quoted(&arg.to_string_lossy())))?;
+        self.must_fail_saying.map_or(Ok(()), |text| write!(f, "    # must fail: {text}"))
     }
 }
 
@@ -219,6 +234,14 @@ mod tests {
     fn a_failure_says_its_code() {
         let ran = shell("exit 3").captured(Path::new("."), false);
         assert_eq!(ran.fault.unwrap(), "exit code 3");
+    }
+
+    #[test]
+    fn what_must_fail_has_to_fail_for_its_reason() {
+        let fault = |script: &str| shell(script).must_fail_saying("no allocator").captured(Path::new("."), false).fault;
+        assert_eq!(fault("echo error: no allocator found; exit 1"), None);
+        assert_eq!(fault("echo no allocator").unwrap(), "it succeeded, and must not");
+        assert!(fault("echo no space left; exit 2").unwrap().ends_with("failed otherwise: exit code 2"));
     }
 
     #[test]

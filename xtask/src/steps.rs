@@ -11,10 +11,13 @@ use crate::workspace::{THUMBV7M, WASM32, Workspace};
 /// The package that holds the simulator's scenarios.
 pub const SCENARIOS: &str = "anabranch-scenarios";
 
-/// The examples that run by themselves on this machine and end; each prints what it shows.
-const EXAMPLES: &[&str] = &["hello"];
+/// The programs among the examples that run on this machine and end; each prints what it shows.
+const EXAMPLES: &[&str] = &["hello", "sensors-to-alerts-tokio", "sensors-to-alerts-sim"];
 
-const CORE: &str = "anabranch-core";
+/// The one example that runs on every runtime.
+const SENSORS: &str = "examples/sensors-to-alerts";
+
+pub const CORE: &str = "anabranch-core";
 const EXECUTOR: &str = "anabranch-executor";
 const EMBASSY: &str = "anabranch-embassy";
 const FACADE: &str = "anabranch";
@@ -44,16 +47,22 @@ const TESTS: &[Step] = &[
         needs: &[MIRI, MIRI_SOURCES],
         counts: Counts::Tests,
         runs: |_| {
-            Ok([CORE, EMBASSY].map(|package| Run::cargo(["+nightly", "miri", "test", "--lib", "-p", package])).to_vec())
+            let miri = |package, tests: &[&str]| Run::cargo(["+nightly", "miri", "test", "-p", package]).args(tests);
+            Ok(vec![miri(CORE, &["--lib", "--tests"]), miri(EMBASSY, &["--lib"])])
         },
     },
     Step {
         name: "no-alloc",
-        shows: "the contract and the record layer build with no allocator",
-        needs: &[THUMB],
+        shows: "the contract and the records build with no allocator, and a program with a record on the heap does not",
+        needs: &[THUMB, QEMU],
         counts: Counts::Nothing,
-        runs: |_| {
-            Ok(vec![Run::cargo(["build", "-p", EXECUTOR, "-p", CORE, "--no-default-features", "--target", THUMBV7M])])
+        runs: |workspace| {
+            let parts =
+                Run::cargo(["build", "-p", EXECUTOR, "-p", CORE, "--no-default-features", "--target", THUMBV7M]);
+            let package = workspace.package_in("tests/firmware-heap")?;
+            let heap = Run::cargo(["build", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]);
+            let heap = heap.args(["--features", "heap"]).must_fail_saying("no global memory allocator found");
+            Ok(vec![parts, heap, in_qemu(workspace, "tests/firmware-heap")?])
         },
     },
     Step {
@@ -62,11 +71,16 @@ const TESTS: &[Step] = &[
         needs: &[THUMB, QEMU],
         counts: Counts::Tests,
         runs: |workspace| {
-            ["tests/firmware-board", "tests/firmware-conformance"]
-                .iter()
-                .map(|folder| in_qemu(workspace, folder))
-                .collect()
+            let programs = ["tests/firmware-board", "tests/firmware-conformance", "tests/firmware-records"];
+            programs.iter().map(|folder| in_qemu(workspace, folder)).collect()
         },
+    },
+    Step {
+        name: "instructions",
+        shows: "a value costs no more instructions on a Cortex-M than its bound",
+        needs: &[THUMB, QEMU],
+        counts: Counts::Tests,
+        runs: |workspace| Ok(vec![counting_instructions(workspace)?]),
     },
     Step {
         name: "node",
@@ -99,15 +113,17 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "examples",
-        shows: "each example that needs no board and no browser runs and ends",
-        needs: &[],
+        shows: "each example runs and ends, `sensors-to-alerts` on every runtime",
+        needs: &[THUMB, QEMU, WASM, NODE],
         counts: Counts::Nothing,
         runs: |workspace| {
             let run = |program| {
                 let package = workspace.package_of(program)?;
                 Ok(Run::cargo(["run", "-p", &package.name, "--bin", program]).within(600))
             };
-            EXAMPLES.iter().map(|program| run(*program)).collect()
+            let here: Result<Vec<Run>, Failure> = EXAMPLES.iter().map(|program| run(*program)).collect();
+            let board = in_qemu(workspace, &format!("{SENSORS}/embassy"))?;
+            Ok([here?, vec![board], in_node(workspace, &format!("{SENSORS}/node"))?].concat())
         },
     },
     Step {
@@ -116,9 +132,9 @@ const TESTS: &[Step] = &[
         needs: &[],
         counts: Counts::Nothing,
         runs: |workspace| {
-            let package = workspace.package_of("anabranch")?;
-            let demo = Run::cargo(["run", "--release", "-p", &package.name, "--bin", "anabranch", "--", "demo"]);
-            Ok(vec![demo.args(["--plain", "--for", "3s"])])
+            // As the README has it: at the root, with no package named.
+            workspace.package_of("anabranch")?;
+            Ok(vec![Run::cargo(["run", "--release", "--", "demo", "--plain", "--for", "3s", "--json"]).within(1_200)])
         },
     },
 ];
@@ -148,6 +164,16 @@ const CHECKS: &[Step] = &[
                 (!selection.is_empty()).then(|| lint.args(selection).args(warnings))
             });
             Ok(std::iter::once(here).chain(elsewhere).collect())
+        },
+    },
+    Step {
+        name: "bench",
+        shows: "the benchmarks compile without a warning",
+        needs: &[CLIPPY],
+        counts: Counts::Nothing,
+        runs: |workspace| {
+            let lint = Run::cargo(["clippy", "--locked", "--manifest-path", "bench/Cargo.toml", "--target-dir"]);
+            Ok(vec![lint.args([workspace.built("bench")]).args(["--", "-D", "warnings"])])
         },
     },
     Step {
@@ -196,6 +222,24 @@ pub fn tests() -> Vec<Step> {
 
 pub fn tests_and_checks() -> Vec<Step> {
     [TESTS, CHECKS].concat()
+}
+
+/// The counts are of what a user would ship: optimised for speed, as the peer is.
+fn counting_instructions(workspace: &Workspace) -> Result<Run, Failure> {
+    let package = workspace.package_in("tests/firmware-instructions")?;
+    Ok(Run::cargo(["run", "--release", "--target", THUMBV7M, "-p", &package.name]).within(300))
+}
+
+/// What other programs than a benchmark's own measure for it: each prints lines of `JSON {…}`, a row each.
+pub fn measuring_beside(workspace: &Workspace, benchmark: &str) -> Result<Vec<Run>, Failure> {
+    if benchmark != "records" {
+        return Ok(Vec::new());
+    }
+    let tokio = workspace.package_in(&format!("{SENSORS}/tokio"))?;
+    let here = Run::cargo(["run", "--release", "-p", &tokio.name]).within(600);
+    let board = in_qemu(workspace, &format!("{SENSORS}/embassy"))?;
+    let node = in_node(workspace, &format!("{SENSORS}/node"))?;
+    Ok([vec![counting_instructions(workspace)?, here, board], node].concat())
 }
 
 /// Runs a firmware on the emulated board, which `.cargo/config.toml` describes; it ends QEMU through semihosting.

@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn a_chain_of_any_length_takes_no_stack() {
-        let next: Vec<Vec<usize>> = (0..100_000).map(|node| vec![(node + 1) % 100_000]).collect();
+        let length = if cfg!(miri) { 300 } else { 100_000 };
+        let next: Vec<Vec<usize>> = (0..length).map(|node| vec![(node + 1) % length]).collect();
         assert!(components(&next).iter().all(|of| *of == 0));
     }
 }
