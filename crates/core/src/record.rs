@@ -2,8 +2,7 @@
 
 use crate::{
     buffer::{
-        Batch, Buffer, BufferKind, ConstBuffer, FirstWaker, Handles, List, Lock, SeatState, SeatStore, SharedRef,
-        Slots, Waiter,
+        Batch, Buffer, BufferKind, ConstBuffer, Handles, List, Lock, SeatState, SeatStore, SharedRef, Slots, Waiter,
     },
     consumer::Consumer,
     producer::{Producer, SendError, TrySendError},
@@ -62,13 +61,18 @@ struct State<T: 'static, B: Buffer<T>> {
     waiters: List,
     /// Values that a consumer missed, or that a full queue refused.
     lost: u64,
+    ends: Ends,
+    seats: B::Seats,
+}
+
+/// Who holds a record, and whether it is open: the same for every type and buffer, so its code is in a program once.
+struct Ends {
     /// Handles of services.
     producers: Handles,
     /// Handles that the application holds; they do not keep a record open that drains.
     outside: Handles,
     consumers: Handles,
     phase: Phase,
-    seats: B::Seats,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,10 +217,12 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
                 slots: Slots::new(store),
                 waiters: List::new(),
                 lost: 0,
-                producers: Handles::NONE,
-                outside: Handles::NONE,
-                consumers: Handles::NONE,
-                phase: Phase::Open,
+                ends: Ends {
+                    producers: Handles::NONE,
+                    outside: Handles::NONE,
+                    consumers: Handles::NONE,
+                    phase: Phase::Open,
+                },
                 seats,
             };
             Record { state: Lock::new(state), name, shared: false }
@@ -268,9 +274,9 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
             held: s.slots.len(),
             produced: s.slots.head(),
             lost: s.lost,
-            producers: s.producers.count() + s.outside.count(),
-            consumers: s.consumers.count(),
-            closed: s.phase == Phase::Closed,
+            producers: s.ends.producers.count() + s.ends.outside.count(),
+            consumers: s.ends.consumers.count(),
+            closed: s.ends.phase == Phase::Closed,
         })
     }
 
@@ -279,22 +285,17 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
     #[inline(never)]
     fn wake_receivers(&self, before: u64) {
         let mut batch = Batch::new();
-        loop {
-            self.state.with(|s| s.waiters.take(&mut batch, before));
-            if !batch.wake() {
-                return;
-            }
-        }
+        self.state.with(|s| s.waiters.take(&mut batch, before));
+        self.wake_batch(&mut batch, before);
     }
 
-    /// Wakes the first who waited, and the others. The first was taken out under the lock of the push itself: with one
-    /// consumer, the usual case, the lock is taken once a value.
+    /// Wakes those whom the push took out under its own lock, and who else waits: with few consumers, the usual case, the
+    /// lock is taken once a value.
     #[cold]
     #[inline(never)]
-    fn wake_after_push(&self, first: FirstWaker, before: u64) {
-        first.waker.wake();
-        if first.more {
-            self.wake_receivers(before);
+    fn wake_batch(&self, batch: &mut Batch, before: u64) {
+        while batch.wake() {
+            self.state.with(|s| s.waiters.take(batch, before));
         }
     }
 
@@ -350,13 +351,41 @@ impl<T: 'static, B: Buffer<T>> State<T, B> {
     /// Whether a queue can take a value now.
     fn room(&mut self) -> Room {
         let Some(seats) = self.seats.seats() else { return Room::Free };
-        if self.phase == Phase::Closed || seats.seats.iter().all(|seat| seat.state == SeatState::Left) {
+        if self.ends.phase == Phase::Closed || seats.seats.iter().all(|seat| seat.state == SeatState::Left) {
             Room::Never
         } else if self.slots.len() == self.slots.capacity() {
             Room::Full
         } else {
             Room::Free
         }
+    }
+}
+
+impl Ends {
+    fn writers(&mut self, outside: bool) -> &mut Handles {
+        if outside { &mut self.outside } else { &mut self.producers }
+    }
+
+    fn claim_producer(&mut self, outside: bool, many: bool) -> Result<(), ClaimError> {
+        if !many && self.producers.count() + self.outside.count() > 0 {
+            return Err(ClaimError::ProducerTaken);
+        }
+        if self.phase == Phase::Closed {
+            self.phase = Phase::Open; // one that drains goes on draining
+        }
+        self.writers(outside).add();
+        Ok(())
+    }
+
+    /// Says whether it closed just now.
+    fn close_if_nobody_writes(&mut self) -> bool {
+        let draining = self.phase == Phase::Draining;
+        let writers = self.producers.count() + if draining { 0 } else { self.outside.count() };
+        let closes = writers == 0 && self.phase != Phase::Closed;
+        if closes {
+            self.phase = Phase::Closed;
+        }
+        closes
     }
 }
 
@@ -389,6 +418,7 @@ where
     fn push(&self, value: T) -> u64 {
         // The usual case in a few instructions: the lock is free, and no old value has to be dropped.
         let mut value = Some(value);
+        let mut batch = MaybeUninit::<Batch>::uninit(); // nothing is written where nobody waits
         let pushed = self.state.try_move(|s| {
             let plain = !core::mem::needs_drop::<T>() || s.slots.len() < s.slots.capacity();
             if matches!(B::KIND, BufferKind::Queue) || !plain {
@@ -396,12 +426,17 @@ where
             }
             s.slots.push(value.take()?);
             let head = s.slots.head();
-            Some((head, if s.waiters.is_empty() { None } else { s.waiters.take_first(head) }))
+            if s.waiters.is_empty() {
+                return Some((head, None));
+            }
+            let batch = batch.write(Batch::new());
+            s.waiters.take(batch, head);
+            Some((head, Some(batch)))
         });
         match (pushed, value) {
             (Some((head, None)), _) => head - 1,
-            (Some((head, Some(first))), _) => {
-                self.wake_after_push(first, head);
+            (Some((head, Some(batch))), _) => {
+                self.wake_batch(batch, head);
                 head - 1
             }
             (None, Some(value)) => self.push_slowly(value),
@@ -444,7 +479,7 @@ where
             }
             room => {
                 if let Some(seats) = s.seats.seats() {
-                    seats.senders.remove(waiter);
+                    replaced = seats.senders.remove(waiter);
                 }
                 let Some(value) = value.take() else { return Poll::Pending };
                 if matches!(room, Room::Never) {
@@ -461,11 +496,7 @@ where
         if !matches!(B::KIND, BufferKind::Queue) {
             return; // nobody waits to send
         }
-        self.state.with(|s| {
-            if let Some(seats) = s.seats.seats() {
-                seats.senders.remove(waiter);
-            }
-        });
+        drop(self.state.with(|s| s.seats.seats().and_then(|seats| seats.senders.remove(waiter))));
     }
 
     #[cold]
@@ -497,7 +528,7 @@ where
                 BufferKind::SingleLatest => {
                     let head = s.slots.head();
                     match s.slots.get(head.wrapping_sub(1), 0) {
-                        Some(value) if cursor.seq < head => {
+                        Some(value) if cursor.seq != head => {
                             out.write(value.clone());
                             cursor.seq = head;
                             Found::Value
@@ -516,12 +547,12 @@ where
                     write_to(out, value)
                 }
             };
-            let found = if found == Found::Nothing && s.phase == Phase::Closed { Found::Closed } else { found };
+            let found = if found == Found::Nothing && s.ends.phase == Phase::Closed { Found::Closed } else { found };
             if let Some((waiter, waker)) = waiting {
                 if found == Found::Nothing {
                     replaced = s.waiters.insert(waiter, waker, s.slots.head());
                 } else {
-                    s.waiters.remove(waiter);
+                    replaced = s.waiters.remove(waiter);
                 }
             }
             found
@@ -563,29 +594,20 @@ where
     }
 
     fn cancel_recv(&self, waiter: Pin<&mut Waiter>) {
-        self.state.with(|s| s.waiters.remove(waiter));
+        drop(self.state.with(|s| s.waiters.remove(waiter)));
     }
 
     fn claim_producer(&self, outside: bool) -> Result<(), ClaimError> {
         let many = self.shared || matches!(B::KIND, BufferKind::Mailbox | BufferKind::Queue);
-        self.state.with(|s| {
-            if !many && s.producers.count() + s.outside.count() > 0 {
-                return Err(ClaimError::ProducerTaken);
-            }
-            if s.phase == Phase::Closed {
-                s.phase = Phase::Open; // one that drains goes on draining
-            }
-            s.writers(outside).add();
-            Ok(())
-        })
+        self.state.with(|s| s.ends.claim_producer(outside, many))
     }
 
     fn lend_producer(&self, outside: bool) {
-        self.state.with(|s| s.writers(outside).add());
+        self.state.with(|s| s.ends.writers(outside).add());
     }
 
     fn drop_producer(&self, outside: bool) {
-        self.close_if(|s| s.writers(outside).remove());
+        self.close_if(|ends| ends.writers(outside).remove());
     }
 
     fn claim_consumer(&self) -> Result<Cursor, ClaimError> {
@@ -595,7 +617,7 @@ where
             let seq = match B::KIND {
                 BufferKind::SpmcRing => head,
                 BufferKind::SingleLatest => s.slots.oldest(),
-                BufferKind::Mailbox if s.consumers.count() > 0 => return Err(ClaimError::ConsumerTaken),
+                BufferKind::Mailbox if s.ends.consumers.count() > 0 => return Err(ClaimError::ConsumerTaken),
                 BufferKind::Mailbox => s.slots.oldest(),
                 BufferKind::Queue => {
                     let seats = s.seats.seats().ok_or(ClaimError::SeatsTaken)?.seats;
@@ -613,14 +635,14 @@ where
                     place.cursor
                 }
             };
-            s.consumers.add();
+            s.ends.consumers.add();
             Ok(Cursor { seq, index: s.slots.index_of(seq), seat })
         })
     }
 
     fn clone_consumer(&self, cursor: &Cursor) -> Cursor {
         self.state.with(|s| {
-            s.consumers.add();
+            s.ends.consumers.add();
             if let Some(seat) = s.seats.seats().and_then(|seats| seats.seats.get_mut(usize::from(cursor.seat))) {
                 seat.handles.add();
             }
@@ -630,7 +652,7 @@ where
 
     fn drop_consumer(&self, cursor: &Cursor) {
         let left = self.state.with(|s| {
-            s.consumers.remove();
+            s.ends.consumers.remove();
             let Some(seat) = s.seats.seats().and_then(|seats| seats.seats.get_mut(usize::from(cursor.seat))) else {
                 return false;
             };
@@ -648,9 +670,9 @@ where
 
     #[cfg(feature = "alloc")]
     fn drain(&self) {
-        self.close_if(|s| {
-            if s.phase == Phase::Open {
-                s.phase = Phase::Draining;
+        self.close_if(|ends| {
+            if ends.phase == Phase::Open {
+                ends.phase = Phase::Draining;
             }
         });
     }
@@ -699,16 +721,10 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
     }
 
     /// Makes a change, and closes the record when it then has no producer that could write to it.
-    fn close_if(&self, change: impl FnOnce(&mut State<T, B>)) {
+    fn close_if(&self, change: impl FnOnce(&mut Ends)) {
         let closed = self.state.with(|s| {
-            change(s);
-            let draining = s.phase == Phase::Draining;
-            let writers = s.producers.count() + if draining { 0 } else { s.outside.count() };
-            let closes = writers == 0 && s.phase != Phase::Closed;
-            if closes {
-                s.phase = Phase::Closed;
-            }
-            closes
+            change(&mut s.ends);
+            s.ends.close_if_nobody_writes()
         });
         if closed {
             self.wake_receivers(u64::MAX);
@@ -720,10 +736,6 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
 }
 
 impl<T: Clone + 'static, B: Buffer<T>> State<T, B> {
-    fn writers(&mut self, outside: bool) -> &mut Handles {
-        if outside { &mut self.outside } else { &mut self.producers }
-    }
-
     /// The next value of seat number `seat`, the sequence number after it, and whether room was made by taking it.
     #[inline]
     fn take_queued(&mut self, seat: u16) -> (Option<T>, u64, bool) {

@@ -18,7 +18,7 @@ pub(crate) use lock::Lock;
 pub(crate) use shared_ref::SharedRef;
 pub use slots::SlotStore;
 pub(crate) use slots::Slots;
-pub(crate) use waiters::{Batch, FirstWaker, List, Wait, WaitFor, Waiter};
+pub(crate) use waiters::{Batch, List, Wait, WaitFor, Waiter};
 
 use core::{fmt, mem::MaybeUninit};
 

@@ -16,25 +16,25 @@ use core::{
 };
 
 struct Links {
+    /// There while, and only while, the node is in a list: who takes it out takes its waker.
+    waker: Option<Waker>,
     previous: *const Waiter,
     next: *const Waiter,
-    waker: Option<Waker>,
     /// The head of the record when it began to wait.
     since: u64,
-    linked: bool,
 }
 
 /// A place in a waiters' list, inside the future that waits.
 pub(crate) struct Waiter {
     /// Not initialised before they are needed: most values are there when they are asked for.
     links: UnsafeCell<MaybeUninit<Links>>,
-    /// Whether `links` is initialised, and may be in a list; touched by the owning future only, so it is still set when
+    /// Whether `links` is not initialised, and in no list; touched by the owning future only, so it is still unset when
     /// somebody else unlinked it.
     fresh: Cell<bool>,
     _pinned: PhantomPinned,
 }
 
-// SAFETY: `links` is touched under the record's lock only; a `Waker` may be sent and shared. `used` is touched
+// SAFETY: `links` is touched under the record's lock only; a `Waker` may be sent and shared. `fresh` is touched
 // through the pinned mutable reference of the owning future only, which one thread has at a time.
 unsafe impl Send for Waiter {}
 // SAFETY: nothing can be done with a shared `Waiter`: its methods need the list, or `&mut`.
@@ -59,13 +59,10 @@ impl Waiter {
         !self.fresh.get()
     }
 
-    /// It is in no list any more, and as new.
+    /// As new. Only for one that is in no list any more: its links then hold nothing that needs dropping.
     #[inline]
     fn clear(&self) {
-        if !self.fresh.replace(true) {
-            // SAFETY: it was used, so its links are initialised; it is in no list, so nobody else touches them.
-            unsafe { (*self.links.get()).assume_init_drop() }
-        }
+        self.fresh.set(true);
     }
 
     /// # Safety
@@ -74,13 +71,6 @@ impl Waiter {
     unsafe fn links(node: *const Waiter) -> *mut Links {
         // SAFETY: the caller's. No reference is made to what others may touch.
         unsafe { (*node).links.get().cast() }
-    }
-}
-
-impl Drop for Waiter {
-    #[inline]
-    fn drop(&mut self) {
-        self.clear();
     }
 }
 
@@ -163,53 +153,43 @@ impl List {
     #[must_use]
     pub(crate) fn insert(&mut self, waiter: Pin<&mut Waiter>, waker: &Waker, since: u64) -> Option<Waker> {
         let node: *const Waiter = &raw const *waiter;
-        if waiter.fresh.replace(false) {
-            let links = Links { previous: ptr::null(), next: ptr::null(), waker: None, since: 0, linked: false };
-            // SAFETY: it was not used, so it is in no list, and only its future, which lends it here, can reach it.
-            unsafe { (*waiter.links.get()).write(links) };
-        }
-        // SAFETY: the waiter is pinned, so the address stays good until its drop unlinks it; `&mut self` is reached
-        // only with the lock held, so nobody else touches any node's links.
+        // SAFETY: the waiter is pinned, so the address stays good until its future's drop unlinks it; `&mut self` is
+        // reached only with the lock held, so nobody else touches any node's links. Those of a fresh one are written
+        // before they are read: it is in no list, and only its future, which lends it here, can reach it.
         unsafe {
-            let links = Waiter::links(node);
-            let replaced = match &(*links).waker {
-                Some(same) if same.will_wake(waker) => None,
-                _ => (*links).waker.replace(waker.clone()),
-            };
-            if (*links).linked {
-                return replaced;
+            let links = (*waiter.links.get()).as_mut_ptr();
+            if waiter.fresh.replace(false) {
+                (&raw mut (*links).waker).write(None);
             }
+            if let Some(linked) = &mut (*links).waker {
+                return if linked.will_wake(waker) { None } else { Some(core::mem::replace(linked, waker.clone())) };
+            }
+            let last = self.last;
+            (&raw mut (*links).waker).write(Some(waker.clone())); // over `None`
             (*links).since = since;
-            (*links).linked = true;
-            (*links).previous = self.last;
+            (*links).previous = last;
             (*links).next = ptr::null();
-            if self.last.is_null() {
+            if last.is_null() {
                 self.first = node;
             } else {
-                (*Waiter::links(self.last)).next = node;
+                (*Waiter::links(last)).next = node;
             }
             self.last = node;
-            replaced
+            None
         }
     }
 
-    /// Takes `waiter` out, if it is in.
-    pub(crate) fn remove(&mut self, waiter: Pin<&mut Waiter>) {
-        if waiter.used() {
-            // SAFETY: the waiter is alive (it is borrowed) and used, and the lock is held.
-            unsafe { self.unlink(&raw const *waiter) };
+    /// Takes `waiter` out, if it is in. Gives its waker back, to be dropped outside the lock.
+    #[must_use]
+    pub(crate) fn remove(&mut self, waiter: Pin<&mut Waiter>) -> Option<Waker> {
+        if !waiter.used() {
+            return None;
         }
-    }
-
-    /// # Safety
-    /// `node` is alive and used, and the lock of the record is held.
-    unsafe fn unlink(&mut self, node: *const Waiter) {
-        // SAFETY: linked nodes are alive by the invariant, and only the holder of the lock touches links.
+        // SAFETY: the waiter is alive (it is borrowed) and used, and the lock is held. Linked nodes are alive by the
+        // invariant, and only the holder of the lock touches links.
         unsafe {
-            let links = Waiter::links(node);
-            if !(*links).linked {
-                return;
-            }
+            let links = Waiter::links(&raw const *waiter);
+            let waker = (*links).waker.take()?;
             let (previous, next) = ((*links).previous, (*links).next);
             if previous.is_null() {
                 self.first = next;
@@ -221,79 +201,66 @@ impl List {
             } else {
                 (*Waiter::links(next)).previous = previous;
             }
-            (*links).linked = false;
+            Some(waker)
         }
     }
 
-    /// Takes out the wakers of those who began to wait before `before`, oldest first, as many as fit. Who waits again
+    /// Takes out those who began to wait before `before`, oldest first, as many as fit into `batch`. Who waits again
     /// while they are woken has a newer `since`, so taking batch after batch comes to an end.
+    ///
+    /// Out of line: one for all records, and no burden to a push that finds nobody waiting.
+    #[inline(never)]
     pub(crate) fn take(&mut self, batch: &mut Batch, before: u64) {
-        for place in &mut batch.wakers {
-            let node = self.first;
-            if !self.first_waits_since_before(before) {
-                break;
+        batch.more = false;
+        let mut node = self.first;
+        // SAFETY: linked nodes are alive and used, and the lock is held.
+        unsafe {
+            while !node.is_null() && (*Waiter::links(node)).since < before {
+                let Some(place) = batch.wakers.get_mut(batch.len) else {
+                    batch.more = true;
+                    break;
+                };
+                let links = Waiter::links(node);
+                if let Some(waker) = (*links).waker.take() {
+                    place.write(waker);
+                    batch.len += 1;
+                }
+                node = (*links).next;
             }
-            // SAFETY: a linked node is alive and used, and the lock is held.
-            unsafe {
-                self.unlink(node);
-                *place = (*Waiter::links(node)).waker.take();
+            self.first = node;
+            if node.is_null() {
+                self.last = ptr::null();
+            } else {
+                (*Waiter::links(node)).previous = ptr::null();
             }
         }
-        batch.more = self.first_waits_since_before(before);
     }
-
-    /// Takes out the waker of the one who waits longest, if it began to before `before`.
-    pub(crate) fn take_first(&mut self, before: u64) -> Option<FirstWaker> {
-        if !self.first_waits_since_before(before) {
-            return None;
-        }
-        let node = self.first;
-        // SAFETY: a linked node is alive and used, and the lock is held.
-        let waker = unsafe {
-            self.unlink(node);
-            (*Waiter::links(node)).waker.take()?
-        };
-        Some(FirstWaker { waker, more: !self.first.is_null() })
-    }
-
-    #[inline]
-    fn first_waits_since_before(&self, before: u64) -> bool {
-        // SAFETY: a linked node is alive and used, and the lock is held.
-        !self.first.is_null() && unsafe { (*Waiter::links(self.first)).since < before }
-    }
-}
-
-/// The waker of the one who waited longest.
-pub(crate) struct FirstWaker {
-    pub(crate) waker: Waker,
-    /// Whether others wait.
-    pub(crate) more: bool,
 }
 
 /// A few wakers that were taken out under the lock, to be woken outside it.
 pub(crate) struct Batch {
-    wakers: [Option<Waker>; Batch::SIZE],
+    /// The first `len` are initialised.
+    wakers: [MaybeUninit<Waker>; Batch::SIZE],
+    len: usize,
     /// Whether some who wait did not fit.
     more: bool,
 }
 
 impl Batch {
-    /// One, where taking the lock costs a few instructions and memory is dear.
-    const SIZE: usize = if cfg!(feature = "std") { 4 } else { 1 };
+    const SIZE: usize = 4;
 
     #[inline]
     pub(crate) const fn new() -> Self {
-        Batch { wakers: [const { None }; Batch::SIZE], more: false }
+        Batch { wakers: [const { MaybeUninit::uninit() }; Batch::SIZE], len: 0, more: false }
     }
 
-    /// Wakes them all, and says whether there are more to take.
-    #[inline]
+    /// Wakes them all, the longest waiting first, and says whether there are more to take.
     pub(crate) fn wake(&mut self) -> bool {
-        for place in &mut self.wakers {
-            match place.take() {
-                Some(waker) => waker.wake(),
-                None => break,
-            }
+        let len = core::mem::take(&mut self.len);
+        for waker in self.wakers.iter().take(len) {
+            // SAFETY: the first `len` were initialised, and as `len` is 0 now, each is read once. Should one panic, the
+            // others are leaked.
+            unsafe { waker.assume_init_read() }.wake();
         }
         self.more
     }
