@@ -1,0 +1,59 @@
+//! The world that the sensor measures: a temperature that leaps up and down, with a ripple on it, always the same.
+
+use anabranch::Duration;
+
+/// The time between two readings.
+pub const SAMPLE: Duration = Duration::from_millis(4);
+/// How often the temperature leaps before the signal ends.
+pub const EDGES: u32 = 200;
+
+/// For how many readings the temperature stays before it leaps again, in turn.
+const STAYS: [u32; 5] = [6, 9, 5, 8, 7];
+/// What is added to the readings, in turn: in thousandths of a degree.
+const RIPPLE: [i32; 4] = [0, 300, -200, -100];
+const COLD: i32 = 20_000;
+const WARM: i32 = 30_000;
+
+/// A measured temperature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// In thousandths of a degree Celsius.
+    pub millicelsius: i32,
+    /// When the temperature last leapt, counted from the start.
+    pub edge: Duration,
+}
+
+/// The readings, one for each multiple of [`SAMPLE`] after the start. The temperature leaps halfway between two.
+pub fn signal() -> impl Iterator<Item = Reading> {
+    let levels = [COLD, WARM].into_iter().cycle();
+    let stays = STAYS.into_iter().cycle();
+    let level_by_level = levels.zip(stays).take(EDGES as usize + 1).scan(0, |begun, (level, stay)| {
+        let edge = (SAMPLE * *begun).saturating_sub(SAMPLE / 2);
+        *begun += stay;
+        Some((0..stay).map(move |_| (level, edge)))
+    });
+    let ripple = RIPPLE.into_iter().cycle();
+    level_by_level.flatten().zip(ripple).map(|((level, edge), ripple)| Reading { millicelsius: level + ripple, edge })
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn every_edge_comes_once_in_order_half_a_sample_before_the_reading_that_shows_it() {
+        let readings: Vec<Reading> = signal().collect();
+        let mut leaps = 0;
+        for (sample, two) in (1..).zip(readings.windows(2)) {
+            let leapt = (two[1].millicelsius - two[0].millicelsius).abs() > 5_000;
+            assert_eq!(leapt, two[1].edge > two[0].edge, "reading {sample}: {two:?}");
+            if leapt {
+                leaps += 1;
+                assert_eq!(two[1].edge, SAMPLE * sample - SAMPLE / 2);
+            }
+        }
+        assert_eq!(leaps, EDGES);
+    }
+}
