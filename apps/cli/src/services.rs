@@ -1,5 +1,4 @@
 //! The demo's services: two that measure, one that watches. They know their records' types, and no runtime.
-#![allow(clippy::too_many_arguments, reason = "`#[service]` adds two parameters to those of the service")]
 
 use std::{convert::Infallible, time::Duration};
 

@@ -58,6 +58,7 @@ impl<'a> Service<'a> {
             #docs
             #vis struct #ty;
 
+            #[allow(clippy::too_many_arguments, reason = "a service's parameters, and beside them those of its supervision")]
             const _: () = {
                 static __CONFIG: #krate::ServiceConfig = #config;
 

@@ -8,6 +8,10 @@ async fn worker<R: Runtime>(
 }
 ///The service `worker`.
 struct Worker;
+#[allow(
+    clippy::too_many_arguments,
+    reason = "a service's parameters, and beside them those of its supervision"
+)]
 const _: () = {
     static __CONFIG: ::anabranch::ServiceConfig = ::anabranch::ServiceConfig {
         restart: ::anabranch::RestartPolicy::Always,

@@ -3,6 +3,10 @@ async fn r#loop<R: Runtime + SpawnDynamically>(ctx: RuntimeContext<R>) -> Result
 }
 ///The service `loop`.
 struct Loop;
+#[allow(
+    clippy::too_many_arguments,
+    reason = "a service's parameters, and beside them those of its supervision"
+)]
 const _: () = {
     static __CONFIG: crate::facade::ServiceConfig = crate::facade::ServiceConfig::DEFAULT;
     fn __run<R: Runtime + SpawnDynamically + crate::facade::TimeSource, __Stop, __End>(

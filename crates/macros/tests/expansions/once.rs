@@ -9,6 +9,10 @@ pub async fn cooling<R: Runtime>(
 }
 /// Turns the fan on when it is hot.
 pub struct Cooling;
+#[allow(
+    clippy::too_many_arguments,
+    reason = "a service's parameters, and beside them those of its supervision"
+)]
 const _: () = {
     static __CONFIG: ::anabranch::ServiceConfig = ::anabranch::ServiceConfig::DEFAULT;
     fn __run<R: Runtime + ::anabranch::TimeSource, __Stop, __End>(

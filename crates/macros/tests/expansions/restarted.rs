@@ -12,6 +12,10 @@ where
 }
 ///The service `average`.
 pub(crate) struct MovingAverage;
+#[allow(
+    clippy::too_many_arguments,
+    reason = "a service's parameters, and beside them those of its supervision"
+)]
 const _: () = {
     static __CONFIG: ::anabranch::ServiceConfig = ::anabranch::ServiceConfig {
         restart: ::anabranch::RestartPolicy::OnFailure,
