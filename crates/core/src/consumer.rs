@@ -89,22 +89,11 @@ impl<T> Consumer<T> {
     /// [`TryRecvError::Empty`] when it is not, and as [`recv`](Self::recv).
     #[inline]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        match self.record.take(&mut self.cursor) {
-            Some(value) => Ok(value),
-            None => self.try_recv_slowly(),
-        }
-    }
-
-    // Kept out of line: inlined, it makes the compiler copy the value in pieces that do not match how it was stored.
-    #[cold]
-    #[inline(never)]
-    fn try_recv_slowly(&mut self) -> Result<T, TryRecvError> {
-        self.poll_recv(None, Ok, |why| {
-            Err(match why {
-                NoValue::Lagged(missed) => TryRecvError::Lagged(missed),
-                NoValue::Yet => TryRecvError::Empty,
-                NoValue::Closed => TryRecvError::Closed,
-            })
+        let lagged = &mut self.lagged;
+        self.record.try_recv(&mut self.cursor, |found, missed| match NoValue::of(found, missed, lagged) {
+            NoValue::Lagged(missed) => TryRecvError::Lagged(missed),
+            NoValue::Yet => TryRecvError::Empty,
+            NoValue::Closed => TryRecvError::Closed,
         })
     }
 
@@ -143,16 +132,8 @@ impl<T> Consumer<T> {
         none: impl FnOnce(NoValue) -> U,
     ) -> U {
         let lagged = &mut self.lagged;
-        self.record.poll_recv(&mut self.cursor, waiting, value, |found, missed| {
-            none(match found {
-                Found::Gap => {
-                    *lagged += missed;
-                    NoValue::Lagged(missed)
-                }
-                Found::Closed => NoValue::Closed,
-                Found::Nothing | Found::Value => NoValue::Yet,
-            })
-        })
+        self.record
+            .poll_recv(&mut self.cursor, waiting, value, |found, missed| none(NoValue::of(found, missed, lagged)))
     }
 }
 
@@ -161,6 +142,21 @@ enum NoValue {
     Yet,
     Lagged(u64),
     Closed,
+}
+
+impl NoValue {
+    /// What was found, in these words; a gap is added to `lagged`.
+    #[inline]
+    fn of(found: Found, missed: u64, lagged: &mut u64) -> Self {
+        match found {
+            Found::Gap => {
+                *lagged += missed;
+                NoValue::Lagged(missed)
+            }
+            Found::Closed => NoValue::Closed,
+            Found::Nothing | Found::Value => NoValue::Yet,
+        }
+    }
 }
 
 impl<T> Clone for Consumer<T> {

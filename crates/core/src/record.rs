@@ -280,59 +280,57 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
         })
     }
 
-    /// Wakes the consumers that began to wait before `before`: outside the lock, a few at a time.
+    /// Wakes the consumers that wait: outside the lock, a few at a time.
     #[cold]
     #[inline(never)]
-    fn wake_receivers(&self, before: u64) {
-        let mut batch = Batch::new();
-        self.state.with(|s| s.waiters.take(&mut batch, before));
-        self.wake_batch(&mut batch, before);
+    fn wake_receivers(&self) {
+        self.wake(&mut Batch::new(), |s, batch| s.waiters.take(batch));
     }
 
-    /// Wakes those whom the push took out under its own lock, and who else waits: with few consumers, the usual case, the
-    /// lock is taken once a value.
+    /// Wakes the senders of a queue that wait, in the same way.
     #[cold]
     #[inline(never)]
-    fn wake_batch(&self, batch: &mut Batch, before: u64) {
-        while batch.wake() {
-            self.state.with(|s| s.waiters.take(batch, before));
-        }
+    fn wake_senders(&self) {
+        self.wake(&mut Batch::new(), |s, batch| {
+            if let Some(seats) = s.seats.seats() {
+                seats.senders.take(batch);
+            }
+        });
     }
 
-    /// Wakes the senders of a queue that began to wait before `before`, in the same way.
-    #[cold]
-    #[inline(never)]
-    fn wake_senders(&self, before: u64) {
-        let mut batch = Batch::new();
+    #[inline]
+    fn wake(&self, batch: &mut Batch, take: impl Fn(&mut State<T, B>, &mut Batch)) {
         loop {
-            self.state.with(|s| {
-                if let Some(seats) = s.seats.seats() {
-                    seats.senders.take(&mut batch, before);
-                }
-            });
+            self.state.with(|s| take(s, batch));
             if !batch.wake() {
                 return;
             }
         }
     }
 
+    /// Wakes those who did not fit into the batch that a push took out under its own lock. It holds all, usually: then the
+    /// lock is taken once a value.
+    #[cold]
+    #[inline(never)]
+    fn wake_others(&self, batch: &mut Batch) {
+        self.wake(batch, |s, batch| s.waiters.take(batch));
+    }
+
     /// Lets go of the values of a queue that every seat has passed, and wakes the senders that wait for room. The values
     /// are dropped outside the lock, one by one, after the senders were woken: a Drop may panic.
     fn release_passed(&self) {
         loop {
-            let mut wake_before = None;
+            let mut senders_wait = false;
             let passed = self.state.with(|s| {
                 let seats = s.seats.seats()?;
                 let keep =
                     seats.seats.iter().filter(|seat| seat.state != SeatState::Left).map(|seat| seat.cursor).min();
                 let passed = if keep.is_none_or(|keep| keep > s.slots.oldest()) { s.slots.pop() } else { None };
-                if !seats.senders.is_empty() {
-                    wake_before = Some(if keep.is_none() { u64::MAX } else { s.slots.oldest() });
-                }
+                senders_wait = !seats.senders.is_empty();
                 passed
             });
-            if let Some(before) = wake_before {
-                self.wake_senders(before);
+            if senders_wait {
+                self.wake_senders();
             }
             if passed.is_none() {
                 return;
@@ -430,13 +428,15 @@ where
                 return Some((head, None));
             }
             let batch = batch.write(Batch::new());
-            s.waiters.take(batch, head);
+            s.waiters.take(batch);
             Some((head, Some(batch)))
         });
         match (pushed, value) {
             (Some((head, None)), _) => head - 1,
             (Some((head, Some(batch))), _) => {
-                self.wake_batch(batch, head);
+                if batch.wake() {
+                    self.wake_others(batch);
+                }
                 head - 1
             }
             (None, Some(value)) => self.push_slowly(value),
@@ -471,9 +471,8 @@ where
         let mut replaced = None;
         let sent = self.state.with(|s| match s.room() {
             Room::Full => {
-                let oldest = s.slots.oldest();
                 if let Some(seats) = s.seats.seats() {
-                    replaced = seats.senders.insert(waiter, waker, oldest);
+                    replaced = seats.senders.insert(waiter, waker);
                 }
                 Poll::Pending
             }
@@ -550,7 +549,7 @@ where
             let found = if found == Found::Nothing && s.ends.phase == Phase::Closed { Found::Closed } else { found };
             if let Some((waiter, waker)) = waiting {
                 if found == Found::Nothing {
-                    replaced = s.waiters.insert(waiter, waker, s.slots.head());
+                    replaced = s.waiters.insert(waiter, waker);
                 } else {
                     replaced = s.waiters.remove(waiter);
                 }
@@ -714,7 +713,7 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
     #[inline]
     fn finish(&self, pushed: Pushed<T>) -> u64 {
         if pushed.somebody_waits {
-            self.wake_receivers(pushed.head);
+            self.wake_receivers();
         }
         drop(pushed.old);
         pushed.head - 1
@@ -727,9 +726,9 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
             s.ends.close_if_nobody_writes()
         });
         if closed {
-            self.wake_receivers(u64::MAX);
+            self.wake_receivers();
             if matches!(B::KIND, BufferKind::Queue) {
-                self.wake_senders(u64::MAX);
+                self.wake_senders();
             }
         }
     }

@@ -36,13 +36,34 @@ impl<T> SharedRef<T> {
         SharedRef { record: NonNull::from(&*record), owner: Some(record) }
     }
 
-    /// The next value if it can be had at once: see [`Shared::take`].
+    /// The next value if it is there; otherwise what `none` makes of what [`Shared::poll_recv`] found, and of how far it
+    /// moved the cursor.
     #[inline]
-    pub(crate) fn take(&self, cursor: &mut Cursor) -> Option<T> {
+    pub(crate) fn try_recv<E>(&self, cursor: &mut Cursor, none: impl FnOnce(Found, u64) -> E) -> Result<T, E> {
         let mut out = MaybeUninit::uninit();
-        // SAFETY: `take` says `true` only after it wrote a value to `out`; `Shared` cannot be implemented outside this
-        // crate, and its one implementation does.
-        if (**self).take(cursor, &mut out) { Some(unsafe { out.assume_init() }) } else { None }
+        if !(**self).take(cursor, &mut out) {
+            self.try_recv_slowly(cursor, &mut out, none)?;
+        }
+        // SAFETY: `take` says `true`, and `try_recv_slowly` `Ok`, only after a value was written to `out`.
+        Ok(unsafe { out.assume_init() })
+    }
+
+    /// `Ok` when it wrote a value to `out`.
+    // Kept out of line, and the value in the one place where the fast way puts it, too: otherwise the compiler copies it
+    // once more, or in pieces that do not match how it was stored.
+    #[cold]
+    #[inline(never)]
+    fn try_recv_slowly<E>(
+        &self,
+        cursor: &mut Cursor,
+        out: &mut MaybeUninit<T>,
+        none: impl FnOnce(Found, u64) -> E,
+    ) -> Result<(), E> {
+        let expected = cursor.seq;
+        match (**self).poll_recv(cursor, None, out) {
+            Found::Value => Ok(()),
+            found => Err(none(found, cursor.seq - expected)),
+        }
     }
 
     /// Hands the next value to `value`, or what [`Shared::poll_recv`] found and how far it moved the cursor to `none`. A
@@ -62,7 +83,8 @@ impl<T> SharedRef<T> {
         let expected = cursor.seq;
         let found = (**self).poll_recv(cursor, waiting, &mut out);
         if found == Found::Value {
-            // SAFETY: as in `take`: a value was written.
+            // SAFETY: a value was written: `Shared` cannot be implemented outside this crate, and its one implementation
+            // says so only then.
             value(unsafe { out.assume_init() })
         } else {
             none(found, cursor.seq - expected)

@@ -20,8 +20,6 @@ struct Links {
     waker: Option<Waker>,
     previous: *const Waiter,
     next: *const Waiter,
-    /// The head of the record when it began to wait.
-    since: u64,
 }
 
 /// A place in a waiters' list, inside the future that waits.
@@ -151,7 +149,7 @@ impl List {
     /// Links `waiter` at the end, or renews the waker of one that is linked. Gives back a waker that was replaced: to be
     /// dropped outside the lock, since that may drop a task that waits on this very record.
     #[must_use]
-    pub(crate) fn insert(&mut self, waiter: Pin<&mut Waiter>, waker: &Waker, since: u64) -> Option<Waker> {
+    pub(crate) fn insert(&mut self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Option<Waker> {
         let node: *const Waiter = &raw const *waiter;
         // SAFETY: the waiter is pinned, so the address stays good until its future's drop unlinks it; `&mut self` is
         // reached only with the lock held, so nobody else touches any node's links. Those of a fresh one are written
@@ -166,7 +164,6 @@ impl List {
             }
             let last = self.last;
             (&raw mut (*links).waker).write(Some(waker.clone())); // over `None`
-            (*links).since = since;
             (*links).previous = last;
             (*links).next = ptr::null();
             if last.is_null() {
@@ -205,35 +202,48 @@ impl List {
         }
     }
 
-    /// Takes out those who began to wait before `before`, oldest first, as many as fit into `batch`. Who waits again
-    /// while they are woken has a newer `since`, so taking batch after batch comes to an end.
+    /// Takes out those who wait longest, as many as fit into `batch`, which counts how many waited when it was new: who
+    /// waits again while they are woken comes after those, so taking batch after batch comes to an end.
     ///
     /// Out of line: one for all records, and no burden to a push that finds nobody waiting.
     #[inline(never)]
-    pub(crate) fn take(&mut self, batch: &mut Batch, before: u64) {
-        batch.more = false;
+    pub(crate) fn take(&mut self, batch: &mut Batch) {
+        let most = Batch::SIZE.min(batch.left);
         let mut node = self.first;
+        let mut len = 0;
         // SAFETY: linked nodes are alive and used, and the lock is held.
         unsafe {
-            while !node.is_null() && (*Waiter::links(node)).since < before {
-                let Some(place) = batch.wakers.get_mut(batch.len) else {
-                    batch.more = true;
-                    break;
-                };
-                let links = Waiter::links(node);
-                if let Some(waker) = (*links).waker.take() {
-                    place.write(waker);
-                    batch.len += 1;
-                }
-                node = (*links).next;
+            while !node.is_null()
+                && len < most
+                && let Some(place) = batch.wakers.get_mut(len)
+                && let Some(waker) = (*Waiter::links(node)).waker.take()
+            {
+                place.write(waker);
+                len += 1;
+                node = (*Waiter::links(node)).next;
             }
+            batch.len = len;
             self.first = node;
             if node.is_null() {
                 self.last = ptr::null();
+                batch.left = 0;
             } else {
                 (*Waiter::links(node)).previous = ptr::null();
+                batch.left = if batch.left == Batch::NOT_COUNTED { self.count() } else { batch.left - len };
             }
         }
+    }
+
+    /// How many wait. Only where there are more than a batch holds.
+    #[cold]
+    fn count(&self) -> usize {
+        let (mut node, mut count) = (self.first, 0);
+        while !node.is_null() {
+            count += 1;
+            // SAFETY: linked nodes are alive and used, and the lock is held.
+            node = unsafe { (*Waiter::links(node)).next };
+        }
+        count
     }
 }
 
@@ -242,19 +252,21 @@ pub(crate) struct Batch {
     /// The first `len` are initialised.
     wakers: [MaybeUninit<Waker>; Batch::SIZE],
     len: usize,
-    /// Whether some who wait did not fit.
-    more: bool,
+    /// How many of those who waited did not fit.
+    left: usize,
 }
 
 impl Batch {
     const SIZE: usize = 4;
+    const NOT_COUNTED: usize = usize::MAX;
 
     #[inline]
     pub(crate) const fn new() -> Self {
-        Batch { wakers: [const { MaybeUninit::uninit() }; Batch::SIZE], len: 0, more: false }
+        Batch { wakers: [const { MaybeUninit::uninit() }; Batch::SIZE], len: 0, left: Batch::NOT_COUNTED }
     }
 
     /// Wakes them all, the longest waiting first, and says whether there are more to take.
+    #[inline(never)]
     pub(crate) fn wake(&mut self) -> bool {
         let len = core::mem::take(&mut self.len);
         for waker in self.wakers.iter().take(len) {
@@ -262,6 +274,6 @@ impl Batch {
             // others are leaked.
             unsafe { waker.assume_init_read() }.wake();
         }
-        self.more
+        self.left > 0
     }
 }
