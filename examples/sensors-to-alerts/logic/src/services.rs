@@ -26,8 +26,8 @@ pub async fn sensor<R: Runtime>(
     started: R::Instant,
     first: u64,
 ) -> Result<(), SensorGone> {
-    let taken = readings.status().produced - first;
-    for (sample, reading) in (0..).zip(signal()).skip(taken as usize) {
+    let taken = (readings.status().produced - first) as u32;
+    for (sample, reading) in (taken..).map_while(|sample| Some((sample, signal(sample)?))) {
         // A deadline, and not a pause: being late with one reading delays no other.
         ctx.sleep_until(started.after(SAMPLE * sample)).await;
         let number = readings.produce(reading) - first;

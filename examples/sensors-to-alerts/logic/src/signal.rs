@@ -9,6 +9,8 @@ pub const EDGES: u32 = 200;
 
 /// For how many readings the temperature stays before it leaps again, in turn.
 const STAYS: [u32; 5] = [6, 9, 5, 8, 7];
+/// How many readings all of these make.
+const ROUND: u32 = STAYS[0] + STAYS[1] + STAYS[2] + STAYS[3] + STAYS[4];
 /// What is added to the readings, in turn: in thousandths of a degree.
 const RIPPLE: [i32; 4] = [0, 300, -200, -100];
 const COLD: i32 = 20_000;
@@ -23,17 +25,20 @@ pub struct Reading {
     pub edge: Duration,
 }
 
-/// The readings, one for each multiple of [`SAMPLE`] after the start. The temperature leaps halfway between two.
-pub fn signal() -> impl Iterator<Item = Reading> {
-    let levels = [COLD, WARM].into_iter().cycle();
-    let stays = STAYS.into_iter().cycle();
-    let level_by_level = levels.zip(stays).take(EDGES as usize + 1).scan(0, |begun, (level, stay)| {
-        let edge = (SAMPLE * *begun).saturating_sub(SAMPLE / 2);
-        *begun += stay;
-        Some((0..stay).map(move |_| (level, edge)))
-    });
-    let ripple = RIPPLE.into_iter().cycle();
-    level_by_level.flatten().zip(ripple).map(|((level, edge), ripple)| Reading { millicelsius: level + ripple, edge })
+/// What the sensor shows at `sample` times [`SAMPLE`] after the start; `None` when the signal has ended. The temperature
+/// leaps halfway between two readings.
+pub fn signal(sample: u32) -> Option<Reading> {
+    let (mut leaps, mut since) = (sample / ROUND * STAYS.len() as u32, sample % ROUND);
+    for stay in STAYS {
+        if since < stay {
+            break;
+        }
+        (leaps, since) = (leaps + 1, since - stay);
+    }
+    let level = if leaps % 2 == 0 { COLD } else { WARM };
+    let millicelsius = level + RIPPLE[sample as usize % RIPPLE.len()];
+    let edge = (SAMPLE * (sample - since)).saturating_sub(SAMPLE / 2);
+    (leaps <= EDGES).then_some(Reading { millicelsius, edge })
 }
 
 #[cfg(test)]
@@ -44,7 +49,7 @@ mod tests {
 
     #[test]
     fn every_edge_comes_once_in_order_half_a_sample_before_the_reading_that_shows_it() {
-        let readings: Vec<Reading> = signal().collect();
+        let readings: Vec<Reading> = (0..).map_while(signal).collect();
         let mut leaps = 0;
         for (sample, two) in (1..).zip(readings.windows(2)) {
             let leapt = (two[1].millicelsius - two[0].millicelsius).abs() > 5_000;
