@@ -50,7 +50,14 @@ impl ServiceConfig {
     /// The pause before restart number `restart` (from 1) in a row: `backoff * 2^(restart - 1)`, at most `max_backoff`.
     #[must_use]
     pub fn pause(&self, restart: u32) -> Duration {
-        let doubled = self.backoff.saturating_mul(1_u32.checked_shl(restart.saturating_sub(1)).unwrap_or(u32::MAX));
+        // By doubling: multiplying a duration takes a division of 64 bits, which costs a microcontroller a kilobyte.
+        let mut doubled = self.backoff;
+        for _ in 1..restart {
+            if doubled.is_zero() || doubled >= self.max_backoff {
+                break;
+            }
+            doubled = doubled.saturating_add(doubled);
+        }
         doubled.min(self.max_backoff)
     }
 }
@@ -243,9 +250,9 @@ impl core::ops::Deref for StateRef {
 ///
 /// ```text
 /// loop {
-///     let begun = ctx.now();
+///     let healthy_from = ctx.now().after(CONFIG.max_backoff);
 ///     let end = supervisor.run(service(ctx.clone(), &mut input, output.lend())).await;
-///     match supervisor.after(end, ctx.now().since(begun)) {
+///     match supervisor.after(end, ctx.now() >= healthy_from) {
 ///         Next::Restart(pause) => supervisor.pause(ctx.sleep(pause)).await,
 ///         Next::End(end) => break end,
 ///     }
@@ -307,15 +314,15 @@ impl<S: StopSignal> Supervisor<S> {
         }
     }
 
-    /// Decides what follows a run that lasted `ran_for`.
-    pub fn after(&mut self, end: RunEnd, ran_for: Duration) -> Next {
+    /// Decides what follows a run, which was `healthy` if it lasted for [`max_backoff`](ServiceConfig::max_backoff).
+    pub fn after(&mut self, end: RunEnd, healthy: bool) -> Next {
         let failed = matches!(end, RunEnd::Failed | RunEnd::Panicked);
         let again = match self.config.restart {
             RestartPolicy::Never => false,
             RestartPolicy::OnFailure => failed,
             RestartPolicy::Always => end != RunEnd::Stopped,
         };
-        if ran_for >= self.config.max_backoff {
+        if healthy {
             self.in_a_row = 0;
         }
         if again && self.config.limit.is_none_or(|limit| self.in_a_row < limit) {

@@ -23,8 +23,9 @@ pub struct Interval<R: TimeSource> {
     /// Where the grid begins. Each tick is counted from here and rounded to the clock's tick once, so that rounding
     /// does not add up.
     origin: R::Instant,
-    /// Which tick comes next: it is due at `origin + next * period`.
-    next: u32,
+    /// How far from there the next tick is. Kept as a sum: a product takes a division of 64 bits, which costs a
+    /// microcontroller a kilobyte of code.
+    next: Duration,
     period: Duration,
 }
 
@@ -33,7 +34,7 @@ impl<R: TimeSource> Interval<R> {
     pub async fn tick(&mut self) -> R::Instant {
         let due = self.due();
         self.runtime.sleep_until(due).await;
-        self.go_on(1);
+        self.next = self.next.saturating_add(self.period);
         due
     }
 
@@ -41,21 +42,13 @@ impl<R: TimeSource> Interval<R> {
     pub fn skip_missed(&mut self) -> u32 {
         let late = self.runtime.now().since(self.due());
         let missed = u32::try_from(late.as_nanos() / self.period.as_nanos()).unwrap_or(u32::MAX);
-        self.go_on(missed);
+        self.next = self.next.saturating_add(self.period.saturating_mul(missed));
         missed
     }
 
     /// When the next tick is due.
     fn due(&self) -> R::Instant {
-        self.origin.after(self.period.saturating_mul(self.next))
-    }
-
-    /// Moves `ticks` on. Every 2^32 ticks the grid gets a new origin.
-    fn go_on(&mut self, ticks: u32) {
-        self.next = self.next.checked_add(ticks).unwrap_or_else(|| {
-            self.origin = self.due();
-            ticks
-        });
+        self.origin.after(self.next)
     }
 
     /// The time between two ticks.
@@ -70,7 +63,7 @@ pub trait RuntimeExt: TimeSource {
     /// (so it ticks as fast as it is asked).
     fn interval(&self, period: Duration) -> Interval<Self> {
         let period = period.max(Duration::from_nanos(1));
-        Interval { runtime: self.clone(), origin: self.now(), next: 1, period }
+        Interval { runtime: self.clone(), origin: self.now(), next: period, period }
     }
 
     /// Runs `future` for at most `limit`, counted from this call. When both are ready at one poll, the value wins.

@@ -143,7 +143,7 @@ impl<'a> Service<'a> {
             let run = self.supervised(quote_spanned!(*span=> #function(ctx, #(#arguments),*)));
             quote_spanned! {*span=>
                 let end = #run;
-                match supervisor.after(end, #krate::Duration::ZERO) {
+                match supervisor.after(end, false) {
                     #krate::Next::End(end) => ended(end),
                     // not with the policy "never"
                     #krate::Next::Restart(_) => ended(#krate::ServiceEnd::Failed),
@@ -154,10 +154,10 @@ impl<'a> Service<'a> {
                 self.supervised(quote_spanned!(*span=> #function(::core::clone::Clone::clone(&ctx), #(#arguments),*)));
             quote_spanned! {*span=>
                 loop {
-                    let begun = #krate::TimeSource::now(ctx.runtime());
+                    let healthy_from =
+                        #krate::Moment::after(#krate::TimeSource::now(ctx.runtime()), __CONFIG.max_backoff);
                     let end = #run;
-                    let lasted = #krate::Moment::since(#krate::TimeSource::now(ctx.runtime()), begun);
-                    match supervisor.after(end, lasted) {
+                    match supervisor.after(end, #krate::TimeSource::now(ctx.runtime()) >= healthy_from) {
                         #krate::Next::Restart(pause) => {
                             supervisor.pause(::core::pin::pin!(#krate::TimeSource::sleep(ctx.runtime(), pause))).await;
                         }

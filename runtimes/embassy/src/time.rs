@@ -45,8 +45,29 @@ impl From<Instant> for embassy_time::Instant {
 /// Whole seconds and the rest apart, so that 64 bits do: `hz` is at most a few 10^9, and so the rest's product with less
 /// than 10^9 nanoseconds stays below 2^64.
 const fn ticks(duration: Duration, hz: u64) -> u64 {
-    let rest = (duration.subsec_nanos() as u64 * hz).div_ceil(1_000_000_000);
-    duration.as_secs().saturating_mul(hz).saturating_add(rest)
+    duration.as_secs().saturating_mul(hz).saturating_add(ticks_of_rest(duration.subsec_nanos(), hz))
+}
+
+/// `nanos`, less than a second, in ticks, rounded up: `nanos * up / down`, the fraction `hz / 10^9` in lowest terms.
+///
+/// A division of 64 bits costs a Cortex-M a kilobyte of code, so this has one of 32 bits wherever they suffice, which is
+/// for every rate that is a product of small primes, as rates are.
+#[inline]
+const fn ticks_of_rest(nanos: u32, hz: u64) -> u64 {
+    let common = greatest_common_divisor(hz, NANOS_PER_SECOND);
+    let (up, down) = (hz / common, NANOS_PER_SECOND / common);
+    if up * down <= u32::MAX as u64 {
+        let (whole, rest) = (nanos / down as u32, nanos % down as u32);
+        whole as u64 * up + (rest * up as u32).div_ceil(down as u32) as u64
+    } else {
+        (nanos as u64 * hz).div_ceil(NANOS_PER_SECOND)
+    }
+}
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+const fn greatest_common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// `ticks` as a duration, rounded down to the nanosecond.
@@ -95,7 +116,9 @@ mod tests {
     use embassy_time::MockDriver;
     use std::{sync::Arc, task::Wake};
 
-    const RATES: [u64; 7] = [1, 1_000, 32_768, 1_000_000, 25_000_000, 1_000_000_000, 5_242_880_000];
+    /// The last but one is a prime, for which no division of 32 bits does.
+    const RATES: [u64; 9] =
+        [1, 1_000, 32_768, 1_000_000, 25_000_000, 168_000_000, 1_000_000_000, 1_000_000_007, 5_242_880_000];
 
     #[test]
     fn a_duration_in_ticks_is_never_shorter_and_less_than_one_tick_longer() {

@@ -23,9 +23,9 @@ async fn supervised<R: TimeSource, S: StopSignal>(
     mut work: impl Run + MaybeSend,
 ) -> ServiceEnd {
     loop {
-        let begun = ctx.now();
+        let healthy_from = ctx.now().after(RESTARTED.max_backoff);
         let end = supervisor.run(work.run()).await;
-        match supervisor.after(end, ctx.now().since(begun)) {
+        match supervisor.after(end, ctx.now() >= healthy_from) {
             Next::Restart(pause) => supervisor.pause(ctx.sleep(pause)).await,
             Next::End(end) => return end,
         }

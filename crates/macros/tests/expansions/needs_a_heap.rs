@@ -19,7 +19,7 @@ const _: () = {
     {
         async move {
             let end = supervisor.run(::core::pin::pin!(r#loop(ctx,))).await;
-            match supervisor.after(end, crate::facade::Duration::ZERO) {
+            match supervisor.after(end, false) {
                 crate::facade::Next::End(end) => ended(end),
                 crate::facade::Next::Restart(_) => {
                     ended(crate::facade::ServiceEnd::Failed)

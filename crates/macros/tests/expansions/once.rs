@@ -30,7 +30,7 @@ const _: () = {
             let end = supervisor
                 .run(::core::pin::pin!(cooling(ctx, temperature, fan, limit)))
                 .await;
-            match supervisor.after(end, ::anabranch::Duration::ZERO) {
+            match supervisor.after(end, false) {
                 ::anabranch::Next::End(end) => ended(end),
                 ::anabranch::Next::Restart(_) => ended(::anabranch::ServiceEnd::Failed),
             }

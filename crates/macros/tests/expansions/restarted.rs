@@ -40,7 +40,10 @@ const _: () = {
     {
         async move {
             loop {
-                let begun = ::anabranch::TimeSource::now(ctx.runtime());
+                let healthy_from = ::anabranch::Moment::after(
+                    ::anabranch::TimeSource::now(ctx.runtime()),
+                    __CONFIG.max_backoff,
+                );
                 let end = supervisor
                     .run(
                         ::core::pin::pin!(
@@ -50,11 +53,12 @@ const _: () = {
                         ),
                     )
                     .await;
-                let lasted = ::anabranch::Moment::since(
-                    ::anabranch::TimeSource::now(ctx.runtime()),
-                    begun,
-                );
-                match supervisor.after(end, lasted) {
+                match supervisor
+                    .after(
+                        end,
+                        ::anabranch::TimeSource::now(ctx.runtime()) >= healthy_from,
+                    )
+                {
                     ::anabranch::Next::Restart(pause) => {
                         supervisor
                             .pause(
