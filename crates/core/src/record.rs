@@ -263,7 +263,10 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
 
     /// The record's name, or `"unnamed"`.
     pub fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or("unnamed")
+        match &self.name {
+            Some(name) => name,
+            None => "unnamed",
+        }
     }
 
     /// What it is doing now. Takes the record's lock for a moment.
