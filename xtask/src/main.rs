@@ -5,7 +5,7 @@
 //!                  │               │              │                     │
 //!  data         steps.rs        tools.rs    layers/rules.rs      the tables of each file
 //!                  │
-//!  machinery    runner.rs ── process.rs ── tally.rs
+//!  machinery    toolchain.rs ── runner.rs ── process.rs ── tally.rs
 //! ```
 //!
 //! What the project consists of is data, in one table for each concern; a new step, tool, layer or size is a new line.
@@ -21,6 +21,7 @@ mod sizes;
 mod steps;
 mod table;
 mod tally;
+mod toolchain;
 mod tools;
 mod workspace;
 
@@ -32,8 +33,13 @@ use workspace::Workspace;
 
 fn main() -> ExitCode {
     let matches = arguments::command().get_matches();
-    match dispatch(&matches) {
-        Ok(()) => ExitCode::SUCCESS,
+    let ended = match toolchain::switch() {
+        Ok(None) => dispatch(&matches).map(|()| ExitCode::SUCCESS),
+        Ok(Some(elsewhere)) => Ok(elsewhere),
+        Err(failure) => Err(failure),
+    };
+    match ended {
+        Ok(code) => code,
         Err(failure) => {
             failure.print();
             ExitCode::FAILURE
