@@ -1,8 +1,8 @@
 //! The reading end of a record.
 
 use crate::{
-    buffer::{SharedRef, Wait, WaitFor, Waiter},
-    record::{BufferStatus, ClaimError, Cursor, Found},
+    buffer::{Place, SharedRef, Wait, WaitFor, Waiter},
+    record::{BufferStatus, ClaimError, Found},
 };
 use core::{
     fmt,
@@ -30,9 +30,7 @@ use futures_core::Stream;
 /// A clone of a ring's or latest's consumer is a cursor of its own; clones of a mailbox's or queue's share their place,
 /// and each value goes to one of them.
 pub struct Consumer<T: 'static> {
-    record: SharedRef<T>,
-    cursor: Cursor,
-    lagged: u64,
+    place: Place<T>,
 }
 
 /// Why [`Consumer::recv`] gave no value.
@@ -63,7 +61,7 @@ pub enum TryRecvError {
 impl<T> Consumer<T> {
     pub(crate) fn claim(record: SharedRef<T>) -> Result<Self, ClaimError> {
         let cursor = record.claim_consumer()?;
-        Ok(Consumer { record, cursor, lagged: 0 })
+        Ok(Consumer { place: Place { record, cursor, lagged: 0 } })
     }
 
     /// The next value; `None` when the record has closed and everything was taken. Values that a ring dropped are
@@ -89,12 +87,7 @@ impl<T> Consumer<T> {
     /// [`TryRecvError::Empty`] when it is not, and as [`recv`](Self::recv).
     #[inline]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let lagged = &mut self.lagged;
-        self.record.try_recv(&mut self.cursor, |found, missed| match NoValue::of(found, missed, lagged) {
-            NoValue::Lagged(missed) => TryRecvError::Lagged(missed),
-            NoValue::Yet => TryRecvError::Empty,
-            NoValue::Closed => TryRecvError::Closed,
-        })
+        self.place.try_recv()
     }
 
     /// The values as a [`Stream`], which ends when the record closes; lags are counted and passed over. It has to be
@@ -105,70 +98,35 @@ impl<T> Consumer<T> {
 
     /// How many values this consumer has missed so far.
     pub fn lagged(&self) -> u64 {
-        self.lagged
+        self.place.lagged
     }
 
     /// The sequence number, in its record, of the value that it expects next.
     pub fn position(&self) -> u64 {
-        self.cursor.seq
+        self.place.cursor.seq
     }
 
     /// The record's name.
     pub fn record(&self) -> &str {
-        self.record.name()
+        self.place.record.name()
     }
 
     /// What the record is doing.
     pub fn status(&self) -> BufferStatus {
-        self.record.status()
-    }
-
-    /// The next value, made into a `U`, or why there is none, made into a `U`.
-    #[inline]
-    fn poll_recv<U>(
-        &mut self,
-        waiting: Option<(Pin<&mut Waiter>, &Waker)>,
-        value: impl FnOnce(T) -> U,
-        none: impl FnOnce(NoValue) -> U,
-    ) -> U {
-        let lagged = &mut self.lagged;
-        self.record
-            .poll_recv(&mut self.cursor, waiting, value, |found, missed| none(NoValue::of(found, missed, lagged)))
-    }
-}
-
-/// Why there is no value.
-enum NoValue {
-    Yet,
-    Lagged(u64),
-    Closed,
-}
-
-impl NoValue {
-    /// What was found, in these words; a gap is added to `lagged`.
-    #[inline]
-    fn of(found: Found, missed: u64, lagged: &mut u64) -> Self {
-        match found {
-            Found::Gap => {
-                *lagged += missed;
-                NoValue::Lagged(missed)
-            }
-            Found::Closed => NoValue::Closed,
-            Found::Nothing | Found::Value => NoValue::Yet,
-        }
+        self.place.record.status()
     }
 }
 
 impl<T> Clone for Consumer<T> {
     fn clone(&self) -> Self {
-        let cursor = self.record.clone_consumer(&self.cursor);
-        Consumer { record: self.record.clone(), cursor, lagged: 0 }
+        let cursor = self.place.record.clone_consumer(&self.place.cursor);
+        Consumer { place: Place { record: self.place.record.clone(), cursor, lagged: 0 } }
     }
 }
 
 impl<T> Drop for Consumer<T> {
     fn drop(&mut self) {
-        self.record.drop_consumer(&self.cursor);
+        self.place.record.drop_consumer(&self.place.cursor);
     }
 }
 
@@ -177,7 +135,7 @@ impl<T> fmt::Debug for Consumer<T> {
         f.debug_struct("Consumer")
             .field("record", &self.record())
             .field("position", &self.position())
-            .field("lagged", &self.lagged)
+            .field("lagged", &self.place.lagged)
             .finish()
     }
 }
@@ -189,15 +147,19 @@ impl<T> WaitFor for Receiving<'_, T> {
     type Output = Result<T, RecvError>;
     #[inline]
     fn poll(&mut self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<Self::Output> {
-        let value = |value| Poll::Ready(Ok(value));
-        self.0.poll_recv(Some((waiter, waker)), value, |why| match why {
-            NoValue::Lagged(missed) => Poll::Ready(Err(RecvError::Lagged(missed))),
-            NoValue::Closed => Poll::Ready(Err(RecvError::Closed)),
-            NoValue::Yet => Poll::Pending,
-        })
+        self.0.place.poll_recv(
+            waiter,
+            waker,
+            |value| Poll::Ready(Ok(value)),
+            |found, missed| match found {
+                Found::Gap => Poll::Ready(Err(RecvError::Lagged(missed))),
+                Found::Closed => Poll::Ready(Err(RecvError::Closed)),
+                Found::Nothing | Found::Value => Poll::Pending,
+            },
+        )
     }
     fn cancel(&mut self, waiter: Pin<&mut Waiter>) {
-        self.0.record.cancel_recv(waiter);
+        self.0.place.record.cancel_recv(waiter);
     }
 }
 
@@ -210,10 +172,10 @@ impl<T> WaitFor for PassingOverGaps<'_, T> {
     fn poll(&mut self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<Option<T>> {
         loop {
             let value = |value| ControlFlow::Break(Poll::Ready(Some(value)));
-            let polled = self.0.0.poll_recv(Some((waiter.as_mut(), waker)), value, |why| match why {
-                NoValue::Lagged(_) => ControlFlow::Continue(()),
-                NoValue::Closed => ControlFlow::Break(Poll::Ready(None)),
-                NoValue::Yet => ControlFlow::Break(Poll::Pending),
+            let polled = self.0.0.place.poll_recv(waiter.as_mut(), waker, value, |found, _| match found {
+                Found::Gap => ControlFlow::Continue(()),
+                Found::Closed => ControlFlow::Break(Poll::Ready(None)),
+                Found::Nothing | Found::Value => ControlFlow::Break(Poll::Pending),
             });
             if let ControlFlow::Break(polled) = polled {
                 return polled;

@@ -56,9 +56,11 @@ pub struct Record<T: 'static, B: Buffer<T>> {
     shared: bool,
 }
 
+/// What the lock guards. In this order in memory: what every value touches comes first.
+#[repr(C)]
 struct State<T: 'static, B: Buffer<T>> {
-    slots: Slots<T, B::Store>,
     waiters: List,
+    slots: Slots<T, B::Store>,
     /// Values that a consumer missed, or that a full queue refused.
     lost: u64,
     ends: Ends,
@@ -527,17 +529,14 @@ where
                     }
                     None => Found::Nothing,
                 },
-                BufferKind::SingleLatest => {
-                    let head = s.slots.head();
-                    match s.slots.get(head.wrapping_sub(1), 0) {
-                        Some(value) if cursor.seq != head => {
-                            out.write(value.clone());
-                            cursor.seq = head;
-                            Found::Value
-                        }
-                        _ => Found::Nothing,
+                BufferKind::SingleLatest => match s.slots.newest_since(cursor.seq) {
+                    Some(value) => {
+                        out.write(value.clone());
+                        cursor.seq = s.slots.head();
+                        Found::Value
                     }
-                }
+                    None => Found::Nothing,
+                },
                 BufferKind::Mailbox => {
                     cursor.seq = s.slots.head();
                     write_to(out, s.slots.pop())
@@ -577,12 +576,8 @@ where
                 Some(())
             }),
             BufferKind::SingleLatest => self.state.try_with(|s| {
-                let head = s.slots.head();
-                if cursor.seq == head {
-                    return None;
-                }
-                out.write(s.slots.get(head - 1, 0)?.clone());
-                cursor.seq = head;
+                out.write(s.slots.newest_since(cursor.seq)?.clone());
+                cursor.seq = s.slots.head();
                 Some(())
             }),
             BufferKind::Mailbox => self.state.try_move(|s| {

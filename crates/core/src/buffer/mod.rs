@@ -15,7 +15,7 @@ mod slots;
 mod waiters;
 
 pub(crate) use lock::Lock;
-pub(crate) use shared_ref::SharedRef;
+pub(crate) use shared_ref::{Place, SharedRef};
 pub use slots::SlotStore;
 pub(crate) use slots::Slots;
 pub(crate) use waiters::{Batch, List, Wait, WaitFor, Waiter};

@@ -6,6 +6,7 @@
 
 use crate::{
     buffer::Waiter,
+    consumer::TryRecvError,
     record::{Cursor, Found, Shared},
 };
 use core::{mem::MaybeUninit, ops::Deref, pin::Pin, ptr::NonNull, task::Waker};
@@ -35,16 +36,26 @@ impl<T> SharedRef<T> {
     pub(crate) fn of_heap(record: alloc::sync::Arc<dyn Shared<T>>) -> Self {
         SharedRef { record: NonNull::from(&*record), owner: Some(record) }
     }
+}
 
-    /// The next value if it is there; otherwise what `none` makes of what [`Shared::poll_recv`] found, and of how far it
-    /// moved the cursor.
+/// A consumer's place in a record.
+pub(crate) struct Place<T: 'static> {
+    pub(crate) record: SharedRef<T>,
+    pub(crate) cursor: Cursor,
+    /// How many values were missed here.
+    pub(crate) lagged: u64,
+}
+
+impl<T> Place<T> {
+    /// The next value if it is there.
     #[inline]
-    pub(crate) fn try_recv<E>(&self, cursor: &mut Cursor, none: impl FnOnce(Found, u64) -> E) -> Result<T, E> {
+    pub(crate) fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let mut out = MaybeUninit::uninit();
-        if !(**self).take(cursor, &mut out) {
-            self.try_recv_slowly(cursor, &mut out, none)?;
+        if !self.record.take(&mut self.cursor, &mut out) {
+            self.try_recv_slowly(&mut out)?;
         }
-        // SAFETY: `take` says `true`, and `try_recv_slowly` `Ok`, only after a value was written to `out`.
+        // SAFETY: `take` says `true`, and `try_recv_slowly` `Ok`, only after a value was written to `out`; `Shared`
+        // cannot be implemented outside this crate, and its one implementation keeps to that.
         Ok(unsafe { out.assume_init() })
     }
 
@@ -53,41 +64,47 @@ impl<T> SharedRef<T> {
     // once more, or in pieces that do not match how it was stored.
     #[cold]
     #[inline(never)]
-    fn try_recv_slowly<E>(
-        &self,
-        cursor: &mut Cursor,
-        out: &mut MaybeUninit<T>,
-        none: impl FnOnce(Found, u64) -> E,
-    ) -> Result<(), E> {
-        let expected = cursor.seq;
-        match (**self).poll_recv(cursor, None, out) {
-            Found::Value => Ok(()),
-            found => Err(none(found, cursor.seq - expected)),
+    fn try_recv_slowly(&mut self, out: &mut MaybeUninit<T>) -> Result<(), TryRecvError> {
+        match self.find(None, out) {
+            (Found::Value, _) => Ok(()),
+            (Found::Gap, missed) => Err(TryRecvError::Lagged(missed)),
+            (Found::Nothing, _) => Err(TryRecvError::Empty),
+            (Found::Closed, _) => Err(TryRecvError::Closed),
         }
     }
 
-    /// Hands the next value to `value`, or what [`Shared::poll_recv`] found and how far it moved the cursor to `none`. A
-    /// waiter that may be linked must be taken out with the value, so that it goes the long way at once.
+    /// What [`Shared::poll_recv`] finds, and how many values were missed.
+    #[inline]
+    fn find(&mut self, waiting: Option<(Pin<&mut Waiter>, &Waker)>, out: &mut MaybeUninit<T>) -> (Found, u64) {
+        let expected = self.cursor.seq;
+        let found = self.record.poll_recv(&mut self.cursor, waiting, out);
+        let missed = self.cursor.seq - expected;
+        if found == Found::Gap {
+            self.lagged += missed;
+        }
+        (found, missed)
+    }
+
+    /// Hands the next value to `value`, or what was found instead and how many values were missed to `none`. A waiter
+    /// that may be linked must be taken out with the value, so that it goes the long way at once.
     ///
     /// (Two functions, and no `Result` of a value or a reason: that would lie over the value's first bytes, and the
     /// compiler would copy those one by one, which waits for the stores before it three times.)
     #[inline]
     pub(crate) fn poll_recv<U>(
-        &self,
-        cursor: &mut Cursor,
-        waiting: Option<(Pin<&mut Waiter>, &Waker)>,
+        &mut self,
+        waiter: Pin<&mut Waiter>,
+        waker: &Waker,
         value: impl FnOnce(T) -> U,
         none: impl FnOnce(Found, u64) -> U,
     ) -> U {
         let mut out = MaybeUninit::uninit();
-        let expected = cursor.seq;
-        let found = (**self).poll_recv(cursor, waiting, &mut out);
+        let (found, missed) = self.find(Some((waiter, waker)), &mut out);
         if found == Found::Value {
-            // SAFETY: a value was written: `Shared` cannot be implemented outside this crate, and its one implementation
-            // says so only then.
+            // SAFETY: as in `try_recv`: a value was written.
             value(unsafe { out.assume_init() })
         } else {
-            none(found, cursor.seq - expected)
+            none(found, missed)
         }
     }
 }

@@ -58,7 +58,9 @@ pub(crate) fn slots<T>(capacity: usize) -> Option<alloc::boxed::Box<[MaybeUninit
     Some(slots.into_boxed_slice())
 }
 
-/// The filled part of a [`SlotStore`], oldest to newest.
+/// The filled part of a [`SlotStore`], oldest to newest. In this order in memory, the counts before the slots: what is far
+/// from the start of a record takes a microcontroller an instruction more to reach.
+#[repr(C)]
 pub(crate) struct Slots<T, S: SlotStore<T>> {
     /// How many values were ever pushed: the sequence number of the next one.
     head: u64,
@@ -159,6 +161,19 @@ impl<T, S: SlotStore<T>> Slots<T, S> {
         // SAFETY: by the check above `seq` is held. `index` is its slot, inside the store: cursors take it from
         // `index_of` and move both together, `after` by one.
         Some(unsafe { self.store.slots().get_unchecked(index).assume_init_ref() })
+    }
+
+    /// The newest value, if there is one that `seq` is not beyond: for a single slot whose value is replaced, and never
+    /// taken out, so that one comparison says whether it is filled and new.
+    #[inline]
+    pub(crate) fn newest_since(&self, seq: u64) -> Option<&T> {
+        if self.head <= seq {
+            return None;
+        }
+        debug_assert!(S::SINGLE && self.len == 1, "a value was taken out of a record that keeps its newest");
+        // SAFETY: `head` is beyond `seq`, so a value was pushed; it went into the one slot, and nothing was popped: who
+        // asks for the newest value (a latest) does not pop.
+        self.store.slots().first().map(|slot| unsafe { slot.assume_init_ref() })
     }
 
     /// Takes the oldest value out.
