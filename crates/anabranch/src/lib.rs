@@ -91,8 +91,8 @@ pub use anabranch_executor::*;
 #[doc(inline)]
 pub use anabranch_core::{
     Buffer, BufferKind, BufferStatus, ClaimError, ConstBuffer, Consumer, Latest, Mailbox, NoSeats, Producer, Queue,
-    QueueSeats, Record, RecordKey, RecvError, Ring, Seat, SeatStore, Seats, SendError, SlotStore, TryRecvError,
-    TrySendError,
+    QueueSeats, Record, RecordKey, RecvError, Ring, Seat, SeatStore, Seats, SendError, SlotStore, StartError,
+    TryRecvError, TrySendError,
 };
 
 #[cfg(feature = "alloc")]

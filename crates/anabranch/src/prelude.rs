@@ -4,7 +4,7 @@
 pub use crate::{
     Consumer, Duration, Elapsed, JoinHandle, Latest, Mailbox, Moment, Producer, Queue, Record, RecordKey, RecvError,
     Ring, Runtime, RuntimeAdapter, RuntimeContext, RuntimeExt, SpawnBlocking, SpawnDynamically, SpawnStatically,
-    TimeSource,
+    StartError, TimeSource,
 };
 
 #[cfg(feature = "alloc")]

@@ -16,6 +16,7 @@ mod heap;
 mod key;
 mod producer;
 mod record;
+mod start;
 mod supervise;
 mod sync;
 
@@ -35,6 +36,7 @@ pub use heap::{BufferCfg, BufferCfgError, HeapRecord, channel};
 pub use key::RecordKey;
 pub use producer::{Producer, SendError, TrySendError};
 pub use record::{BufferStatus, ClaimError, Record};
+pub use start::StartError;
 pub use supervise::{
     Next, RestartPolicy, RunEnd, RunsOn, ServiceConfig, ServiceEnd, ServicePhase, ServiceState, StateRef, StopSignal,
     Supervisor,

@@ -1,9 +1,9 @@
 //! Sensors to alerts on Embassy: a Cortex-M with no heap.
 
-use anabranch::embassy::EmbassyAdapter;
+use anabranch::{StartError, embassy::EmbassyAdapter};
 use board_mps2::{exit, println};
 use embassy_executor::Spawner;
-use sensors_to_alerts::{StartError, start};
+use sensors_to_alerts::start;
 use static_cell::StaticCell;
 
 // The runtime: in a static that is filled once, when the board starts.

@@ -21,7 +21,7 @@ pub use alerts::{Alerts, Latency};
 pub use services::{Alarm, NoLimit, Sensor, SensorGone, Smoother, alarm, sensor, smoother};
 pub use signal::{EDGES, Reading, SAMPLE, signal};
 
-use anabranch::{ClaimError, SpawnError, prelude::*};
+use anabranch::prelude::*;
 use core::fmt;
 
 /// What the sensor measures.
@@ -75,36 +75,4 @@ pub fn start<R: Runtime>(runtime: &'static R) -> Result<Alerts<R>, StartError> {
     let first = readings.status().produced;
     Sensor::spawn_static(runtime, readings, alerts.started(), first)?;
     Ok(alerts)
-}
-
-/// Why it did not start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartError {
-    /// An end of a record is taken.
-    Record(ClaimError),
-    /// A service runs already.
-    Service(SpawnError),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Record(error) => error.fmt(f),
-            StartError::Service(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for StartError {}
-
-impl From<ClaimError> for StartError {
-    fn from(error: ClaimError) -> Self {
-        StartError::Record(error)
-    }
-}
-
-impl From<SpawnError> for StartError {
-    fn from(error: SpawnError) -> Self {
-        StartError::Service(error)
-    }
 }

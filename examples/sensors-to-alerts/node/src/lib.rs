@@ -1,7 +1,7 @@
 //! Sensors to alerts as WebAssembly: in Node, and as well in a browser or an edge isolate.
 
-use anabranch::WasmAdapter;
-use sensors_to_alerts::{StartError, start};
+use anabranch::{StartError, WasmAdapter};
+use sensors_to_alerts::start;
 use wasm_bindgen::prelude::*;
 
 // The runtime: the JavaScript host is global, so its adapter holds nothing.

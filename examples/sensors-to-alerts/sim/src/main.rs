@@ -1,7 +1,7 @@
 //! Sensors to alerts in simulation: virtual time, and one seed that decides what is otherwise left to chance.
 
-use anabranch::{SimAdapter, sim::Sim};
-use sensors_to_alerts::{StartError, start};
+use anabranch::{SimAdapter, StartError, sim::Sim};
+use sensors_to_alerts::start;
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {

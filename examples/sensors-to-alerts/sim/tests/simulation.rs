@@ -1,10 +1,10 @@
 //! The example in simulation: the program, and the same services under other seeds and on a machine that stumbles.
 
 use anabranch::{
-    ClaimError, ServicePhase, SimAdapter,
+    ClaimError, ServicePhase, SimAdapter, StartError,
     sim::{Faults, Sim, SimOptions},
 };
-use sensors_to_alerts::{ALERT, Alerts, Sensor, StartError, TEMPERATURE, start};
+use sensors_to_alerts::{ALERT, Alerts, Sensor, TEMPERATURE, start};
 use std::{fmt::Write, process::Command, sync::Mutex};
 
 const ALERTS: &str = include_str!("../../alerts.txt");
@@ -57,7 +57,7 @@ fn starting_it_while_it_runs_is_an_error_that_harms_nothing() -> Result<(), Fail
     let runtime = sim.static_adapter();
     sim.block_on(async {
         let alerts = start(runtime)?;
-        assert_eq!(start(runtime).err(), Some(StartError::Record(ClaimError::SeatsTaken)));
+        assert_eq!(start(runtime).err(), Some(StartError::Claim(ClaimError::SeatsTaken)));
         assert_eq!(said(alerts).await?, ALERTS);
         Ok::<(), Failed>(())
     })??;

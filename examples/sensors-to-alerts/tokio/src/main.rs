@@ -1,7 +1,7 @@
 //! Sensors to alerts on Tokio.
 
-use anabranch::TokioAdapter;
-use sensors_to_alerts::{StartError, start};
+use anabranch::{StartError, TokioAdapter};
+use sensors_to_alerts::start;
 use std::{error::Error, sync::OnceLock};
 
 // The runtime: services in static storage ask for one that is there for ever.
