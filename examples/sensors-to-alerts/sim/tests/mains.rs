@@ -25,3 +25,15 @@ fn each_is_short_enough_to_be_read_beside_the_others() {
         assert!(source.lines().count() <= 40, "the one with {adapter} has {} lines", source.lines().count());
     }
 }
+
+#[test]
+fn the_readme_shows_them_as_they_are() {
+    let readme = include_str!("../../../../README.md");
+    let shown = |code: &str| assert!(readme.contains(code.trim()), "README.md shows another main than this:\n{code}");
+    for (_, _, source) in MAINS {
+        let (its_own, _) = source.split_once("// The same on each runtime.\n").expect("the line is there");
+        let (_, code) = its_own.split_once("\n\n").expect("its first line says its idea");
+        shown(code);
+    }
+    shown(MAINS[0].2.split_once("// The same on each runtime.\n").expect("the line is there").1);
+}
