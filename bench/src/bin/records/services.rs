@@ -181,42 +181,51 @@ fn work(mut value: Value) -> Option<Value> {
     Some(value)
 }
 
+/// So many tasks that each sleep at once: more than are spawned in the time of one sleep, so that what is measured is
+/// spawning, arming and waking, and not the waiting.
+const SLEEPERS: u32 = 20_000;
+const SLEEP: Duration = Duration::from_millis(1);
+
 fn spawn_and_sleep_ours(runtime: &Runtime) -> f64 {
-    const TASKS: u32 = 20_000;
     runtime.block_on(async {
         let adapter = TokioAdapter::current().expect("inside a runtime");
-        tokio::spawn(async move {
+        let work = async move {
             let begun = Instant::now();
-            for _ in 0..TASKS {
-                let inside = adapter.clone();
-                let _ = adapter.spawn(async move { inside.sleep(Duration::ZERO).await }).await;
+            let tasks: Vec<_> = (0..SLEEPERS)
+                .map(|_| {
+                    let inside = adapter.clone();
+                    adapter.spawn(async move { inside.sleep(SLEEP).await })
+                })
+                .collect();
+            for task in tasks {
+                task.await.expect("it ends");
             }
-            begun.elapsed().as_nanos() as f64 / f64::from(TASKS)
-        })
-        .await
-        .expect("it ends")
+            begun.elapsed().as_nanos() as f64 / f64::from(SLEEPERS)
+        };
+        tokio::spawn(work).await.expect("it ends")
     })
 }
 
 fn spawn_and_sleep_tokio(runtime: &Runtime) -> f64 {
-    const TASKS: u32 = 20_000;
     runtime.block_on(async {
         let handle = tokio::runtime::Handle::current();
-        tokio::spawn(async move {
+        let work = async move {
             let begun = Instant::now();
-            for _ in 0..TASKS {
-                let inside = handle.clone();
-                let _ = handle
-                    .spawn(async move {
+            let tasks: Vec<_> = (0..SLEEPERS)
+                .map(|_| {
+                    let inside = handle.clone();
+                    handle.spawn(async move {
                         let _inside = inside;
-                        tokio::time::sleep(Duration::ZERO).await;
+                        tokio::time::sleep(SLEEP).await;
                     })
-                    .await;
+                })
+                .collect();
+            for task in tasks {
+                task.await.expect("it ends");
             }
-            begun.elapsed().as_nanos() as f64 / f64::from(TASKS)
-        })
-        .await
-        .expect("it ends")
+            begun.elapsed().as_nanos() as f64 / f64::from(SLEEPERS)
+        };
+        tokio::spawn(work).await.expect("it ends")
     })
 }
 
