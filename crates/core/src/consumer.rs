@@ -27,8 +27,9 @@ use futures_core::Stream;
 /// }
 /// ```
 ///
-/// A clone of a ring's or latest's consumer is a cursor of its own; clones of a mailbox's or queue's share their place,
-/// and each value goes to one of them.
+/// A clone of a ring's consumer is a cursor of its own, which goes on from where the other stands; that of a latest's
+/// starts with the current value, as every new one does; clones of a mailbox's or queue's share their place, and each
+/// value goes to one of them.
 pub struct Consumer<T: 'static> {
     place: Place<T>,
 }
@@ -94,6 +95,15 @@ impl<T> Consumer<T> {
     /// pinned (`core::pin::pin!`), since who waits is linked to the record in place.
     pub fn stream(&mut self) -> impl Stream<Item = T> {
         Wait::new(PassingOverGaps(Receiving(self)))
+    }
+
+    /// The same consumer, for the next run of the service that it is lent to: a ring's, a mailbox's or a queue's goes on at
+    /// the next value; a latest's starts with the current one again, since the run that knew it is gone.
+    #[doc(hidden)]
+    pub fn again(&mut self) {
+        let cursor = self.place.record.clone_consumer(&self.place.cursor);
+        self.place.record.drop_consumer(&self.place.cursor);
+        self.place.cursor = cursor;
     }
 
     /// How many values this consumer has missed so far.

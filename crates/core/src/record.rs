@@ -643,7 +643,8 @@ where
             if let Some(seat) = s.seats.seats().and_then(|seats| seats.seats.get_mut(usize::from(cursor.seat))) {
                 seat.handles.add();
             }
-            *cursor
+            let seq = if matches!(B::KIND, BufferKind::SingleLatest) { s.slots.oldest() } else { cursor.seq };
+            Cursor { seq, ..*cursor }
         })
     }
 

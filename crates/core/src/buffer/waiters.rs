@@ -277,3 +277,114 @@ impl Batch {
         self.left > 0
     }
 }
+
+#[cfg(all(test, feature = "std", not(loom)))]
+mod tests {
+    use super::*;
+    use std::{
+        boxed::Box,
+        sync::{Arc, Mutex},
+        task::Wake,
+        vec::Vec,
+    };
+
+    /// Who was woken, in order.
+    type Woken = Arc<Mutex<Vec<usize>>>;
+
+    struct Numbered(usize, Woken);
+    impl Wake for Numbered {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().expect("nobody panics with it").push(self.0);
+        }
+    }
+
+    /// `count` waiters in one list, numbered as they came, and the wakers that say who was woken.
+    fn waiting(count: usize) -> (List, Vec<Pin<Box<Waiter>>>, Vec<Waker>, Woken) {
+        let woken = Woken::default();
+        let mut list = List::new();
+        let wakers: Vec<Waker> = (0..count).map(|n| Arc::new(Numbered(n, woken.clone())).into()).collect();
+        let mut waiters: Vec<_> = (0..count).map(|_| Box::pin(Waiter::new())).collect();
+        for (waiter, waker) in waiters.iter_mut().zip(&wakers) {
+            assert!(list.insert(waiter.as_mut(), waker).is_none());
+        }
+        (list, waiters, wakers, woken)
+    }
+
+    fn woken_by_now(woken: &Woken) -> Vec<usize> {
+        core::mem::take(&mut *woken.lock().expect("nobody panics with it"))
+    }
+
+    #[test]
+    fn however_many_wait_each_is_woken_once_the_longest_waiting_first() {
+        for count in 0..14 {
+            let (mut list, _waiters, _wakers, woken) = waiting(count);
+            let (mut batch, mut batches) = (Batch::new(), 1);
+            list.take(&mut batch);
+            while batch.wake() {
+                list.take(&mut batch);
+                batches += 1;
+            }
+            assert!(list.is_empty());
+            assert_eq!(woken_by_now(&woken), (0..count).collect::<Vec<_>>());
+            assert_eq!(batches, count.div_ceil(Batch::SIZE).max(1));
+        }
+    }
+
+    #[test]
+    fn who_waits_again_at_once_does_not_keep_the_waking_going() {
+        for count in 5..14 {
+            let (mut list, mut waiters, wakers, woken) = waiting(count);
+            let mut batch = Batch::new();
+            list.take(&mut batch);
+            let mut all = Vec::new();
+            loop {
+                let more = batch.wake();
+                for n in woken_by_now(&woken) {
+                    all.push(n);
+                    assert!(list.insert(waiters[n].as_mut(), &wakers[n]).is_none());
+                }
+                if !more {
+                    break;
+                }
+                list.take(&mut batch);
+            }
+            assert_eq!(all, (0..count).collect::<Vec<_>>());
+            assert_eq!(list.count(), count, "they all wait again");
+            for waiter in &mut waiters {
+                assert!(list.remove(waiter.as_mut()).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn who_left_is_not_woken_wherever_it_stood() {
+        for leaves in 0..6 {
+            let (mut list, mut waiters, _wakers, woken) = waiting(6);
+            assert!(list.remove(waiters[leaves].as_mut()).is_some());
+            assert!(list.remove(waiters[leaves].as_mut()).is_none(), "it is out already");
+            let mut batch = Batch::new();
+            list.take(&mut batch);
+            // one of those that did not fit goes before its turn, too
+            let last = if leaves == 5 { 4 } else { 5 };
+            assert!(list.remove(waiters[last].as_mut()).is_some());
+            while batch.wake() {
+                list.take(&mut batch);
+            }
+            assert!(list.is_empty());
+            assert_eq!(woken_by_now(&woken), (0..6).filter(|n| *n != leaves && *n != last).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn who_is_polled_again_is_woken_by_its_last_waker_and_the_old_one_is_given_back() {
+        let (mut list, mut waiters, wakers, woken) = waiting(2);
+        assert!(list.insert(waiters[0].as_mut(), &wakers[0]).is_none(), "the same waker");
+        let replaced = list.insert(waiters[0].as_mut(), &wakers[1]);
+        assert!(replaced.is_some_and(|replaced| replaced.will_wake(&wakers[0])));
+        let mut batch = Batch::new();
+        list.take(&mut batch);
+        assert!(!batch.wake());
+        assert_eq!(woken_by_now(&woken), [1, 1]);
+        assert_eq!(Arc::strong_count(&woken), 3, "no waker of the two is left behind, nor one too few");
+    }
+}
