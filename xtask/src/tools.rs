@@ -54,21 +54,26 @@ pub fn setup() -> Result<(), Failure> {
 
 /// Installs what is missing of these tools, saying so before, and gives those that could not be, each with the way out.
 pub fn ensure(tools: &[Tool]) -> Vec<(Tool, String)> {
-    let machine = Machine::look();
+    let mut machine = Machine::look();
     let mut missing = Vec::new();
     for (place, &tool) in tools.iter().enumerate() {
         if tools[..place].contains(&tool) || machine.has(tool) {
             continue;
         }
-        if let Err(way_out) = install(tool, &machine) {
-            eprintln!("setup: {tool} is missing: {way_out}");
-            missing.push((tool, way_out));
+        match install(tool, &machine) {
+            // Looked at again, as one installation may bring more than its tool.
+            Ok(after) => machine = after,
+            Err(way_out) => {
+                eprintln!("setup: {tool} is missing: {way_out}");
+                missing.push((tool, way_out));
+            }
         }
     }
     missing
 }
 
-fn install(tool: Tool, machine: &Machine) -> Result<(), String> {
+/// Installs it, and gives the machine as it is then.
+fn install(tool: Tool, machine: &Machine) -> Result<Machine, String> {
     let commands = tool.installation(machine)?;
     let typed = commands.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join(" && ");
     eprintln!("setup: {tool} is missing; running: {typed}");
@@ -79,8 +84,9 @@ fn install(tool: Tool, machine: &Machine) -> Result<(), String> {
             _ => return Err(format!("`{typed}` did not succeed; with the network at hand, type it yourself")),
         }
     }
-    match Machine::look().has(tool) {
-        true => Ok(()),
+    let after = Machine::look();
+    match after.has(tool) {
+        true => Ok(after),
         false => Err(format!("`{typed}` succeeded, and yet it is not found: see that it is on the PATH")),
     }
 }
