@@ -45,6 +45,20 @@ async fn failing<R: Runtime>(_ctx: RuntimeContext<R>, tries: Arc<AtomicU32>) -> 
     Err(Refused(tries.fetch_add(1, Relaxed)))
 }
 
+/// Reads the limit that is set, then fails, until it was tried twice.
+#[service(restart = "on-failure", backoff = "1ms")]
+async fn limited<R: Runtime>(
+    _ctx: RuntimeContext<R>,
+    limit: &mut Consumer<u32>,
+    seen: Producer<u32>,
+) -> Result<(), Refused> {
+    let limit = limit.next().await.unwrap_or_default();
+    match seen.produce(limit) {
+        0 => Err(Refused(limit)),
+        _ => Ok(()),
+    }
+}
+
 /// Says which instance it is for each value that it takes.
 #[service(instances = 3)]
 async fn sharing<R: Runtime>(
@@ -135,6 +149,21 @@ fn after_a_failure_and_after_a_panic_it_goes_on_with_the_next_value() {
         (1..=8).for_each(|value| _ = producer.produce(value));
         drop(producer);
         assert_eq!(all(seen).await, [2, 4, 8, 10, 14, 16], "{}", runtime.runtime_name());
+        assert_eq!(service.await, Ok(ServiceEnd::Finished));
+    }
+    on_each_runtime(async |runs| on!(runs, test));
+}
+
+#[test]
+fn after_a_restart_the_current_value_of_a_latest_is_there_again() {
+    async fn test<R: Runtime + SpawnDynamically>(runtime: R) {
+        let limit = HeapRecord::new("limit", BufferCfg::SingleLatest).unwrap();
+        let output = ring("seen");
+        let seen = output.consumer().unwrap();
+        let setting = limit.producer().unwrap();
+        setting.produce(7);
+        let service = Limited::spawn(&runtime, limit.consumer().unwrap(), output.producer().unwrap());
+        assert_eq!(all(seen).await, [7, 7], "{}", runtime.runtime_name());
         assert_eq!(service.await, Ok(ServiceEnd::Finished));
     }
     on_each_runtime(async |runs| on!(runs, test));

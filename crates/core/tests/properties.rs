@@ -210,7 +210,8 @@ impl Model {
         if let Some(seat) = self.seats.get_mut(reader.seat) {
             seat.handles = seat.handles.map(|handles| handles + 1);
         }
-        Reader { lagged: 0, ..reader.clone() }
+        let at = if self.buffer == BufferCfg::SingleLatest { self.oldest() } else { reader.at };
+        Reader { lagged: 0, at, ..reader.clone() }
     }
 
     fn forgo(&mut self, reader: &Reader) {

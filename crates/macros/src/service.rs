@@ -139,6 +139,8 @@ impl<'a> Service<'a> {
             quote_spanned!(self.span=> #mutable #name: #ty)
         });
         let arguments = signature.parameters.iter().map(|parameter| self.argument_of_a_run(parameter));
+        let consumers = signature.parameters.iter().filter(|parameter| matches!(parameter.kind, Kind::Consumer(_)));
+        let again = consumers.map(|Parameter { name, .. }| quote_spanned!(*span=> #name.again();));
         let body = if self.arguments.restart == Restart::Never {
             let run = self.supervised(quote_spanned!(*span=> #function(ctx, #(#arguments),*)));
             quote_spanned! {*span=>
@@ -160,6 +162,7 @@ impl<'a> Service<'a> {
                     match supervisor.after(end, #krate::TimeSource::now(ctx.runtime()) >= healthy_from) {
                         #krate::Next::Restart(pause) => {
                             supervisor.pause(::core::pin::pin!(#krate::TimeSource::sleep(ctx.runtime(), pause))).await;
+                            #(#again)*
                         }
                         #krate::Next::End(end) => break ended(end),
                     }

@@ -57,6 +57,7 @@ const _: () = {
                                 ),
                             )
                             .await;
+                        work.again();
                     }
                     ::anabranch::Next::End(end) => break ended(end),
                 }

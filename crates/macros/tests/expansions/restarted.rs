@@ -67,6 +67,7 @@ const _: () = {
                                 ),
                             )
                             .await;
+                        input.again();
                     }
                     ::anabranch::Next::End(end) => break ended(end),
                 }
