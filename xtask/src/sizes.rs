@@ -70,7 +70,7 @@ pub fn beyond_an_empty_program(workspace: &Workspace) -> Result<Value, Failure> 
     };
     let Size { flash, ram } = bounded.size;
     Ok(json!({
-        "case": format!("flash and RAM of {} ({flash} and {ram}), {THUMBV7EM}", bounded.case),
+        "case": format!("flash ({flash}) and RAM ({ram}) of {}", bounded.case),
         "unit": "bytes", "ours": flash.max(ram), "peers": {}, "ratio": null, "bound": bounded.bound, "holds": bounded.holds(),
     }))
 }
@@ -85,7 +85,7 @@ fn measure_all(workspace: &Workspace) -> (Vec<Measured>, Vec<String>) {
             Ok((size, tasks)) => {
                 measured.extend(firmware.judged(size, before));
                 measured.extend(tasks);
-                before = Some(size);
+                before = Some((firmware.case, size));
             }
             Err(failure) => faults.push(failure.to_string()),
         }
@@ -157,10 +157,10 @@ fn table(measured: &[Measured]) -> Table {
 
 impl Firmware {
     /// Its size, and where it has a bound, what it takes beyond the firmware before it.
-    fn judged(&self, size: Size, before: Option<Size>) -> Vec<Measured> {
+    fn judged(&self, size: Size, before: Option<(&str, Size)>) -> Vec<Measured> {
         let whole = Measured { case: self.case.to_owned(), size, bound: None };
-        let beyond = self.bound_beyond_the_one_before.zip(before).map(|(bound, before)| Measured {
-            case: format!("{}, beyond the one before", self.case),
+        let beyond = self.bound_beyond_the_one_before.zip(before).map(|(bound, (name, before))| Measured {
+            case: format!("{}, beyond {name}", self.case),
             size: size.beyond(before),
             bound: Some(bound),
         });
@@ -224,8 +224,10 @@ mod tests {
     #[test]
     fn a_bounded_firmware_is_judged_by_what_it_adds() {
         let firmware = Firmware { case: "records", folder: "f", bound_beyond_the_one_before: Some(100) };
-        let [whole, beyond] =
-            firmware.judged(Size { flash: 1_100, ram: 90 }, Some(Size { flash: 1_000, ram: 80 })).try_into().unwrap();
+        let [whole, beyond] = firmware
+            .judged(Size { flash: 1_100, ram: 90 }, Some(("nothing", Size { flash: 1_000, ram: 80 })))
+            .try_into()
+            .unwrap();
         assert_eq!((whole.size.flash, whole.bound), (1_100, None));
         assert_eq!((beyond.size, beyond.bound), (Size { flash: 100, ram: 10 }, Some(100)));
     }

@@ -11,10 +11,7 @@ use crate::workspace::{THUMBV7M, WASM32, Workspace};
 /// The package that holds the simulator's scenarios.
 pub const SCENARIOS: &str = "anabranch-scenarios";
 
-/// The programs among the examples that run on this machine and end; each prints what it shows.
-const EXAMPLES: &[&str] = &["hello", "sensors-to-alerts-tokio", "sensors-to-alerts-sim"];
-
-/// The one example that runs on every runtime.
+/// The example that runs on every runtime.
 const SENSORS: &str = "examples/sensors-to-alerts";
 
 pub const CORE: &str = "anabranch-core";
@@ -114,18 +111,10 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "examples",
-        shows: "each example runs and ends, `sensors-to-alerts` on every runtime",
+        shows: "`sensors-to-alerts` gives the same alerts on a board and in Node as here, where the native tests run all examples",
         needs: &[THUMB, QEMU, WASM, NODE],
-        counts: Counts::Nothing,
-        runs: |workspace| {
-            let run = |program| {
-                let package = workspace.package_of(program)?;
-                Ok(Run::cargo(["run", "-p", &package.name, "--bin", program]).within(600))
-            };
-            let here: Result<Vec<Run>, Failure> = EXAMPLES.iter().map(|program| run(*program)).collect();
-            let board = in_qemu(workspace, &format!("{SENSORS}/embassy"))?;
-            Ok([here?, vec![board], in_node(workspace, &format!("{SENSORS}/node"))?].concat())
-        },
+        counts: Counts::Tests,
+        runs: |workspace| Ok(vec![sensors_elsewhere(workspace)?]),
     },
     Step {
         name: "demo",
@@ -238,9 +227,14 @@ pub fn measuring_beside(workspace: &Workspace, benchmark: &str) -> Result<Vec<Ru
     }
     let tokio = workspace.package_in(&format!("{SENSORS}/tokio"))?;
     let here = Run::cargo(["run", "--release", "-p", &tokio.name]).within(600);
-    let board = in_qemu(workspace, &format!("{SENSORS}/embassy"))?;
-    let node = in_node(workspace, &format!("{SENSORS}/node"))?;
-    Ok([vec![counting_instructions(workspace)?, here, board], node].concat())
+    let elsewhere = sensors_elsewhere(workspace)?.args(["--nocapture", "--test-threads", "1"]);
+    Ok(vec![counting_instructions(workspace)?, here, elsewhere])
+}
+
+/// The tests that need a board or Node, and so are left out where one types `cargo test`.
+fn sensors_elsewhere(workspace: &Workspace) -> Result<Run, Failure> {
+    let package = workspace.package_in(&format!("{SENSORS}/sim"))?;
+    Ok(Run::cargo(["test", "-p", &package.name, "--test", "elsewhere", "--", "--ignored"]).within(900))
 }
 
 /// Runs a firmware on the emulated board, which `.cargo/config.toml` describes; it ends QEMU through semihosting.
