@@ -29,8 +29,8 @@ const FIRMWARE: &[Firmware] = &[
     },
 ];
 
-/// The storage of one static service is a symbol of this name, in the function that spawns it.
-const TASK_SLOT: &str = "SLOT";
+/// The storage of a static service is a symbol of this name, in the function that spawns it: `#[service]` calls it so.
+const TASK_SLOT: &str = "__SLOT";
 
 /// The bytes of a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -84,6 +84,12 @@ fn measure_all(workspace: &Workspace) -> (Vec<Measured>, Vec<String>) {
         match build(workspace, firmware).and_then(|elf| read(&elf, firmware)) {
             Ok((size, tasks)) => {
                 measured.extend(firmware.judged(size, before));
+                if firmware.bound_beyond_the_one_before.is_some() && tasks.is_empty() {
+                    faults.push(format!(
+                        "no static task is seen in {}: see TASK_SLOT in xtask/src/sizes.rs",
+                        firmware.folder
+                    ));
+                }
                 measured.extend(tasks);
                 before = Some((firmware.case, size));
             }
@@ -132,11 +138,18 @@ fn read(elf: &[u8], firmware: &Firmware) -> Result<(Size, Vec<Measured>), Failur
     Ok((size, tasks))
 }
 
-/// `services::Smooth::spawn_static::SLOT` is the storage of `services::Smooth`.
+/// `app::_::<impl app::Smooth>::spawn_static::__SLOT` is the storage of `app::Smooth`.
 fn task(symbol: &str) -> Option<String> {
     let path = format!("{:#}", rustc_demangle::demangle(symbol));
-    let owner = path.strip_suffix(TASK_SLOT)?.strip_suffix("::")?;
-    Some(format!("  the task of {}", owner.strip_suffix("::spawn_static").unwrap_or(owner)))
+    let (owner, slot) = path.rsplit_once("::")?;
+    if !slot.starts_with(TASK_SLOT) {
+        return None;
+    }
+    let service = match owner.split_once("<impl ") {
+        Some((_, implemented)) => implemented.split('>').next()?,
+        None => owner,
+    };
+    Some(format!("  the task of {service}"))
 }
 
 fn table(measured: &[Measured]) -> Table {
@@ -234,10 +247,8 @@ mod tests {
 
     #[test]
     fn a_task_is_named_for_the_service_it_belongs_to() {
-        assert_eq!(
-            task("_ZN8services6Smooth12spawn_static4SLOT17h0123456789abcdefE").unwrap(),
-            "  the task of services::Smooth"
-        );
+        let symbol = "_ZN16firmware_records8firmware1_53_$LT$impl$u20$firmware_records..firmware..Cooling$GT$12spawn_static6__SLOT17heabcbe7ecc2e88f5E";
+        assert_eq!(task(symbol).unwrap(), "  the task of firmware_records::firmware::Cooling");
         assert_eq!(task("_ZN8services4POOL17h0123456789abcdefE"), None);
     }
 }
