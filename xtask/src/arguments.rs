@@ -52,7 +52,7 @@ pub fn command() -> Command {
                 .about("Run the simulator: one seed of one scenario, or many seeds of all")
                 .long_about(
                     "Runs scenarios in virtual time with seeded scheduling and faults. The same seed gives the same trace, \
-                     so a seed that failed is repeated alone:\n\n  cargo xtask sim --seed 4711 --scenario slow-consumer\n  \
+                     so a seed that failed is repeated alone:\n\n  cargo xtask sim --seed 4711 --scenario lagging-rings\n  \
                      cargo xtask sim --seeds 10000",
                 )
                 .arg(option("scenario", "NAME").help("Only this scenario"))
