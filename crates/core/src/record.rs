@@ -133,6 +133,8 @@ pub(crate) struct Cursor {
     index: usize,
     /// Its seat in a queue.
     seat: u16,
+    /// How many values it took in a row without waiting: see [`Place::poll_recv`](crate::buffer::Place::poll_recv).
+    pub(crate) in_a_row: u8,
 }
 
 /// What [`Shared::poll_recv`] found. How many values were missed is how far the cursor went.
@@ -503,7 +505,6 @@ where
         drop(self.state.with(|s| s.seats.seats().and_then(|seats| seats.senders.remove(waiter))));
     }
 
-    #[cold]
     fn poll_recv(
         &self,
         cursor: &mut Cursor,
@@ -633,7 +634,7 @@ where
                 }
             };
             s.ends.consumers.add();
-            Ok(Cursor { seq, index: s.slots.index_of(seq), seat })
+            Ok(Cursor { seq, index: s.slots.index_of(seq), seat, in_a_row: 0 })
         })
     }
 

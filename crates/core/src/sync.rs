@@ -50,8 +50,8 @@ mod plain {
     /// waiting thread of high priority cannot keep the owner from running.
     pub(crate) fn yield_now(tries: u32) {
         match tries {
-            0..64 => core::hint::spin_loop(),
-            64..256 => std::thread::yield_now(),
+            0..6 => (0..8_u32 << tries).for_each(|_| core::hint::spin_loop()),
+            6..256 => std::thread::yield_now(),
             _ => std::thread::sleep(core::time::Duration::from_micros(50)),
         }
     }

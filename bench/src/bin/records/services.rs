@@ -142,13 +142,13 @@ fn aimdb(runtime: &Runtime, pace: Pace) -> f64 {
 
 /// Eight services of two microseconds' work a value, fed by one ring, on so many threads; gives the time a value.
 fn side_by_side(threads: usize) -> f64 {
-    const VALUES: u64 = 4_000;
+    const VALUES: u64 = 8_000;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_time().build();
     let runtime = runtime.expect("a runtime");
     let took = runtime.block_on(async {
         let adapter = TokioAdapter::current().expect("inside a runtime");
         let mut builder = Anabranch::builder().runtime(adapter).configure::<Value>("in", |r| {
-            r.with_buffer(BufferCfg::Queue { capacity: CAPACITY, consumers: 8 });
+            r.with_buffer(BufferCfg::Queue { capacity: 256, consumers: 8 });
         });
         for i in 0..8 {
             builder = builder.configure::<Value>(format!("out {i}"), |r| {
@@ -175,7 +175,7 @@ fn side_by_side(threads: usize) -> f64 {
 
 /// About two microseconds of arithmetic that no compiler leaves out.
 fn work(mut value: Value) -> Option<Value> {
-    for _ in 0..1_100 {
+    for _ in 0..2_100 {
         value[0] = black_box(value[0].wrapping_mul(6_364_136_223_846_793_005).rotate_left(7));
     }
     Some(value)
@@ -241,7 +241,7 @@ pub fn run(report: &mut Report) {
     }
     let case = "8 services of 2 µs a value, 2 threads against 1";
     if asked(case) {
-        let (two, one) = interleaved(ROUNDS, || 1e9 / side_by_side(2), || 1e9 / side_by_side(1));
+        let (two, one) = interleaved(9, || 1e9 / side_by_side(2), || 1e9 / side_by_side(1));
         report.add(Row {
             case: case.to_string(),
             unit: "values/s",

@@ -80,8 +80,11 @@ mod imp {
         #[inline(never)]
         fn wait(&self) {
             let mut tries = 0_u32;
-            while seems_set(&self.taken) || !self.take() {
+            loop {
                 yield_now(tries);
+                if !seems_set(&self.taken) && self.take() {
+                    return;
+                }
                 tries = tries.saturating_add(1);
             }
         }
