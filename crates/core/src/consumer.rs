@@ -27,8 +27,8 @@ use futures_core::Stream;
 /// }
 /// ```
 ///
-/// Awaiting gives way to the other tasks after 128 values in a row, so that a consumer that is never out of values leaves
-/// them time to run.
+/// Where there are threads (`std`), awaiting gives way to the other tasks after 128 values in a row, so that a consumer that
+/// is never out of values leaves them time to run.
 ///
 /// A clone of a ring's consumer is a cursor of its own, which goes on from where the other stands; that of a latest's
 /// starts with the current value, as every new one does; clones of a mailbox's or queue's share their place, and each

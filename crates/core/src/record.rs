@@ -134,6 +134,7 @@ pub(crate) struct Cursor {
     /// Its seat in a queue.
     seat: u16,
     /// How many values it took in a row without waiting: see [`Place::poll_recv`](crate::buffer::Place::poll_recv).
+    #[cfg(feature = "std")]
     pub(crate) in_a_row: u8,
 }
 
@@ -634,7 +635,13 @@ where
                 }
             };
             s.ends.consumers.add();
-            Ok(Cursor { seq, index: s.slots.index_of(seq), seat, in_a_row: 0 })
+            Ok(Cursor {
+                seq,
+                index: s.slots.index_of(seq),
+                seat,
+                #[cfg(feature = "std")]
+                in_a_row: 0,
+            })
         })
     }
 

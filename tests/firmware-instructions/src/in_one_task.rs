@@ -53,18 +53,13 @@ fn got(value: Option<Reading>) -> u32 {
     }
 }
 
-/// The value of a future that has it at once, or when it was polled again: after many values in a row our consumers give
-/// way to other tasks once.
+/// The value of a future that has it at once.
 #[inline]
 fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..2 {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return Some(value);
-        }
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
-    None
 }
 
 /// Counts every case.

@@ -38,7 +38,9 @@ impl<T> SharedRef<T> {
     }
 }
 
-/// How many values a task may take in a row before it lets others run: as many as Tokio's channels allow a task.
+/// How many values a task may take in a row before it lets others run: as many as Tokio's channels allow a task. Only
+/// where there are threads: on one thread nobody produces while a consumer takes, so that its buffer is the limit.
+#[cfg(feature = "std")]
 const IN_A_ROW: u8 = 128;
 
 /// A consumer's place in a record.
@@ -91,8 +93,9 @@ impl<T> Place<T> {
     /// Hands the next value to `value`, or what was found instead and how many values were missed to `none`. A waiter
     /// that may be linked must be taken out with the value, so that it goes the long way at once.
     ///
-    /// A consumer that always finds a value would never let its task end a poll, and so keep the other tasks of its thread
-    /// from running. So after every [`IN_A_ROW`] values it asks to be polled again, and lets them run first.
+    /// A consumer whose producer runs on another thread may always find a value; its task would never end a poll, and keep
+    /// the other tasks of its thread from running. So after every `IN_A_ROW` values it asks to be polled again, and lets
+    /// them run first.
     ///
     /// (Two functions, and no `Result` of a value or a reason: that would lie over the value's first bytes, and the
     /// compiler would copy those one by one, which waits for the stores before it three times.)
@@ -104,6 +107,7 @@ impl<T> Place<T> {
         value: impl FnOnce(T) -> U,
         none: impl FnOnce(Found, u64) -> U,
     ) -> U {
+        #[cfg(feature = "std")]
         if self.cursor.in_a_row == IN_A_ROW {
             self.cursor.in_a_row = 0;
             waker.wake_by_ref();
@@ -112,11 +116,17 @@ impl<T> Place<T> {
         let mut out = MaybeUninit::uninit();
         let (found, missed) = self.find(Some((waiter, waker)), &mut out);
         if found == Found::Value {
-            self.cursor.in_a_row += 1;
+            #[cfg(feature = "std")]
+            {
+                self.cursor.in_a_row += 1;
+            }
             // SAFETY: as in `try_recv`: a value was written.
             value(unsafe { out.assume_init() })
         } else {
-            self.cursor.in_a_row = 0;
+            #[cfg(feature = "std")]
+            {
+                self.cursor.in_a_row = 0;
+            }
             none(found, missed)
         }
     }
