@@ -133,9 +133,33 @@ pub(crate) struct Cursor {
     index: usize,
     /// Its seat in a queue.
     seat: u16,
-    /// How many values it took in a row without waiting: see [`Place::poll_recv`](crate::buffer::Place::poll_recv).
+    /// Where it last waited, or gave way to other tasks: the low bits of that `seq`. See
+    /// [`Place::poll_recv`](crate::buffer::Place::poll_recv).
     #[cfg(feature = "std")]
-    pub(crate) in_a_row: u8,
+    pub(crate) row_began: u32,
+}
+
+#[cfg(feature = "std")]
+impl Cursor {
+    /// How many values were taken, or passed over, since it last waited or gave way.
+    #[inline]
+    pub(crate) fn in_a_row(&self) -> u32 {
+        low(self.seq).wrapping_sub(self.row_began)
+    }
+
+    /// It waits, or gives way.
+    #[inline]
+    pub(crate) fn begin_row(&mut self) {
+        self.row_began = low(self.seq);
+    }
+}
+
+/// The low bits of a sequence number, for differences that are small.
+#[cfg(feature = "std")]
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are what is asked for")]
+fn low(seq: u64) -> u32 {
+    seq as u32
 }
 
 /// What [`Shared::poll_recv`] found. How many values were missed is how far the cursor went.
@@ -640,7 +664,7 @@ where
                 index: s.slots.index_of(seq),
                 seat,
                 #[cfg(feature = "std")]
-                in_a_row: 0,
+                row_began: low(seq),
             })
         })
     }

@@ -270,8 +270,14 @@ impl Model {
     }
 }
 
+/// What a future gives now. It is asked twice, since a consumer that has passed many values gives way to other tasks once.
 fn poll<F: Future>(future: F) -> Poll<F::Output> {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    let mut future = pin!(future);
+    let mut poll = || future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    match poll() {
+        Poll::Pending => poll(),
+        ready => ready,
+    }
 }
 
 fn received(got: Poll<Result<Value, RecvError>>) -> Got {

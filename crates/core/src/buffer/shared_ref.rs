@@ -41,7 +41,7 @@ impl<T> SharedRef<T> {
 /// How many values a task may take in a row before it lets others run: as many as Tokio's channels allow a task. Only
 /// where there are threads: on one thread nobody produces while a consumer takes, so that its buffer is the limit.
 #[cfg(feature = "std")]
-const IN_A_ROW: u8 = 128;
+const IN_A_ROW: u32 = 128;
 
 /// A consumer's place in a record.
 pub(crate) struct Place<T: 'static> {
@@ -108,8 +108,8 @@ impl<T> Place<T> {
         none: impl FnOnce(Found, u64) -> U,
     ) -> U {
         #[cfg(feature = "std")]
-        if self.cursor.in_a_row == IN_A_ROW {
-            self.cursor.in_a_row = 0;
+        if self.cursor.in_a_row() >= IN_A_ROW {
+            self.cursor.begin_row();
             waker.wake_by_ref();
             return none(Found::Nothing, 0);
         }
@@ -117,16 +117,14 @@ impl<T> Place<T> {
         let (found, missed) = self.find(Some((waiter, waker)), &mut out);
         if found == Found::Value {
             #[cfg(feature = "std")]
-            {
-                self.cursor.in_a_row += 1;
+            if missed != 1 {
+                self.cursor.begin_row(); // a latest or a mailbox passed over values: those were not taken
             }
             // SAFETY: as in `try_recv`: a value was written.
             value(unsafe { out.assume_init() })
         } else {
             #[cfg(feature = "std")]
-            {
-                self.cursor.in_a_row = 0;
-            }
+            self.cursor.begin_row();
             none(found, missed)
         }
     }
