@@ -248,13 +248,19 @@ async fn a_value_wakes_who_waits<R: TimeSource>(rt: &R, beside: &impl Beside, re
     let produces = async move {
         for value in 0..5 {
             within.sleep(A_WHILE).await;
-            producer.produce(value);
+            if producer.send(value).await.is_err() {
+                break;
+            }
         }
         producer
     };
     let consumes = async {
-        for value in 0..5 {
-            expect(consumer.recv().await == Ok(value), "each value for the consumer that waits for it")?;
+        let mut last = None;
+        while last < Some(4) {
+            // On a busy machine it may be woken so late that there is a newer value already.
+            let value = consumer.next().await;
+            expect(value > last, "a new value each time that the consumer is woken")?;
+            last = value;
         }
         Ok(())
     };
