@@ -426,6 +426,13 @@ struct Pushed<T> {
     somebody_waits: bool,
 }
 
+/// Who has to be woken after a push.
+enum Waits<'a> {
+    Nobody,
+    One(Waker),
+    Some(&'a mut Batch),
+}
+
 enum Room {
     Free,
     Full,
@@ -457,15 +464,25 @@ where
             s.slots.push(value.take()?);
             let head = s.slots.head();
             if s.waiters.is_empty() {
-                return Some((head, None));
+                return Some((head, Waits::Nobody));
+            }
+            // On a microcontroller the flash for a second way is dearer than the time.
+            if cfg!(feature = "std")
+                && let Some(waker) = s.waiters.take_only()
+            {
+                return Some((head, Waits::One(waker)));
             }
             let batch = batch.write(Batch::new());
             s.waiters.take(batch);
-            Some((head, Some(batch)))
+            Some((head, Waits::Some(batch)))
         });
         match (pushed, value) {
-            (Some((head, None)), _) => head - 1,
-            (Some((head, Some(batch))), _) => {
+            (Some((head, Waits::Nobody)), _) => head - 1,
+            (Some((head, Waits::One(waker))), _) => {
+                waker.wake();
+                head - 1
+            }
+            (Some((head, Waits::Some(batch))), _) => {
                 if batch.wake() {
                     self.wake_others(batch);
                 }

@@ -202,6 +202,19 @@ impl List {
         }
     }
 
+    /// Takes out the one who waits, if there is one and no other: the usual case, which then needs no batch. Not for an
+    /// empty list.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> Option<Waker> {
+        if self.first != self.last {
+            return None;
+        }
+        // SAFETY: the list is not empty, linked nodes are alive and used, and the lock is held.
+        let waker = unsafe { (*Waiter::links(self.first)).waker.take() };
+        (self.first, self.last) = (ptr::null(), ptr::null());
+        waker
+    }
+
     /// Takes out those who wait longest, as many as fit into `batch`, which counts how many waited when it was new: who
     /// waits again while they are woken comes after those, so taking batch after batch comes to an end.
     ///
