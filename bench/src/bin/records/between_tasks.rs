@@ -3,11 +3,22 @@
 use crate::{CAPACITY, ROUNDS, Value, asked};
 use anabranch_bench::{Bound, Report, Row, interleaved};
 use anabranch_core::{BufferCfg, HeapRecord};
-use std::{hint::black_box, time::Instant};
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
 use tokio::{
     runtime::Runtime,
     sync::broadcast::{self, error::RecvError as BroadcastError},
 };
+
+/// Takes a little memory, another amount each time, so that what a round allocates lies elsewhere than in the round before:
+/// the median is then over places in the cache as well, and not that of one lucky or unlucky place.
+fn elsewhere() -> Vec<u8> {
+    static ROUND: AtomicUsize = AtomicUsize::new(0);
+    Vec::with_capacity(16 + 80 * (ROUND.fetch_add(7, Ordering::Relaxed) % 61))
+}
 
 /// Gives way to the other ready tasks, on both sides: as `RuntimeExt::yield_now`, the task stays ready. (Tokio's own
 /// `yield_now` sends the scheduler through parking and its clock first, which costs more than either channel.)
@@ -27,6 +38,7 @@ const VALUES: u64 = 64 * 1024;
 
 /// Time a value; panics when a receiver missed one, since nothing may be missed at these bursts.
 fn ours(runtime: &Runtime, receivers: usize, burst: u64) -> f64 {
+    let _place = black_box(elsewhere());
     runtime.block_on(async {
         let record = HeapRecord::<Value>::new("bench", BufferCfg::SpmcRing { capacity: CAPACITY }).expect("above 0");
         let producer = record.producer().expect("the first");
@@ -61,6 +73,7 @@ fn ours(runtime: &Runtime, receivers: usize, burst: u64) -> f64 {
 }
 
 fn tokio_broadcast(runtime: &Runtime, receivers: usize, burst: u64) -> f64 {
+    let _place = black_box(elsewhere());
     runtime.block_on(async {
         let (sender, first) = broadcast::channel::<Value>(CAPACITY);
         let tasks: Vec<_> = (0..receivers)

@@ -107,13 +107,9 @@ pub fn run(report: &mut Report) {
         }
     };
     for consumers in [1, 4] {
-        compare(
-            &format!("ring, one thread, 1→{consumers}"),
-            "tokio broadcast",
-            0.5,
-            &|| ring(consumers),
-            &|| tokio_broadcast(consumers),
-        );
+        compare(&format!("ring, one thread, 1→{consumers}"), "tokio broadcast", 0.5, &|| ring(consumers), &|| {
+            tokio_broadcast(consumers)
+        });
     }
     compare("latest, one thread", "tokio watch", 0.2, &latest, &tokio_watch);
     compare("mailbox, one thread", "AimDB mailbox", 0.7, &mailbox, &aimdb_mailbox);

@@ -254,11 +254,8 @@ pub fn run(report: &mut Report) {
     }
     let case = "spawn + immediate sleep through the adapter";
     if asked(case) {
-        let (ours, theirs) = interleaved(
-            ROUNDS * 3,
-            || spawn_and_sleep_ours(&runtime),
-            || spawn_and_sleep_tokio(&runtime),
-        );
+        let (ours, theirs) =
+            interleaved(ROUNDS * 3, || spawn_and_sleep_ours(&runtime), || spawn_and_sleep_tokio(&runtime));
         report.add(Row {
             case: case.to_string(),
             unit: "ns/task",
