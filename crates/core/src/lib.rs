@@ -1,6 +1,32 @@
-//! Records and services: the record layer of Anabranch.
+//! Records and services: the record layer of Anabranch, for every runtime, with or without a heap.
+//!
+//! ```text
+//!  Producer ──▶ Record ──▶ service ──▶ Record ──▶ Consumer
+//!                 │           │
+//!         Ring · Latest   Supervisor: restarts, back-off, limits      Anabranch::builder() puts all of it together,
+//!      Mailbox · Queue                                                and finds every error of it (with `alloc`)
+//! ```
+//!
+//! **The contract:** a value is numbered when it is put into its record; a consumer is a cursor over the numbers; whoever
+//! waits is woken after the value it waits for can be taken. Dropping old values and waking happen outside the record's
+//! lock; only a value's `Clone` runs inside it.
+//!
+//! ```
+//! use anabranch_core::{Queue, Record, TrySendError};
+//!
+//! static JOBS: Record<u32, Queue<2>> = Record::new("jobs");
+//!
+//! let (producer, mut consumer) = (JOBS.producer()?, JOBS.consumer()?);
+//! assert_eq!(producer.try_send(1), Ok(0)); // its sequence number
+//! assert_eq!(producer.try_send(2), Ok(1));
+//! assert_eq!(producer.try_send(3), Err(TrySendError::Full(3)));
+//! assert_eq!(consumer.try_recv(), Ok(1));
+//! assert_eq!(producer.try_send(3), Ok(2));
+//! # Ok::<(), anabranch_core::ClaimError>(())
+//! ```
+//!
+//! Applications depend on the façade `anabranch`, which re-exports what is here.
 #![no_std]
-#![deny(missing_docs)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

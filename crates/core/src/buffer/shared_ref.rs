@@ -90,8 +90,7 @@ impl<T> Place<T> {
         (found, missed)
     }
 
-    /// Hands the next value to `value`, or what was found instead and how many values were missed to `none`. A waiter
-    /// that may be linked must be taken out with the value, so that it goes the long way at once.
+    /// Hands the next value to `value`, or what was found instead and how many values were missed to `none`.
     ///
     /// A consumer whose producer runs on another thread may always find a value; its task would never end a poll, and keep
     /// the other tasks of its thread from running. So after every `IN_A_ROW` values it asks to be polled again, and lets
