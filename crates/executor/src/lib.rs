@@ -10,7 +10,8 @@
 //!                                              │                         spawn_after, yield_now
 //!      ┌──────────────┬────────────────┬───────┴───────┬───────────────┐
 //!  TimeSource   SpawnDynamically  SpawnStatically  SpawnBlocking   RuntimeAdapter
-//!      └──────────────┴────────────────┴───────────────┴───────────────┘
+//!      ├──────────────┴────────────────┴───────────────┴───────────────┘
+//!      │            and Network, where there is one: byte streams to the outside
 //!          kept by:    Tokio  ·  Embassy  ·  WebAssembly  ·  simulation
 //! ```
 //!
@@ -38,6 +39,7 @@
 mod context;
 mod ext;
 mod maybe_send;
+mod network;
 mod spawn;
 mod static_slot;
 mod time;
@@ -46,6 +48,9 @@ pub use context::RuntimeContext;
 pub use core::time::Duration;
 pub use ext::{Elapsed, Interval, RuntimeExt, YieldNow};
 pub use maybe_send::{MaybeSend, MaybeSync};
+pub use network::{
+    ByteStream, ByteStreamExt, ConnectError, Endpoint, Identity, Io, Network, Roots, StreamError, Tls, Transport,
+};
 pub use spawn::{
     JoinError, JoinHandle, Runtime, RuntimeAdapter, SpawnBlocking, SpawnDynamically, SpawnError, SpawnStatically,
 };
