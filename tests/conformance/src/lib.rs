@@ -9,6 +9,7 @@
 //!  SpawnStatically      run_spawn_statically(rt, slots, …)       Busy, reuse, tasks that talk
 //!  SpawnDynamically     run_spawn_dynamically(&rt, …)  `alloc`   values, abort, panics, delayed start, yielding
 //!  SpawnBlocking        run_spawn_blocking(&rt, …)     `alloc`   values, panics, timers that go on
+//!  Network              run_network(&rt, &peers, …)             both directions, ends, cuts, cancelling, wakers
 //!  channels of core     run_channels(&rt, …)         `channels`   closing from either side
 //!  records of core      run_records(…)               `records`   the four buffers over statics: no heap, no runtime
 //!                       run_records_in_a_task(&rt, …)           values that flow and wake, over statics: time only
@@ -48,6 +49,7 @@ mod blocking;
 mod channels;
 #[cfg(feature = "alloc")]
 mod dynamically;
+mod network;
 #[cfg(feature = "records")]
 mod records;
 mod report;
@@ -61,6 +63,7 @@ pub use blocking::run_spawn_blocking;
 pub use channels::run_channels;
 #[cfg(feature = "alloc")]
 pub use dynamically::run_spawn_dynamically;
+pub use network::{NetworkFixture, run_network};
 #[cfg(all(feature = "records", feature = "alloc"))]
 pub use records::{run_heap_records, run_records_between_tasks};
 #[cfg(feature = "records")]
