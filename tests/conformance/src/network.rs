@@ -1,22 +1,23 @@
 //! What `Network` promises, asked of peers that somebody else starts.
 
-#[cfg(feature = "alloc")]
-use crate::Signal;
 use crate::{
     Fault, Report, poll_elsewhere, poll_once,
     report::{expect, expect_at_most, expect_equal},
     run_cases,
 };
-#[cfg(feature = "alloc")]
-use alloc::{sync::Arc, task::Wake};
 use anabranch_executor::{
     ByteStream, ByteStreamExt, ConnectError, Duration, Endpoint, MaybeSync, Network, RuntimeExt, StreamError,
     TimeSource,
 };
-use core::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::{Context, Poll, Waker},
+use core::{future::poll_fn, pin::pin, task::Poll};
+#[cfg(feature = "alloc")]
+use {
+    crate::Signal,
+    alloc::{sync::Arc, task::Wake},
+    core::{
+        future::Future,
+        task::{Context, Waker},
+    },
 };
 
 /// The peers that the cases connect to. They are there while the fixture is, and each serves any number of connections,
