@@ -2,6 +2,7 @@
 
 use crate::{
     SimJoinHandle,
+    network::HostId,
     random::nanos,
     scheduler::{Core, NEVER},
     task::Outcome,
@@ -33,6 +34,7 @@ use std::{
 #[derive(Debug, Clone)]
 pub struct SimAdapter {
     pub(crate) core: Arc<Core>,
+    pub(crate) host: HostId,
 }
 
 impl SimAdapter {

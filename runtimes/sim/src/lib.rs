@@ -29,6 +29,36 @@
 //! });
 //! ```
 //!
+//! Hosts of one simulation talk over a network that loses, delays and repeats packets when told so; code under test
+//! sees it through [`Network`](anabranch_executor::Network), as it would a real one:
+//!
+//! ```
+//! use anabranch_executor::{ByteStreamExt, Endpoint, Network, SpawnDynamically, Transport};
+//! use anabranch_sim::{NetworkFaults, SimOptions};
+//!
+//! SimOptions::default().network(NetworkFaults::harsh()).check(0..20, |sim| {
+//!     let (server, client) = (sim.adapter().on_host("server"), sim.adapter().on_host("board-7"));
+//!     let mut listener = server.listen(7)?;
+//!     drop(server.spawn(async move {
+//!         let (mut stream, _peer) = listener.accept().await.unwrap();
+//!         let mut buffer = [0; 64];
+//!         while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+//!             stream.write_all(&buffer[..read]).await.unwrap();
+//!         }
+//!     }));
+//!     sim.block_on(async move {
+//!         let mut stream = client.connect(&Endpoint { host: "server", port: 7, transport: Transport::Tcp }).await?;
+//!         stream.write_all(b"hello").await?;
+//!         let (mut echo, mut read) = ([0; 5], 0);
+//!         while read < echo.len() {
+//!             read += stream.read(&mut echo[read..]).await?;
+//!         }
+//!         assert_eq!(&echo, b"hello");
+//!         Ok(())
+//!     })?
+//! });
+//! ```
+//!
 //! When a seed fails, the message names it, and `ANABRANCH_SIM_SEED=17 cargo test` runs that one alone.
 //!
 //! | to | take |
@@ -36,6 +66,9 @@
 //! | run a scenario under many seeds | [`check`]; [`SimOptions::check`] with faults, limits, another start |
 //! | run one world and look at it | [`Sim`]: [`block_on`](Sim::block_on), [`run`](Sim::run), [`run_for`](Sim::run_for), [`counts`](Sim::counts), [`trace`](Sim::trace) |
 //! | make timers late, hold tasks up, abort some | [`Faults`] |
+//! | lose, delay, repeat and split what goes over the network | [`NetworkFaults`] |
+//! | cut hosts off, crash and restart them | [`SimNetwork`] |
+//! | listen where code under test connects to | [`SimAdapter::listen`], [`SimListener`] |
 //! | find what waits for ever, or loops | [`SimError`], which names the tasks |
 //! | draw random numbers, write into the trace, name a task | [`SimAdapter`] |
 //!
@@ -47,6 +80,7 @@
 mod adapter;
 mod check;
 mod error;
+mod network;
 mod options;
 mod random;
 mod scheduler;
@@ -58,6 +92,7 @@ mod trace;
 pub use adapter::{SimAdapter, SimInstant, SimSleep};
 pub use check::{Explored, Failure, SEED_VARIABLE, Verdict, Why, check};
 pub use error::SimError;
+pub use network::{ListenError, NetworkCounts, NetworkFaults, SimListener, SimNetwork, SimPeer, SimStream};
 pub use options::{Faults, SimOptions};
 pub use sim::{Counts, Sim};
 pub use task::{SimJoinHandle, TaskLabel};

@@ -1,6 +1,6 @@
 //! What a simulation is like: when it starts, where it stops, and what goes wrong in it.
 
-use crate::{Sim, random::Chance};
+use crate::{NetworkFaults, Sim, random::Chance};
 use std::time::Duration;
 
 /// What a simulation is like. The default is a perfect machine: nothing is late and nothing fails, only the order of
@@ -18,6 +18,7 @@ use std::time::Duration;
 pub struct SimOptions {
     pub(crate) unix_time: Option<Duration>,
     pub(crate) faults: Faults,
+    pub(crate) network: NetworkFaults,
     pub(crate) step_limit: u64,
     pub(crate) time_limit: Duration,
     pub(crate) blocking: Duration,
@@ -31,6 +32,7 @@ impl Default for SimOptions {
             // 2026-01-01T00:00:00Z
             unix_time: Some(Duration::from_secs(1_767_225_600)),
             faults: Faults::default(),
+            network: NetworkFaults::none(),
             step_limit: 10_000_000,
             time_limit: Duration::MAX,
             blocking: Duration::from_millis(1),
@@ -52,6 +54,12 @@ impl SimOptions {
     #[must_use]
     pub fn faults(self, faults: Faults) -> Self {
         SimOptions { faults, ..self }
+    }
+
+    /// What the network is like at the start; at first a perfect one. [`SimNetwork`](crate::SimNetwork) changes it at any time.
+    #[must_use]
+    pub fn network(self, faults: NetworkFaults) -> Self {
+        SimOptions { network: faults, ..self }
     }
 
     /// After how many steps [`SimError::StepLimit`](crate::SimError::StepLimit) ends the run; at first 10,000,000.

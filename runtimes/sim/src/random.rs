@@ -39,6 +39,11 @@ impl Random {
         chance.0 != 0 && self.draw() < chance.0
     }
 
+    /// `whole`, or by chance a part of it: at least one.
+    pub(crate) fn part(&mut self, chance: Chance, whole: usize) -> usize {
+        if self.happens(chance) { 1 + self.below(whole as u64) as usize } else { whole }
+    }
+
     /// A time from 1 ns to `longest`; nothing when `longest` is nothing.
     pub(crate) fn time_up_to(&mut self, longest: Duration) -> u64 {
         match nanos(longest) {

@@ -2,6 +2,7 @@
 
 use crate::{
     Counts, SimError, SimOptions, TaskLabel, Trace,
+    network::{NetworkState, Wire},
     options::FaultChances,
     random::{Random, nanos},
     task::{Ending, Task, Turn},
@@ -52,6 +53,7 @@ pub(crate) struct State {
     chance: Random,
     fault_chance: Random,
     user_chance: Random,
+    network: NetworkState,
     faults: FaultChances,
     trace: Trace,
     counts: Counts,
@@ -118,6 +120,7 @@ impl Core {
                 chance: seed.split(),
                 fault_chance: seed.split(),
                 user_chance: seed.split(),
+                network: NetworkState::new(seed.split(), options.network.into()),
                 faults: options.faults.into(),
                 trace: Trace::new(options.record),
                 counts: Counts::default(),
@@ -200,6 +203,26 @@ impl Core {
     pub(crate) fn take_timer_back(&self, key: TimerKey) {
         let due = self.lock().timers.take_back(key);
         drop(due);
+    }
+
+    /// Does something in the network, and then wakes those whom it concerns.
+    pub(crate) fn on_the_wire<T>(&self, act: impl FnOnce(&mut Wire<'_>) -> T) -> T {
+        let mut state = self.lock();
+        let State { network, timers, trace, .. } = &mut *state;
+        let value = act(&mut Wire { network, timers, trace, now: self.now() });
+        if state.network.woken.is_empty() {
+            return value;
+        }
+        let mut woken = mem::take(&mut state.network.woken);
+        drop(state);
+        woken.drain(..).for_each(Waker::wake);
+        // The room is kept for those who are woken next.
+        let mut state = self.lock();
+        if state.network.woken.is_empty() {
+            mem::swap(&mut state.network.woken, &mut woken);
+        }
+        drop(state);
+        value
     }
 
     pub(crate) fn random(&self) -> u64 {
@@ -397,6 +420,7 @@ impl Core {
             match due {
                 Due::Wake(waker) => waker.wake(),
                 Due::GoOn(task) => task.go_on(),
+                Due::Network(event) => self.on_the_wire(|wire| wire.happen(event)),
             }
         }
         self.lock()
@@ -462,9 +486,10 @@ impl Core {
             self.finish(key, Ended::Aborted);
         }
         let mut state = self.lock();
+        let network = state.network.shut_down();
         let left = (mem::take(&mut state.tasks), mem::take(&mut state.timers), mem::take(&mut state.trace.text));
         drop(state);
-        drop(left);
+        drop((left, network));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     SimAdapter, SimError, SimOptions, TaskLabel, Trace,
+    network::HostId,
     scheduler::{Core, Until, end_of},
 };
 use std::{
@@ -52,7 +53,7 @@ pub struct Counts {
     pub aborted: u64,
     /// Tasks that are there now.
     pub alive: u64,
-    /// Timers that are set now.
+    /// Timers that are set now, and packets that are under way.
     pub timers: u64,
 }
 
@@ -70,7 +71,7 @@ impl Sim {
     /// The adapter: what the code under test runs on.
     #[must_use]
     pub fn adapter(&self) -> SimAdapter {
-        SimAdapter { core: self.core.clone() }
+        SimAdapter { core: self.core.clone(), host: HostId::default() }
     }
 
     /// The adapter for [`spawn_static`](anabranch_executor::SpawnStatically::spawn_static), which asks for one that

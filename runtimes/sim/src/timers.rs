@@ -1,6 +1,6 @@
 //! When the next thing is due: a heap of timers by deadline, each of which can be taken out again.
 
-use crate::task::Task;
+use crate::{network::Event, task::Task};
 use slab::Slab;
 use std::{mem, sync::Arc, task::Waker};
 
@@ -10,6 +10,8 @@ pub(crate) enum Due {
     Wake(Waker),
     /// Makes a task ready that a fault had held up.
     GoOn(Arc<Task>),
+    /// Something happens in the network.
+    Network(Event),
 }
 
 /// A timer that was set: when it is due, and where it is.

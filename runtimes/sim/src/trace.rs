@@ -1,6 +1,7 @@
 //! What happened, one line a decision: always as a hash, and as text where it was asked for.
 
-use std::fmt::{Display, Write};
+use crate::network::Packet;
+use std::fmt::{self, Display, Write};
 
 /// What happened in a simulation, as far as it has run.
 ///
@@ -17,6 +18,10 @@ use std::fmt::{Display, Write};
 /// | `@1500000 2` | nothing was ready: time moved to 1,500,000 ns, where 2 timers were due |
 /// | `z3 700` | fault: task 3 was held up for 700 ns instead of polled |
 /// | `?3` | fault: task 3 was made ready though nobody woke it |
+/// | `~5 board-7 > broker:1883` | connection 5 was begun |
+/// | `~5 > data 0..12` | a packet of connection 5 arrived at the server (`<`: at the client) |
+/// | `%5 > data 0..12` | a packet of connection 5 was lost |
+/// | `& crash broker` | the network was changed |
 /// | `#3 text` | task 3 noted something; `#- text` when it was noted outside every task |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
@@ -83,6 +88,40 @@ impl Trace {
             Some(task) => self.line('#', task, text),
             None => self.line('#', '-', text),
         }
+    }
+
+    pub(crate) fn connects(&mut self, connection: u64, who: fmt::Arguments<'_>) {
+        self.event('~', connection);
+        self.line('~', connection, who);
+    }
+
+    pub(crate) fn arrived(&mut self, connection: u64, to_server: bool, packet: Packet) {
+        self.packet('~', connection, to_server, packet);
+    }
+
+    pub(crate) fn lost(&mut self, connection: u64, to_server: bool, packet: Packet) {
+        self.packet('%', connection, to_server, packet);
+    }
+
+    pub(crate) fn rules(&mut self, what: fmt::Arguments<'_>) {
+        self.event('&', 0);
+        self.line('&', "", what);
+    }
+
+    fn packet(&mut self, kind: char, connection: u64, to_server: bool, packet: Packet) {
+        self.event(kind, connection);
+        let (what, first, second) = match packet {
+            Packet::Open => (0, 0, 0),
+            Packet::Accept => (1, 0, 0),
+            Packet::Data(span) => (2, span.from, span.to),
+            Packet::Ack { received, limit } => (3, received, limit),
+            Packet::Reset => (4, 0, 0),
+            Packet::NoWay => (5, 0, 0),
+        };
+        self.mix(what << 1 | u64::from(to_server));
+        self.mix(first << 32 ^ second);
+        let arrow = if to_server { '>' } else { '<' };
+        self.line(kind, connection, format_args!("{arrow} {packet}"));
     }
 
     fn event(&mut self, kind: char, number: u64) {

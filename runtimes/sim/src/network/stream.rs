@@ -1,0 +1,213 @@
+//! What code under test holds of the network: streams, and listeners that give them.
+
+use super::{
+    hosts::HostId,
+    wire::{Listener, Place, Wire},
+};
+use crate::{SimAdapter, scheduler::Core};
+use anabranch_executor::{ByteStream, ConnectError, Endpoint, Network, StreamError};
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+/// One end of a connection in the simulated network.
+///
+/// Dropping it without [`close`](anabranch_executor::ByteStreamExt::close) does what a system does to the connections of a
+/// program that ends: what was written still goes out, unless something that was received had not been read, or
+/// [`NetworkFaults::cut_on_drop`](crate::NetworkFaults::cut_on_drop) says otherwise: then the peer is sent a reset.
+pub struct SimStream {
+    core: Arc<Core>,
+    place: Place,
+}
+
+impl fmt::Debug for SimStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimStream").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl ByteStream for SimStream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, StreamError>> {
+        let waker = cx.waker().clone();
+        let (poll, _former) = self.core.on_the_wire(|wire| wire.poll_read(self.place, buffer, waker));
+        poll
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, StreamError>> {
+        let waker = cx.waker().clone();
+        let (poll, _former) = self.core.on_the_wire(|wire| wire.poll_write(self.place, bytes, waker));
+        poll
+    }
+
+    /// What is written is on its way at once, so this waits for nothing.
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        Poll::Ready(self.core.on_the_wire(|wire| wire.flushed(self.place)))
+    }
+
+    /// Waits for nothing: the FIN follows what was written.
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        Poll::Ready(self.core.on_the_wire(|wire| wire.close(self.place)))
+    }
+}
+
+impl Drop for SimStream {
+    fn drop(&mut self) {
+        self.core.on_the_wire(|wire| wire.release(self.place));
+    }
+}
+
+impl Network for SimAdapter {
+    type Stream = SimStream;
+
+    /// Opens a connection to a host of the simulation, by name. [`Transport::Tls`] and [`Transport::WebSocket`] carry plain
+    /// bytes here, as [`Transport::Tcp`] does: whoever listens sees what was written, and no certificate is looked at.
+    ///
+    /// A host that nobody has named is [`ConnectError::NameNotFound`]; a port where nobody listens is
+    /// [`ConnectError::Refused`], after the packets' way there and back. When nobody answers, the attempt goes on until
+    /// [`give_up_after`](crate::SimNetwork::give_up_after), and is then [`ConnectError::Unreachable`].
+    ///
+    /// [`Transport::Tcp`]: anabranch_executor::Transport::Tcp
+    /// [`Transport::Tls`]: anabranch_executor::Transport::Tls
+    /// [`Transport::WebSocket`]: anabranch_executor::Transport::WebSocket
+    async fn connect(&self, endpoint: &Endpoint<'_>) -> Result<SimStream, ConnectError> {
+        let place = self.core.on_the_wire(|wire| wire.open(self.host, endpoint.host, endpoint.port))?;
+        let stream = SimStream { core: self.core.clone(), place };
+        poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            let (poll, _former) = self.core.on_the_wire(|wire| wire.poll_opened(place, waker));
+            poll
+        })
+        .await?;
+        Ok(stream)
+    }
+
+    /// Finds nothing wrong: every transport is there, and none needs a certificate.
+    fn check(&self, _: &Endpoint<'_>) -> Result<(), ConnectError> {
+        Ok(())
+    }
+}
+
+impl SimAdapter {
+    /// Listens on a port of this adapter's host; port 0 is any that is free.
+    ///
+    /// # Errors
+    /// [`ListenError`].
+    pub fn listen(&self, port: u16) -> Result<SimListener, ListenError> {
+        let key = self.core.on_the_wire(|wire| wire.listen(self.host, port))?;
+        Ok(SimListener { core: self.core.clone(), key })
+    }
+}
+
+/// A port on which connections are accepted; [`SimAdapter::listen`] gives it.
+///
+/// When it is dropped, connections that nobody accepted are reset, and later ones are refused.
+pub struct SimListener {
+    core: Arc<Core>,
+    key: usize,
+}
+
+impl fmt::Debug for SimListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimListener").field("port", &self.port()).finish_non_exhaustive()
+    }
+}
+
+impl SimListener {
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.core.on_the_wire(|wire| wire.network.listeners.get(self.key).map_or(0, |listener| listener.port))
+    }
+
+    /// Waits for the next connection, and says who it is from. Dropping the future loses no connection.
+    ///
+    /// # Errors
+    /// [`ListenError::HostDown`] when the host has crashed since: this listener gives no more.
+    pub async fn accept(&mut self) -> Result<(SimStream, SimPeer), ListenError> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// As [`accept`](Self::accept).
+    ///
+    /// # Errors
+    /// [`ListenError::HostDown`].
+    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<(SimStream, SimPeer), ListenError>> {
+        let waker = cx.waker().clone();
+        let (poll, _former) = self.core.on_the_wire(|wire| {
+            let (poll, former) = wire.poll_accept(self.key, waker);
+            (poll.map(|place| place.map(|place| (place, wire.peer_of(place)))), former)
+        });
+        match poll {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(None) => Poll::Ready(Err(ListenError::HostDown)),
+            Poll::Ready(Some((place, peer))) => Poll::Ready(Ok((SimStream { core: self.core.clone(), place }, peer))),
+        }
+    }
+}
+
+impl Drop for SimListener {
+    fn drop(&mut self) {
+        // What it held is dropped where the state is not locked.
+        let _held = self.core.on_the_wire(|wire| wire.close_listener(self.key));
+    }
+}
+
+/// Who has connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimPeer {
+    /// Its host.
+    pub host: Arc<str>,
+    /// The port that it connects from.
+    pub port: u16,
+}
+
+impl fmt::Display for SimPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Why a host does not listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ListenError {
+    /// Somebody listens there already.
+    #[error("somebody listens on this port of this host already: drop that listener, or take another port")]
+    PortTaken,
+    /// The host has crashed.
+    #[error("this host has crashed: listen again after `network.restart(…)`")]
+    HostDown,
+}
+
+impl Wire<'_> {
+    fn listen(&mut self, host: HostId, port: u16) -> Result<usize, ListenError> {
+        let hosts = &mut self.network.hosts;
+        if hosts.is_down(host) {
+            return Err(ListenError::HostDown);
+        }
+        let port = match port {
+            0 => loop {
+                let port = hosts.own_port(host);
+                if hosts.listener(host, port).is_none() {
+                    break port;
+                }
+            },
+            port => port,
+        };
+        if hosts.listener(host, port).is_some() {
+            return Err(ListenError::PortTaken);
+        }
+        let listener = Listener { host, port, gone: false, backlog: VecDeque::new(), waker: None };
+        let key = self.network.listeners.insert(listener);
+        self.network.hosts.open_port(host, port, key);
+        Ok(key)
+    }
+
+    fn peer_of(&self, place: Place) -> SimPeer {
+        let (host, port) = self.peer(place).unwrap_or((HostId::default(), 0));
+        SimPeer { host: self.network.hosts.name(host).clone(), port }
+    }
+}
