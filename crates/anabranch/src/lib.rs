@@ -109,9 +109,18 @@ pub use anabranch_core::{
 #[cfg(all(feature = "services", feature = "alloc"))]
 #[doc(inline)]
 pub use anabranch_core::{
-    AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphRecord, GraphService, GraphServiceKind,
-    Joined, NewBuilder, Reads, RecordConfig, RecordStatus, RunError, ServiceDraft, ServiceFailure, ServiceSpec,
-    ServiceStatus, Shutdown, Stop, Unwired, Writes,
+    AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphLink, GraphRecord, GraphService,
+    GraphServiceKind, Joined, LinkFrom, LinkProblem, LinkTo, NewBuilder, Reads, RecordConfig, RecordStatus, RunError,
+    ServiceDraft, ServiceFailure, ServiceSpec, ServiceStatus, Shutdown, Stop, Unwired, Writes,
+};
+
+#[cfg(all(feature = "services", feature = "alloc"))]
+#[doc(inline)]
+pub use anabranch_core::{
+    Address, AddressError, Bound, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig,
+    ConnectorError, ConnectorRun, ConnectorStatus, Decode, DecodeError, Encode, EncodeError, InboundRoute,
+    LinkDirection, LinkStatus, Offline, OutboundRoute, Payload, PayloadFull, PublishError, Resource, Routed, Router,
+    RouterBuilder, Running,
 };
 
 #[cfg(feature = "macros")]

@@ -150,10 +150,10 @@ impl<T: Clone + Send + 'static> HeapRecord<T> {
     }
 }
 
-impl HeapRecord<()> {
-    /// A record that says what it has to say by closing.
-    pub(crate) fn signal(name: &'static str) -> Self {
-        let record = Record::<(), Latest>::with(<Latest as ConstBuffer<()>>::STORE, crate::NoSeats, Some(name.into()));
+impl<T: Clone + Send + 'static> HeapRecord<T> {
+    /// A latest, which can always be made: for what the core has to say itself, by a value or by closing.
+    pub(crate) fn latest(name: &'static str) -> Self {
+        let record = Record::<T, Latest>::with(<Latest as ConstBuffer<T>>::STORE, crate::NoSeats, Some(name.into()));
         HeapRecord { record: SharedRef::of_heap(Arc::new(record)) }
     }
 }
@@ -170,6 +170,12 @@ impl<T> HeapRecord<T> {
     /// The writing end for somebody who is no service: it does not keep a record open that drains.
     pub(crate) fn outside_producer(&self) -> Result<Producer<T>, ClaimError> {
         Producer::claim(self.record.clone(), true)
+    }
+
+    /// The writing end for a link, of which a record may have several: its database checks that they are one writer.
+    /// As outside producers do, it does not keep a record open that drains.
+    pub(crate) fn link_producer(&self) -> Producer<T> {
+        Producer::lent(self.record.clone(), true)
     }
 
     /// A reading end: see [`Record::consumer`].

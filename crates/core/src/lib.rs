@@ -40,6 +40,8 @@ mod database;
 #[cfg(feature = "alloc")]
 mod heap;
 mod key;
+#[cfg(feature = "alloc")]
+mod link;
 mod producer;
 mod record;
 mod start;
@@ -53,13 +55,26 @@ pub use buffer::{
 pub use consumer::{Consumer, RecvError, TryRecvError};
 #[cfg(feature = "alloc")]
 pub use database::{
-    AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphRecord, GraphService, GraphServiceKind,
-    Joined, NewBuilder, Reads, RecordConfig, RecordStatus, RunError, ServiceDraft, ServiceFailure, ServiceSpec,
+    AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphLink, GraphRecord, GraphService, GraphServiceKind,
+    Joined, LinkFrom, LinkProblem, LinkTo, NewBuilder, Reads, RecordConfig, RecordStatus, RunError, ServiceDraft, ServiceFailure, ServiceSpec,
     ServiceStatus, Shutdown, Stop, Unwired, Writes,
 };
 #[cfg(feature = "alloc")]
 pub use heap::{BufferCfg, BufferCfgError, HeapRecord, channel};
 pub use key::RecordKey;
+#[cfg(feature = "cbor")]
+pub use link::Cbor;
+#[cfg(feature = "json")]
+pub use link::Json;
+#[cfg(feature = "postcard")]
+pub use link::Postcard;
+#[cfg(feature = "alloc")]
+pub use link::{
+    Address, AddressError, Bound, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig,
+    ConnectorError, ConnectorRun, ConnectorStatus, Decode, DecodeError, Encode, EncodeError, InboundRoute,
+    LinkDirection, LinkStatus, Offline, OutboundRoute, Payload, PayloadFull, PublishError, Resource, Routed, Router,
+    RouterBuilder, Running,
+};
 pub use producer::{Producer, SendError, TrySendError};
 pub use record::{BufferStatus, ClaimError, Record};
 pub use start::StartError;

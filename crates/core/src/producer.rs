@@ -46,7 +46,7 @@ impl<T> Producer<T> {
         Wait::new(Sending { record: &self.record, value: Some(value) })
     }
 
-    /// Puts a value into a queue if there is room now; into any other record always.
+    /// Puts a value into a queue if there is room now; into any other record while it is open.
     ///
     /// # Errors
     /// [`TrySendError`] gives the value back.
@@ -76,8 +76,13 @@ impl<T> Producer<T> {
     #[doc(hidden)]
     #[must_use]
     pub fn lend(&self) -> Self {
-        self.record.lend_producer(self.outside);
-        Producer { record: self.record.clone(), outside: self.outside }
+        Producer::lent(self.record.clone(), self.outside)
+    }
+
+    /// A producer of a record for which somebody else checks how many it may have.
+    pub(crate) fn lent(record: SharedRef<T>, outside: bool) -> Self {
+        record.lend_producer(outside);
+        Producer { record, outside }
     }
 }
 
@@ -110,8 +115,8 @@ pub enum TrySendError<T> {
     /// The queue is full.
     #[error("the queue is full; `send().await` waits for room")]
     Full(T),
-    /// Every consumer of the queue has left.
-    #[error("nobody consumes this queue any more; the value was not sent")]
+    /// Every consumer of the queue has left, or the record has closed in a shutdown.
+    #[error("nobody takes values from this record any more; the value was not sent")]
     Closed(T),
 }
 

@@ -378,10 +378,13 @@ impl<T: 'static, B: Buffer<T>> State<T, B> {
         Pushed { old, head: self.slots.head(), somebody_waits: !self.waiters.is_empty() }
     }
 
-    /// Whether a queue can take a value now.
+    /// Whether the record can take a value now, and nothing is lost by it.
     fn room(&mut self) -> Room {
+        if self.ends.phase == Phase::Closed {
+            return Room::Never;
+        }
         let Some(seats) = self.seats.seats() else { return Room::Free };
-        if self.ends.phase == Phase::Closed || seats.seats.iter().all(|seat| seat.state == SeatState::Left) {
+        if seats.seats.iter().all(|seat| seat.state == SeatState::Left) {
             Room::Never
         } else if self.slots.len() == self.slots.capacity() {
             Room::Full
@@ -494,9 +497,6 @@ where
     }
 
     fn try_send(&self, value: T) -> Result<u64, TrySendError<T>> {
-        if !matches!(B::KIND, BufferKind::Queue) {
-            return Ok(self.push(value));
-        }
         let pushed = self.state.with(|s| match s.room() {
             Room::Free => Ok(s.push(value)),
             Room::Full => Err(TrySendError::Full(value)),

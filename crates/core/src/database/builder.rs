@@ -5,10 +5,11 @@ use super::{
     derived::{self, Joined},
     error::{BuildError, BuildErrors},
     graph::{Graph, GraphRecord, GraphService, GraphServiceKind, Wiring},
+    link::{ConfiguredLink, Links},
     service::{Direction, Ends, Port, ServiceSpec},
     table::{AnyRecord, Entry, Table, TypeOf},
 };
-use crate::{BufferCfg, BufferCfgError, BufferKind, HeapRecord, RecordKey};
+use crate::{BufferCfg, BufferCfgError, BufferKind, ConnectorBuilder, HeapRecord, RecordKey};
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
@@ -30,7 +31,7 @@ impl NewBuilder {
 
     /// The runtime that its services run on.
     pub fn runtime<R: Runtime + SpawnDynamically>(self, runtime: R) -> Builder<R> {
-        Builder { runtime, records: Vec::new(), services: Vec::new() }
+        Builder { runtime, records: Vec::new(), services: Vec::new(), links: Vec::new(), connectors: Vec::new() }
     }
 }
 
@@ -41,6 +42,8 @@ pub struct Builder<R> {
     runtime: R,
     records: Vec<Configured>,
     services: Vec<(GraphServiceKind, ServiceSpec<R>)>,
+    pub(super) links: Vec<ConfiguredLink<R>>,
+    connectors: Vec<Box<dyn ConnectorBuilder<R>>>,
 }
 
 /// A record's configuration without its type.
@@ -57,8 +60,8 @@ type Make = fn(&str, BufferCfg, bool) -> Result<Box<dyn AnyRecord>, BufferCfgErr
 
 /// The configuration of one record of `T`: what the closure given to [`Builder::configure`] is handed.
 pub struct RecordConfig<'b, R, T> {
-    builder: &'b mut Builder<R>,
-    name: String,
+    pub(super) builder: &'b mut Builder<R>,
+    pub(super) name: String,
     buffer: Option<BufferCfg>,
     shared: bool,
     _value: PhantomData<fn() -> T>,
@@ -105,23 +108,37 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         self
     }
 
+    /// Adds a connector, which links of its scheme go through.
+    #[must_use]
+    pub fn with_connector(mut self, connector: impl ConnectorBuilder<R>) -> Self {
+        self.connectors.push(Box::new(connector));
+        self
+    }
+
     /// Checks everything, makes the records, and claims every end that a service uses: so each consumer exists before
     /// the first value. Nothing runs yet: [`Anabranch::run`] or [`Anabranch::start`] starts the services.
     ///
     /// # Errors
     /// [`BuildErrors`]: all that is wrong.
-    // async because connectors, which have to reach the outside, are built here
-    #[expect(clippy::unused_async, reason = "part of the contract: connectors will be awaited here")]
+    #[expect(clippy::unused_async, reason = "part of the contract: a store is opened here, which has to wait")]
     pub async fn build(mut self) -> Result<Anabranch<R>, BuildErrors> {
         let mut errors = Vec::new();
         let table = self.make_records(&mut errors);
+        let schemes = self.schemes(&mut errors);
+        let mut links = Links::new();
+        for link in core::mem::take(&mut self.links) {
+            if let Some(outbound) = links.wire(link, &schemes, &table, &mut errors) {
+                self.services.push((GraphServiceKind::Link, outbound));
+            }
+        }
         self.name_services();
-        let graph = self.graph(&table);
+        let graph = self.graph(&table, &links);
         let mut readers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut writers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut writers: BTreeMap<String, Vec<String>> = links.writers();
         let mut wired = Vec::new();
-        for (_, service) in &self.services {
-            let user = format!("service \"{}\"", service.name);
+        for (kind, service) in &self.services {
+            let what = if *kind == GraphServiceKind::Link { "link" } else { "service" };
+            let user = format!("{what} \"{}\"", service.name);
             if service.config.instances == 0 {
                 errors.push(BuildError::NoInstance { service: service.name.clone() });
             }
@@ -155,7 +172,30 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         }
         let stopped_from_outside = stopped_from_outside(&graph, &wiring);
         let services = self.services.into_iter().map(|(_, service)| service);
-        Ok(Anabranch::new(self.runtime, table, graph, services.zip(wired).zip(stopped_from_outside).collect()))
+        let services = services.zip(wired).zip(stopped_from_outside).collect();
+        let db = Anabranch::new(self.runtime, table, graph, services, links);
+        let mut errors = Vec::new();
+        for connector in self.connectors {
+            match connector.build(&db) {
+                Ok(made) => db.inner.links.connect(connector.scheme(), made),
+                Err(found) => {
+                    let scheme = || connector.scheme().to_string();
+                    errors.extend(found.into_iter().map(|error| BuildError::Connector { scheme: scheme(), error }));
+                }
+            }
+        }
+        if errors.is_empty() { Ok(db) } else { Err(BuildErrors(errors)) }
+    }
+
+    /// The schemes that connectors speak.
+    fn schemes(&self, errors: &mut Vec<BuildError>) -> BTreeSet<String> {
+        let mut schemes = BTreeSet::new();
+        for connector in &self.connectors {
+            if !schemes.insert(connector.scheme().to_string()) {
+                errors.push(BuildError::DuplicateConnector { scheme: connector.scheme().into() });
+            }
+        }
+        schemes
     }
 
     fn make_records(&self, errors: &mut Vec<BuildError>) -> Table {
@@ -224,7 +264,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         Some(entry)
     }
 
-    fn graph(&self, table: &Table) -> Graph {
+    fn graph(&self, table: &Table, links: &Links) -> Graph {
         let ports = |service: &ServiceSpec<R>, direction| {
             let of = service.ports.iter().filter(|port| port.direction == direction);
             of.map(|port| port.record.clone()).collect()
@@ -242,6 +282,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
                     writes: ports(service, Direction::Writes),
                 })
                 .collect(),
+            inbound: links.inbound(),
         }
     }
 }

@@ -13,11 +13,11 @@ use core::{
 use futures_core::Stream;
 
 /// A function that panics on one value is called again with the next.
-static RESTARTED: ServiceConfig =
+pub(super) static RESTARTED: ServiceConfig =
     ServiceConfig { restart: RestartPolicy::OnFailure, backoff: core::time::Duration::ZERO, ..ServiceConfig::DEFAULT };
 
 /// Runs `work` again after each panic: by itself it ends only when its inputs have.
-async fn supervised<R: TimeSource, S: StopSignal>(
+pub(super) async fn supervised<R: TimeSource, S: StopSignal>(
     ctx: RuntimeContext<R>,
     mut supervisor: Supervisor<S>,
     mut work: impl Run + MaybeSend,
@@ -33,7 +33,7 @@ async fn supervised<R: TimeSource, S: StopSignal>(
 }
 
 /// Work that keeps its ends between runs.
-trait Run {
+pub(super) trait Run {
     fn run(&mut self) -> impl Future<Output = Result<(), Infallible>> + MaybeSend;
 }
 

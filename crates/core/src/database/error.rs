@@ -1,7 +1,7 @@
 //! What can be wrong with a database: all of it is found and said together, each with how to mend it.
 
 use super::ServiceFailure;
-use crate::{BufferCfgError, ClaimError};
+use crate::{AddressError, BufferCfgError, ClaimError, ConnectorError};
 use alloc::{string::String, vec, vec::Vec};
 use core::fmt;
 
@@ -92,12 +92,65 @@ pub enum BuildError {
         /// Why not, and what to do.
         why: &'static str,
     },
+    /// A link that cannot be.
+    #[error("link {address} of record \"{record}\": {problem}")]
+    Link {
+        /// The record.
+        record: String,
+        /// The link's address, as it was configured.
+        address: String,
+        /// What is wrong with it.
+        problem: LinkProblem,
+    },
+    /// Two connectors of one scheme.
+    #[error("two connectors have the scheme \"{scheme}\": give each a name, and write links as {scheme}+name://…")]
+    DuplicateConnector {
+        /// The scheme.
+        scheme: String,
+    },
+    /// What a connector found wrong.
+    #[error("connector \"{scheme}\": {error}")]
+    Connector {
+        /// Its scheme.
+        scheme: String,
+        /// What it found.
+        error: ConnectorError,
+    },
     /// A service declares no instance.
     #[error("service \"{service}\" declares 0 instances and would never run: declare at least 1")]
     NoInstance {
         /// The service.
         service: String,
     },
+}
+
+/// What is wrong with a link.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkProblem {
+    /// Its address.
+    #[error("{0}")]
+    Address(AddressError),
+    /// No connector speaks its scheme.
+    #[error(
+        "no connector speaks \"{scheme}\"{}",
+        .nearest.as_deref().map_or_else(
+            || String::from(": add one with `.with_connector(…)`"),
+            |name| alloc::format!(": did you mean \"{name}://\"?")
+        )
+    )]
+    NoConnector {
+        /// The address's scheme.
+        scheme: String,
+        /// The scheme of a connector that is like it.
+        nearest: Option<String>,
+    },
+    /// Nothing says how its values become bytes.
+    #[error("it has no format: add `.with_json()`, `.with_cbor()`, `.with_postcard()`, or a closure")]
+    NoFormat,
+    /// Its format cannot do what its address asks for.
+    #[error("{0}")]
+    Format(&'static str),
 }
 
 /// Everything that is wrong with a database's configuration.

@@ -4,6 +4,7 @@ use crate::BufferCfg;
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     string::String,
+    sync::Arc,
     vec,
     vec::Vec,
 };
@@ -14,8 +15,19 @@ use core::fmt::Write;
 pub struct Graph {
     /// The records, by name.
     pub records: Vec<GraphRecord>,
-    /// The services, transforms and joins, in the order in which they were configured.
+    /// The services, transforms, joins and outbound links, in the order in which they were configured.
     pub services: Vec<GraphService>,
+    /// The inbound links, in that order.
+    pub inbound: Vec<GraphLink>,
+}
+
+/// An inbound link in a [`Graph`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphLink {
+    /// The record that it goes into.
+    pub record: Arc<str>,
+    /// The address that it comes from.
+    pub address: Arc<str>,
 }
 
 /// A record in a [`Graph`].
@@ -38,6 +50,8 @@ pub enum GraphServiceKind {
     Transform,
     /// A function of several records' newest values.
     Join,
+    /// A link that goes out; its name is its address.
+    Link,
 }
 
 /// A service in a [`Graph`].
@@ -56,7 +70,7 @@ pub struct GraphService {
 }
 
 impl Graph {
-    /// The graph as Mermaid text: rounded boxes are records, square ones services.
+    /// The graph as Mermaid text: rounded boxes are records, square ones services, flags links.
     ///
     /// ```text
     /// flowchart LR
@@ -77,12 +91,19 @@ impl Graph {
         }
         for (i, service) in self.services.iter().enumerate() {
             let times = if service.instances > 1 { alloc::format!(" ×{}", service.instances) } else { String::new() };
-            let _ = writeln!(text, "    s{i}[\"{}{times}\"]", escape(&service.name));
+            let left = if service.kind == GraphServiceKind::Link { '>' } else { '[' };
+            let _ = writeln!(text, "    s{i}{left}\"{}{times}\"]", escape(&service.name));
             for record in service.reads.iter().filter_map(|name| number.get(name.as_str())) {
                 let _ = writeln!(text, "    r{record} --> s{i}");
             }
             for record in service.writes.iter().filter_map(|name| number.get(name.as_str())) {
                 let _ = writeln!(text, "    s{i} --> r{record}");
+            }
+        }
+        for (i, link) in self.inbound.iter().enumerate() {
+            let _ = writeln!(text, "    l{i}>\"{}\"]", escape(&link.address));
+            if let Some(record) = number.get(&*link.record) {
+                let _ = writeln!(text, "    l{i} --> r{record}");
             }
         }
         text

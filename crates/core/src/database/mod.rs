@@ -4,22 +4,25 @@ mod builder;
 mod derived;
 mod error;
 mod graph;
+mod link;
 mod service;
 mod table;
 
 pub use builder::{Builder, NewBuilder, RecordConfig};
 pub use derived::Joined;
-pub use error::{AccessError, BuildError, BuildErrors, RunError};
-pub use graph::{Graph, GraphRecord, GraphService, GraphServiceKind};
+pub use error::{AccessError, BuildError, BuildErrors, LinkProblem, RunError};
+pub use graph::{Graph, GraphLink, GraphRecord, GraphService, GraphServiceKind};
+pub use link::{LinkFrom, LinkTo};
 pub use service::{Ends, Reads, ServiceDraft, ServiceSpec, Stop, Unwired, Writes};
 
 use crate::{
-    BufferCfg, BufferStatus, Consumer, HeapRecord, Producer, RecordKey, ServicePhase, ServiceState, StateRef,
-    Supervisor, buffer::Lock,
+    BufferCfg, BufferStatus, ConnectorStatus, Consumer, HeapRecord, InboundRoute, LinkStatus, OutboundRoute, Producer,
+    RecordKey, ServicePhase, ServiceState, StateRef, Supervisor, buffer::Lock,
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
-use anabranch_executor::{Duration, Runtime, RuntimeContext, RuntimeExt, SpawnDynamically};
+use anabranch_executor::{Duration, Moment, Runtime, RuntimeContext, RuntimeExt, SpawnDynamically};
 use core::fmt;
+use link::Links;
 use service::Task;
 use table::Table;
 
@@ -61,6 +64,7 @@ struct Inner<R> {
     life: Lock<Life<R>>,
     /// Closes when the last service has gone.
     alive: HeapRecord<()>,
+    links: Links,
 }
 
 /// One instance of a service.
@@ -159,9 +163,9 @@ impl Anabranch<()> {
 }
 
 impl<R: Runtime + SpawnDynamically> Anabranch<R> {
-    fn new(runtime: R, table: Table, graph: Graph, services: Vec<((ServiceSpec<R>, Ends), bool)>) -> Self {
-        let alive = HeapRecord::signal("alive");
-        let stop = HeapRecord::signal("stop");
+    fn new(runtime: R, table: Table, graph: Graph, services: Vec<((ServiceSpec<R>, Ends), bool)>, links: Links) -> Self {
+        let alive = HeapRecord::latest("alive");
+        let stop = HeapRecord::latest("stop");
         let mut instances = Vec::new();
         let mut waiting = Vec::new();
         for (service, ((spec, ends), stopped_from_outside)) in services.into_iter().enumerate() {
@@ -180,7 +184,7 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
             keep_alive: alive.producer().ok(),
             keep_going: stop.producer().ok(),
         };
-        let inner = Inner { runtime, table, graph, services: instances, life: Lock::new(life), alive };
+        let inner = Inner { runtime, table, graph, services: instances, life: Lock::new(life), alive, links };
         Anabranch { inner: Arc::new(inner) }
     }
 
@@ -190,6 +194,7 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
         let (waiting, keep_alive) =
             inner.life.with(|life| (core::mem::take(&mut life.waiting), life.keep_alive.take()));
         let Some(keep_alive) = keep_alive else { return };
+        inner.links.start(&inner.runtime);
         let mut tasks = Vec::new();
         for Waiting { spec, ends, stop, instances } in waiting {
             for index in instances {
@@ -217,13 +222,14 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
     }
 
     /// Starts the services if that was not done, and waits until all of them have ended: by themselves, because their
-    /// records have closed, or by a [`shutdown`](Self::shutdown).
+    /// records have closed, or by a [`shutdown`](Self::shutdown). With inbound links only a shutdown ends it.
     ///
     /// # Errors
     /// [`RunError`] names the services that failed for good; the others went on meanwhile.
     pub async fn run(&self) -> Result<(), RunError> {
         self.start();
         self.ended().await;
+        self.inner.links.run_out().await;
         let failures: Vec<ServiceFailure> = (self.services().into_iter())
             .filter(|service| matches!(service.phase, ServicePhase::Failed | ServicePhase::Panicked))
             .map(|service| ServiceFailure {
@@ -237,7 +243,8 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
     }
 
     /// Ends the database so that nothing on its way is lost: services that read nothing stop; records close when
-    /// nobody writes to them any more; the others take what is left and end. Who has not ended after `grace` is aborted
+    /// nobody writes to them any more, and links no longer bring values into them; the others take what is left and end;
+    /// then connectors send what they have taken, and take leave of their peers. Who has not ended after `grace` is aborted
     /// and named.
     pub async fn shutdown(&self, grace: Duration) -> Shutdown {
         let inner = &self.inner;
@@ -248,20 +255,48 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
         for entry in inner.table.entries.values() {
             entry.record.drain();
         }
-        if inner.runtime.timeout(grace, self.ended()).await.is_ok() {
-            return Shutdown::default();
-        }
-        let tasks = inner.life.with(|life| life.tasks.take()).unwrap_or_default();
+        let deadline = inner.runtime.now().after(grace);
         let mut aborted = Vec::new();
-        for (index, task) in &tasks {
-            // one that was never polled is still waiting
-            if inner.services[*index].state.phase().goes_on() {
-                aborted.push(self.name_of(*index));
-                task.abort();
+        if inner.runtime.timeout(grace, self.ended()).await.is_err() {
+            let tasks = inner.life.with(|life| life.tasks.take()).unwrap_or_default();
+            for (index, task) in &tasks {
+                // one that was never polled is still waiting
+                if inner.services[*index].state.phase().goes_on() {
+                    aborted.push(self.name_of(*index));
+                    task.abort();
+                }
             }
+            self.ended().await;
         }
-        self.ended().await;
+        // Connectors go last: what services wrote at their ends is sent, too.
+        inner.links.close();
+        let left = deadline.since(inner.runtime.now());
+        if inner.runtime.timeout(left, inner.links.ended()).await.is_err() {
+            aborted.extend(inner.links.abort());
+            inner.links.ended().await;
+        }
         Shutdown { aborted }
+    }
+
+    /// The inbound links of a connector's scheme, with the ends of their records. For connectors, when they are built:
+    /// each link is given out once.
+    pub fn collect_inbound_routes(&self, scheme: &str) -> Vec<InboundRoute> {
+        self.inner.links.take_inbound(scheme)
+    }
+
+    /// The outbound links of a connector's scheme. For connectors, when they are built.
+    pub fn collect_outbound_routes(&self, scheme: &str) -> Vec<OutboundRoute> {
+        self.inner.links.outbound(scheme)
+    }
+
+    /// What each link is doing, in the order in which they were configured.
+    pub fn links(&self) -> Vec<LinkStatus> {
+        self.inner.links.status()
+    }
+
+    /// What each connector is doing.
+    pub fn connectors(&self) -> Vec<ConnectorStatus> {
+        self.inner.links.connectors()
     }
 
     /// Waits until every service has gone.

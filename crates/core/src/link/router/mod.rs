@@ -1,0 +1,275 @@
+//! Inbound routing: from an address to the records that its values go into.
+
+mod index;
+mod sink;
+
+use crate::link::{Bound, ConnectorConfig, LinkState, LinkStatus};
+use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
+use core::{
+    fmt,
+    task::{Context, Poll},
+};
+use index::Index;
+pub(crate) use sink::{Deliver, Delivery, Sink, Waiting};
+
+/// A link that comes in, for the router of the connector that it comes through.
+pub struct InboundRoute {
+    link: Arc<LinkState>,
+    /// Boxed, since most of ten thousand links have none.
+    config: Option<Box<ConnectorConfig>>,
+    sink: Box<dyn Deliver>,
+}
+
+impl InboundRoute {
+    pub(crate) fn new(link: Arc<LinkState>, config: ConnectorConfig, sink: Box<dyn Deliver>) -> Self {
+        let config = (config != ConnectorConfig::default()).then(|| Box::new(config));
+        InboundRoute { link, config, sink }
+    }
+
+    /// The record that it goes into.
+    pub fn record(&self) -> &str {
+        &self.link.record
+    }
+
+    /// The protocol's own address, with its wildcards: `sensors/{device}/temp`.
+    pub fn resource(&self) -> &str {
+        self.link.resource()
+    }
+
+    /// The whole address, with its scheme.
+    pub fn whole_address(&self) -> &str {
+        &self.link.address
+    }
+
+    /// What the link asks for.
+    pub fn config(&self) -> ConnectorConfig {
+        self.config.as_ref().map_or_else(ConnectorConfig::default, |config| **config)
+    }
+
+    /// What it is doing.
+    pub fn status(&self) -> LinkStatus {
+        self.link.status()
+    }
+}
+
+impl fmt::Debug for InboundRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboundRoute").field("record", &self.record()).field("address", &self.whole_address()).finish()
+    }
+}
+
+/// Makes a [`Router`] of the routes that a database has for a connector.
+#[derive(Debug)]
+pub struct RouterBuilder {
+    routes: Vec<InboundRoute>,
+}
+
+impl RouterBuilder {
+    /// For these routes.
+    #[must_use]
+    pub fn from_routes(routes: Vec<InboundRoute>) -> Self {
+        RouterBuilder { routes }
+    }
+
+    /// The router. O(n log n) in the number of routes.
+    #[must_use]
+    pub fn build(self) -> Router {
+        let mut routes = self.routes;
+        routes.sort_by(|a, b| filter(a.resource()).cmp(&filter(b.resource())));
+        let mut starts: Vec<u32> = Vec::new();
+        for (i, route) in routes.iter().enumerate() {
+            let first = starts.last().is_none_or(|last| {
+                let last = &routes[*last as usize];
+                filter(last.resource()) != filter(route.resource())
+            });
+            if first {
+                starts.push(u32::try_from(i).unwrap_or(u32::MAX));
+            }
+        }
+        starts.shrink_to_fit();
+        routes.shrink_to_fit();
+        let index = Index::new(starts.iter().map(|first| routes[*first as usize].resource()));
+        Router { routes, starts, index }
+    }
+}
+
+/// Finds, for an address that a value came from, the records that it goes into, and puts it there.
+///
+/// Its routes are told apart by hashes of whole addresses, one lookup for each *shape* of wildcards that occurs (which
+/// levels are wildcards), so the cost of an address does not grow with the number of routes.
+pub struct Router {
+    /// Sorted, so that those of one resource stand together.
+    routes: Vec<InboundRoute>,
+    /// The first route of each resource.
+    starts: Vec<u32>,
+    index: Index,
+}
+
+/// Something to subscribe to: the links that ask for the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Resource<'r> {
+    routes: &'r [InboundRoute],
+}
+
+impl<'r> Resource<'r> {
+    /// Its address, in which each bound `{name}` is a `+`: an MQTT topic filter.
+    pub fn filter(&self) -> Cow<'r, str> {
+        self.routes.first().map_or(Cow::Borrowed(""), |route| filter(route.resource()))
+    }
+
+    /// The highest quality of service that one of its links asks for.
+    pub fn qos(&self) -> u8 {
+        self.routes.iter().filter_map(|route| route.config().qos).max().unwrap_or(0)
+    }
+
+    /// Its links.
+    pub fn routes(&self) -> &'r [InboundRoute] {
+        self.routes
+    }
+}
+
+impl Router {
+    /// What the connector has to subscribe to, each once, in an order that stays the same: the place of each is its number
+    /// for [`route_to`](Self::route_to).
+    pub fn resource_ids(&self) -> impl ExactSizeIterator<Item = Resource<'_>> {
+        (0..self.starts.len()).map(|resource| Resource { routes: self.of(resource) })
+    }
+
+    fn of(&self, resource: usize) -> &[InboundRoute] {
+        let at = |i: usize| self.starts.get(i).map_or(self.routes.len(), |start| *start as usize);
+        self.routes.get(at(resource)..at(resource + 1)).unwrap_or_default()
+    }
+
+    /// Whether there is nothing to route.
+    pub fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
+    /// Puts the value in `payload`, which came from `address`, into the records of all routes that match.
+    ///
+    /// Where a record is a queue without room, the value waits in what is returned: await
+    /// [`Routed::done`] before the peer is told that the value has arrived.
+    pub fn route<'r>(&'r self, address: &str, payload: &[u8]) -> Routed<'r> {
+        let mut routed = Routed::default();
+        self.index.find(address, |resource| self.deliver(resource, address, payload, &mut routed));
+        routed
+    }
+
+    /// The same for a connector whose peer says which subscription a value came by: `resource` is its place in
+    /// [`resource_ids`](Self::resource_ids). One that does not match the address is passed over.
+    pub fn route_to<'r>(&'r self, resource: usize, address: &str, payload: &[u8]) -> Routed<'r> {
+        let mut routed = Routed::default();
+        let fits = self.of(resource).first().is_some_and(|route| index::matches(route.resource(), address));
+        if fits {
+            self.deliver(resource, address, payload, &mut routed);
+        }
+        routed
+    }
+
+    fn deliver<'r>(&'r self, resource: usize, address: &str, payload: &[u8], routed: &mut Routed<'r>) {
+        for route in self.of(resource) {
+            match route.sink.deliver(payload, Bound::new(route.resource(), address)) {
+                Delivery::Done => {
+                    route.link.passed();
+                    routed.delivered += 1;
+                }
+                Delivery::Failed(why) => {
+                    route.link.failed(address, &why);
+                    routed.failed += 1;
+                }
+                Delivery::Closed => routed.closed += 1,
+                Delivery::Waits(waiting) => routed.waiting.push((&*route.link, waiting)),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("routes", &self.routes.len()).field("resources", &self.starts.len()).finish()
+    }
+}
+
+/// What became of a value that was routed.
+#[derive(Default)]
+#[must_use = "a value may still wait for room in a queue"]
+pub struct Routed<'r> {
+    delivered: usize,
+    failed: usize,
+    closed: usize,
+    waiting: Vec<(&'r LinkState, Waiting<'r>)>,
+}
+
+impl Routed<'_> {
+    /// Into how many records it went.
+    pub fn delivered(&self) -> usize {
+        self.delivered
+    }
+
+    /// For how many links it could not be decoded: they have counted and reported it.
+    pub fn failed(&self) -> usize {
+        self.failed
+    }
+
+    /// How many records did not take it, since they have closed. The peer must not be told that it has arrived.
+    pub fn closed(&self) -> usize {
+        self.closed
+    }
+
+    /// Whether no link was for this address.
+    pub fn is_unrouted(&self) -> bool {
+        self.delivered + self.failed + self.closed + self.waiting.len() == 0
+    }
+
+    /// Whether it waits for room in a queue.
+    pub fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Waits for room where it waits. A value whose wait is dropped was not taken.
+    pub async fn done(mut self) -> Self {
+        core::future::poll_fn(|cx| self.poll_done(cx)).await;
+        self
+    }
+
+    /// As [`done`](Self::done), by polling.
+    pub fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some((link, waiting)) = self.waiting.last_mut() {
+            let Poll::Ready(sent) = waiting.as_mut().poll(cx) else { return Poll::Pending };
+            if sent {
+                link.passed();
+                self.delivered += 1;
+            } else {
+                self.closed += 1;
+            }
+            self.waiting.pop();
+        }
+        Poll::Ready(())
+    }
+}
+
+impl fmt::Debug for Routed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routed")
+            .field("delivered", &self.delivered)
+            .field("failed", &self.failed)
+            .field("closed", &self.closed)
+            .field("waiting", &self.waiting.len())
+            .finish()
+    }
+}
+
+/// An inbound address with `+` for each `{name}`.
+fn filter(resource: &str) -> Cow<'_, str> {
+    if !resource.contains('{') {
+        return Cow::Borrowed(resource);
+    }
+    let mut filter = String::with_capacity(resource.len());
+    for (i, level) in resource.split('/').enumerate() {
+        if i > 0 {
+            filter.push('/');
+        }
+        filter.push_str(if level.starts_with('{') { "+" } else { level });
+    }
+    Cow::Owned(filter)
+}
