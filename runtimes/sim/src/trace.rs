@@ -105,6 +105,7 @@ impl Trace {
 
     pub(crate) fn rules(&mut self, what: fmt::Arguments<'_>) {
         self.event('&', 0);
+        self.bytes(&what.to_string());
         self.line('&', "", what);
     }
 

@@ -5,7 +5,7 @@
 //!  SpawnDynamically  Tokio's tasks; a panic arrives as `JoinError::Panicked`
 //!  SpawnStatically   the same tasks; the slot only says `Busy` while its task is there
 //!  SpawnBlocking     the threads of the `blocking` crate, which no async runtime owns
-//!  Network           TCP; the runtime needs `.enable_io()` for it
+//!  Network           TCP, and TLS with the feature `tls` (rustls); the runtime needs `.enable_io()` for it
 //! ```
 //!
 //! Blocking work never needs `block_in_place` (which panics on the current-thread flavour) nor a nested `block_on`

@@ -1,10 +1,14 @@
-//! Connections on Tokio: TCP.
+//! Connections on Tokio: TCP, and TLS over it behind the feature `tls`, in one stream type.
+
+#[cfg(feature = "tls")]
+mod tls;
 
 use crate::TokioAdapter;
 use anabranch_executor::{ByteStream, ConnectError, Endpoint, Network, StreamError, Transport};
 use std::{
     future::{Future, poll_fn},
     io::{self, ErrorKind},
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     task::{Context, Poll, ready},
@@ -25,6 +29,9 @@ pub struct TokioStream {
 #[derive(Debug)]
 enum Carrier {
     Tcp(TcpStream),
+    /// On the heap: it is some twenty times as large as the other.
+    #[cfg(feature = "tls")]
+    Tls(Box<tls::Stream>),
 }
 
 /// Whether this side may still send.
@@ -43,8 +50,7 @@ impl Network for TokioAdapter {
         // Each poll enters the runtime, so that a thread outside it can connect, too.
         let carrier = poll_fn(|cx| {
             let _context = self.handle().enter();
-            // As with its timer, Tokio does not say whether a runtime has I/O, but panics.
-            catch_unwind(AssertUnwindSafe(|| opening.as_mut().poll(cx))).unwrap_or(Poll::Ready(Err(NO_IO)))
+            opening.as_mut().poll(cx)
         });
         Ok(TokioStream { carrier: carrier.await?, sending: Sending::Open })
     }
@@ -52,16 +58,16 @@ impl Network for TokioAdapter {
     fn check(&self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
         match endpoint.transport {
             Transport::Tcp => Ok(()),
+            #[cfg(feature = "tls")]
+            Transport::Tls(tls) => tls::check(endpoint.host, &tls),
             other => Err(unsupported(&other)),
         }
     }
 }
 
-const NO_IO: ConnectError =
-    ConnectError::Unsupported("I/O: write `.enable_io()` (or `.enable_all()`) on its `tokio::runtime::Builder`");
-
 fn unsupported(transport: &Transport<'_>) -> ConnectError {
     ConnectError::Unsupported(match transport {
+        #[cfg(not(feature = "tls"))]
         Transport::Tls(_) => "TLS: build with the feature `tls`",
         Transport::WebSocket { .. } => "WebSocket here; use mqtt:// or mqtts://",
         _ => "transport of this kind",
@@ -71,6 +77,12 @@ fn unsupported(transport: &Transport<'_>) -> ConnectError {
 async fn open(endpoint: &Endpoint<'_>) -> Result<Carrier, ConnectError> {
     match endpoint.transport {
         Transport::Tcp => Ok(Carrier::Tcp(dial(endpoint).await?)),
+        #[cfg(feature = "tls")]
+        Transport::Tls(tls) => {
+            // What is wrong here is found before anybody is called.
+            let client = tls::Client::new(endpoint.host, &tls).await?;
+            Ok(Carrier::Tls(Box::new(client.shake_hands(dial(endpoint).await?).await?)))
+        }
         other => Err(unsupported(&other)),
     }
 }
@@ -81,17 +93,30 @@ async fn dial(endpoint: &Endpoint<'_>) -> Result<TcpStream, ConnectError> {
     // The system puts first what it thinks the best, so the first failure says the most.
     let mut failure = None;
     for address in addresses {
-        match TcpStream::connect(address).await {
+        match call(address).await {
             Ok(stream) => {
                 // Whoever writes to a stream and flushes it wants it sent; a socket that cannot do that sends later.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Err(error) => failure = failure.or(Some(connect_error(&error))),
+            Err(error) => failure = failure.or(Some(error)),
         }
     }
     Err(failure.unwrap_or(ConnectError::NameNotFound))
 }
+
+async fn call(address: SocketAddr) -> Result<TcpStream, ConnectError> {
+    let mut connecting = pin!(TcpStream::connect(address));
+    // As with its timer, Tokio does not say whether a runtime has I/O, but panics.
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| connecting.as_mut().poll(cx))) {
+        Ok(polled) => polled.map_err(|error| connect_error(&error)),
+        Err(_) => Poll::Ready(Err(NO_IO)),
+    })
+    .await
+}
+
+const NO_IO: ConnectError =
+    ConnectError::Unsupported("I/O: write `.enable_io()` (or `.enable_all()`) on its `tokio::runtime::Builder`");
 
 fn connect_error(error: &io::Error) -> ConnectError {
     match error.kind() {
@@ -101,7 +126,10 @@ fn connect_error(error: &io::Error) -> ConnectError {
         | ErrorKind::AddrNotAvailable
         | ErrorKind::TimedOut => ConnectError::Unreachable,
         ErrorKind::NetworkDown => ConnectError::NoNetwork,
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => ConnectError::Handshake,
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => ConnectError::Handshake,
         ErrorKind::PermissionDenied => ConnectError::Other("the system forbids it: look at its firewall or sandbox"),
         ErrorKind::InvalidInput => ConnectError::Other("the system does not take this address or port"),
         ErrorKind::OutOfMemory => ConnectError::Other("no memory is left"),
@@ -128,12 +156,16 @@ impl Carrier {
     fn reader(&mut self) -> &mut (dyn AsyncRead + Unpin) {
         match self {
             Carrier::Tcp(stream) => stream,
+            #[cfg(feature = "tls")]
+            Carrier::Tls(stream) => &mut **stream,
         }
     }
 
     fn writer(&mut self) -> &mut (dyn AsyncWrite + Unpin) {
         match self {
             Carrier::Tcp(stream) => stream,
+            #[cfg(feature = "tls")]
+            Carrier::Tls(stream) => &mut **stream,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::buffer::Lock;
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::fmt;
-use portable_atomic::{AtomicU64, AtomicUsize, Ordering};
+use portable_atomic::{AtomicUsize, Ordering};
 
 /// Which way a link's values go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,9 +43,10 @@ pub(crate) struct LinkState {
     pub(crate) direction: LinkDirection,
     /// Where the address goes on after its scheme: looking for it takes longer than routing does.
     resource_at: u8,
-    values: AtomicU64,
-    failed: AtomicU64,
-    dropped: AtomicU64,
+    // Words: 64-bit counters are no atomics on a microcontroller.
+    values: AtomicUsize,
+    failed: AtomicUsize,
+    dropped: AtomicUsize,
     kept: AtomicUsize,
     last_error: Lock<Option<Box<str>>>,
 }
@@ -58,9 +59,9 @@ impl LinkState {
             resource_at: u8::try_from(resource_at).unwrap_or(0),
             address,
             direction,
-            values: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
+            values: AtomicUsize::new(0),
+            failed: AtomicUsize::new(0),
+            dropped: AtomicUsize::new(0),
             kept: AtomicUsize::new(0),
             last_error: Lock::new(None),
         }
@@ -107,9 +108,9 @@ impl LinkState {
             record: self.record.clone(),
             address: self.address.clone(),
             direction: self.direction,
-            values: self.values.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-            dropped: self.dropped.load(Ordering::Relaxed),
+            values: self.values.load(Ordering::Relaxed) as u64,
+            failed: self.failed.load(Ordering::Relaxed) as u64,
+            dropped: self.dropped.load(Ordering::Relaxed) as u64,
             kept: self.kept.load(Ordering::Relaxed),
             last_error: self.last_error.with(|last| last.as_ref().map(|words| String::from(&**words))),
         }

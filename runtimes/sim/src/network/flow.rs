@@ -187,7 +187,6 @@ impl Flow {
             return None;
         }
         self.acked = received;
-        self.tries = 0;
         self.forget();
         if self.acked < self.again { self.first_unacked() } else { None }
     }

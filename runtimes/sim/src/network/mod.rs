@@ -135,7 +135,7 @@ impl SimNetwork {
             wire.trace.rules(format_args!("{path:?} {from} > {to}"));
             wire.network.hosts.set_path(one, other, path);
             if path != Path::Open {
-                wire.doubt();
+                wire.doubt(one, other);
             }
         });
     }

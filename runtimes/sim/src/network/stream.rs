@@ -30,6 +30,13 @@ impl fmt::Debug for SimStream {
     }
 }
 
+impl SimStream {
+    /// Cuts the connection: the peer is sent a reset, and loses what it had not read.
+    pub fn reset(self) {
+        self.core.on_the_wire(|wire| wire.abandon(self.place));
+    }
+}
+
 impl ByteStream for SimStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, StreamError>> {
         let waker = cx.waker().clone();
@@ -56,7 +63,8 @@ impl ByteStream for SimStream {
 
 impl Drop for SimStream {
     fn drop(&mut self) {
-        self.core.on_the_wire(|wire| wire.release(self.place));
+        // Dropped where the state is not locked.
+        let _wakers = self.core.on_the_wire(|wire| wire.release(self.place));
     }
 }
 

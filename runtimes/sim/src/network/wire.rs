@@ -334,19 +334,37 @@ impl Wire<'_> {
         Ok(())
     }
 
-    /// Nobody holds this end any more.
-    pub(crate) fn release(&mut self, place: Place) {
+    /// Cuts the connection from this end.
+    pub(crate) fn abandon(&mut self, place: Place) {
+        if self.phase(place) == Some(Phase::Open) {
+            self.cut(place, StreamError::Closed);
+        }
+    }
+
+    /// Nobody holds this end any more. Gives the wakers of those who waited here, to be dropped where no lock is held.
+    pub(crate) fn release(&mut self, place: Place) -> [Option<Waker>; 3] {
+        let Some(connection) = self.connection(place.connection) else { return [const { None }; 3] };
+        let end = &mut connection.ends[place.side as usize];
+        end.held = false;
+        let opener = end.opener.take();
+        let writer = connection.flows[place.side as usize].writer.take();
+        let reader = connection.flows[place.side.other() as usize].reader.take();
+        if connection.ends[place.side.other() as usize].held {
+            self.leave(place);
+        } else {
+            // What is still under way finds nothing.
+            self.stop_retrying(Place { side: Client, ..place });
+            self.stop_retrying(Place { side: Server, ..place });
+            self.network.connections.remove(place.connection.place);
+        }
+        [opener, writer, reader]
+    }
+
+    /// Ends this side of a connection, as the system does for a program.
+    fn leave(&mut self, place: Place) {
         let random = &mut self.network.random;
-        let Some(connection) = self.network.connections.get_mut(place.connection.place) else { return };
-        if connection.number != place.connection.number {
-            return;
-        }
-        let phase = connection.ends[place.side as usize].phase;
-        connection.ends[place.side as usize].held = false;
-        if !connection.ends[place.side.other() as usize].held {
-            return self.forget(place.connection);
-        }
-        match phase {
+        let connection = &mut self.network.connections[place.connection.place];
+        match connection.ends[place.side as usize].phase {
             Phase::Opening => self.cut(place, StreamError::Closed),
             Phase::Open => {
                 let path = self.network.hosts.chances(connection.ends[0].host, connection.ends[1].host);
@@ -388,10 +406,9 @@ impl Wire<'_> {
         }
         for connection in mem::take(&mut listener.backlog) {
             let place = Place { connection, side: Server };
-            if self.phase(place) == Some(Phase::Open) {
-                self.cut(place, StreamError::Closed);
-            }
-            self.release(place);
+            self.abandon(place);
+            // Nobody has waited there yet, so there are no wakers to give.
+            let _none = self.release(place);
         }
         Some(listener)
     }
@@ -420,17 +437,25 @@ impl Wire<'_> {
     /// Cuts every connection between two hosts; both ends learn of it.
     pub(crate) fn reset(&mut self, one: HostId, other: HostId) {
         self.each_end(|wire, place| {
-            let ends = &wire.network.connections[place.connection.place].ends;
-            let hosts = (ends[0].host, ends[1].host);
-            if hosts == (one, other) || hosts == (other, one) {
+            if wire.is_between(place, one, other) {
                 wire.arrive(place, Packet::Reset);
             }
         });
     }
 
-    /// Lets every sender that waits for something beyond a path find out that it is no use.
-    pub(crate) fn doubt(&mut self) {
-        self.each_end(|wire, place| wire.expect_answer(place));
+    /// Lets senders find out that a path has been cut, who wait for room beyond it and would send nothing meanwhile.
+    pub(crate) fn doubt(&mut self, one: HostId, other: HostId) {
+        self.each_end(|wire, place| {
+            if wire.is_between(place, one, other) {
+                wire.expect_answer(place);
+            }
+        });
+    }
+
+    fn is_between(&self, place: Place, one: HostId, other: HostId) -> bool {
+        let ends = &self.network.connections[place.connection.place].ends;
+        let hosts = (ends[0].host, ends[1].host);
+        hosts == (one, other) || hosts == (other, one)
     }
 
     fn each_end(&mut self, mut act: impl FnMut(&mut Self, Place)) {
@@ -506,15 +531,6 @@ impl Wire<'_> {
             // It holds a place and no waker, so it may go here.
             drop(self.timers.take_back(retry.timer));
         }
-    }
-
-    /// Nobody holds either end: what is still under way finds nothing.
-    fn forget(&mut self, key: ConnectionKey) {
-        self.stop_retrying(Place { connection: key, side: Client });
-        self.stop_retrying(Place { connection: key, side: Server });
-        let connection = self.network.connections.remove(key.place);
-        let wakers = connection.flows.into_iter().flat_map(|flow| [flow.reader, flow.writer]);
-        self.network.woken.extend(wakers.chain(connection.ends.into_iter().map(|end| end.opener)).flatten());
     }
 
     // What happens to packets.
@@ -632,6 +648,7 @@ impl Wire<'_> {
             (Phase::Open, Packet::Ack { received, limit }) => {
                 let flow = &mut connection.flows[to.side as usize];
                 let again = flow.acknowledge(received, limit);
+                flow.tries = 0;
                 if flow.space(self.network.buffer) > 0 {
                     self.network.woken.extend(flow.writer.take());
                 }
