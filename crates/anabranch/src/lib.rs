@@ -117,7 +117,7 @@ pub use anabranch_core::{
 #[cfg(all(feature = "services", feature = "alloc"))]
 #[doc(inline)]
 pub use anabranch_core::{
-    Address, AddressError, Bound, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig,
+    Address, AddressError, Backoff, Bound, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig,
     ConnectorError, ConnectorRun, ConnectorStatus, Decode, DecodeError, Encode, EncodeError, InboundRoute,
     LinkDirection, LinkStatus, Offline, OutboundRoute, Payload, PayloadFull, PublishError, Resource, Routed, Router,
     RouterBuilder, Running,

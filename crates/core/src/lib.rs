@@ -70,7 +70,7 @@ pub use link::Json;
 pub use link::Postcard;
 #[cfg(feature = "alloc")]
 pub use link::{
-    Address, AddressError, Bound, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig,
+    Address, AddressError, Backoff, Bound, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig,
     ConnectorError, ConnectorRun, ConnectorStatus, Decode, DecodeError, Encode, EncodeError, InboundRoute,
     LinkDirection, LinkStatus, Offline, OutboundRoute, Payload, PayloadFull, PublishError, Resource, Routed, Router,
     RouterBuilder, Running,

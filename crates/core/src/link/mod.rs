@@ -12,6 +12,7 @@
 //! without heap passes without an allocation.
 
 mod address;
+mod backoff;
 mod bound;
 mod codec;
 mod config;
@@ -23,6 +24,7 @@ mod state;
 
 pub use address::{Address, AddressError};
 pub(crate) use address::{Template, check_inbound};
+pub use backoff::Backoff;
 pub use bound::Bound;
 #[cfg(feature = "cbor")]
 pub use codec::Cbor;
