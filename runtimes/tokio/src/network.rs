@@ -168,6 +168,15 @@ impl Carrier {
             Carrier::Tls(stream) => &mut **stream,
         }
     }
+
+    /// What it means that sending failed.
+    fn sending_error(&mut self, cx: &mut Context<'_>, error: io::Error) -> StreamError {
+        match (self, cx) {
+            (Carrier::Tcp(_), _) => stream_error(&error),
+            #[cfg(feature = "tls")]
+            (Carrier::Tls(stream), cx) => stream_error(&tls::last_word(stream, cx, error)),
+        }
+    }
 }
 
 impl ByteStream for TokioStream {
@@ -184,7 +193,8 @@ impl ByteStream for TokioStream {
         match self.sending {
             Sending::Open if bytes.is_empty() => Poll::Ready(Ok(0)),
             Sending::Open => {
-                Pin::new(self.carrier.writer()).poll_write(cx, bytes).map_err(|error| stream_error(&error))
+                let written = ready!(Pin::new(self.carrier.writer()).poll_write(cx, bytes));
+                Poll::Ready(written.map_err(|error| self.carrier.sending_error(cx, error)))
             }
             Sending::Closing | Sending::Closed => Poll::Ready(Err(StreamError::Closed)),
         }
@@ -193,7 +203,8 @@ impl ByteStream for TokioStream {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
         match self.sending {
             Sending::Open | Sending::Closing => {
-                Pin::new(self.carrier.writer()).poll_flush(cx).map_err(|error| stream_error(&error))
+                let flushed = ready!(Pin::new(self.carrier.writer()).poll_flush(cx));
+                Poll::Ready(flushed.map_err(|error| self.carrier.sending_error(cx, error)))
             }
             Sending::Closed => Poll::Ready(Ok(())),
         }
@@ -202,7 +213,8 @@ impl ByteStream for TokioStream {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
         if self.sending != Sending::Closed {
             self.sending = Sending::Closing;
-            ready!(Pin::new(self.carrier.writer()).poll_shutdown(cx)).map_err(|error| stream_error(&error))?;
+            let closed = ready!(Pin::new(self.carrier.writer()).poll_shutdown(cx));
+            closed.map_err(|error| self.carrier.sending_error(cx, error))?;
             self.sending = Sending::Closed;
         }
         Poll::Ready(Ok(()))
