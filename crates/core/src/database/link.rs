@@ -9,9 +9,9 @@ use super::{
     table::{AnyRecord, Table},
 };
 use crate::{
-    Address, Bound, Connector, ConnectorConfig, ConnectorStatus, Decode, Encode, HeapRecord, InboundRoute,
-    LinkDirection, LinkStatus, OutboundRoute, Payload, Producer, RestartPolicy, ServiceConfig, ServiceState, StateRef,
-    Supervisor,
+    Address, Bound, ConnectionState, Connector, ConnectorConfig, ConnectorStatus, Consumer, Decode, Encode, HeapRecord,
+    InboundRoute, LinkDirection, LinkStatus, OutboundRoute, Payload, Producer, RestartPolicy, ServiceConfig,
+    ServiceState, StateRef, Supervisor,
     buffer::Lock,
     link::{DecodeWith, Deliver, EncodeWith, LinkState, Outbound, Sink, Slot, Template, check_inbound},
 };
@@ -40,8 +40,14 @@ pub(super) struct ConfiguredLink<R> {
 
 /// How a link's values become bytes or bytes values, without their type.
 enum Format<R> {
-    In { no_names: Option<&'static str>, sink: Box<dyn MakeSink> },
-    Out { no_fields: Option<&'static str>, service: Box<dyn MakeService<R>> },
+    In {
+        no_names: Option<&'static str>,
+        sink: Box<dyn MakeSink>,
+    },
+    Out {
+        no_fields: Option<&'static str>,
+        service: Box<dyn MakeService<R>>,
+    },
     /// Nothing was said.
     Missing(LinkDirection),
 }
@@ -295,6 +301,7 @@ pub(super) struct Links {
 
 /// A connector of a database.
 struct Connected {
+    scheme: String,
     connector: Arc<dyn Connector>,
     brings: bool,
     state: Arc<ServiceState>,
@@ -302,8 +309,7 @@ struct Connected {
 }
 
 /// A connector goes on until it is closed; one that panics is started again.
-static SUPERVISED: ServiceConfig =
-    ServiceConfig { restart: RestartPolicy::OnFailure, ..ServiceConfig::DEFAULT };
+static SUPERVISED: ServiceConfig = ServiceConfig { restart: RestartPolicy::OnFailure, ..ServiceConfig::DEFAULT };
 
 impl Links {
     pub(super) fn new() -> Self {
@@ -418,7 +424,7 @@ impl Links {
         let brings =
             self.states.iter().any(|s| s.direction == LinkDirection::In && s.address.starts_with(prefix.as_str()));
         let state = Arc::new(ServiceState::new());
-        self.connectors.with(|all| all.push(Connected { connector, brings, state, task: None }));
+        self.connectors.with(|all| all.push(Connected { scheme: scheme.into(), connector, brings, state, task: None }));
     }
 
     /// Starts the connectors, each as a task of its own.
@@ -481,6 +487,11 @@ impl Links {
 
     pub(super) fn status(&self) -> Vec<LinkStatus> {
         self.states.iter().map(|state| state.status()).collect()
+    }
+
+    pub(super) fn connection(&self, scheme: &str) -> Option<Consumer<ConnectionState>> {
+        let of_scheme = |all: &mut Vec<Connected>| all.iter().find(|c| c.scheme == scheme).map(|c| c.connector.clone());
+        self.connectors.with(of_scheme)?.connection().watch()
     }
 
     pub(super) fn connectors(&self) -> Vec<ConnectorStatus> {

@@ -16,8 +16,8 @@ pub use link::{LinkFrom, LinkTo};
 pub use service::{Ends, Reads, ServiceDraft, ServiceSpec, Stop, Unwired, Writes};
 
 use crate::{
-    BufferCfg, BufferStatus, ConnectorStatus, Consumer, HeapRecord, InboundRoute, LinkStatus, OutboundRoute, Producer,
-    RecordKey, ServicePhase, ServiceState, StateRef, Supervisor, buffer::Lock,
+    BufferCfg, BufferStatus, ConnectionState, ConnectorStatus, Consumer, HeapRecord, InboundRoute, LinkStatus,
+    OutboundRoute, Producer, RecordKey, ServicePhase, ServiceState, StateRef, Supervisor, buffer::Lock,
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use anabranch_executor::{Duration, Moment, Runtime, RuntimeContext, RuntimeExt, SpawnDynamically};
@@ -163,7 +163,13 @@ impl Anabranch<()> {
 }
 
 impl<R: Runtime + SpawnDynamically> Anabranch<R> {
-    fn new(runtime: R, table: Table, graph: Graph, services: Vec<((ServiceSpec<R>, Ends), bool)>, links: Links) -> Self {
+    fn new(
+        runtime: R,
+        table: Table,
+        graph: Graph,
+        services: Vec<((ServiceSpec<R>, Ends), bool)>,
+        links: Links,
+    ) -> Self {
         let alive = HeapRecord::latest("alive");
         let stop = HeapRecord::latest("stop");
         let mut instances = Vec::new();
@@ -292,6 +298,11 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
     /// What each link is doing, in the order in which they were configured.
     pub fn links(&self) -> Vec<LinkStatus> {
         self.inner.links.status()
+    }
+
+    /// Follows whether the connector of `scheme` is connected, from its state now; `None` when there is no such connector.
+    pub fn connection(&self, scheme: &str) -> Option<Consumer<ConnectionState>> {
+        self.inner.links.connection(scheme)
     }
 
     /// What each connector is doing.
