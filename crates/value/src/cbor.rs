@@ -1,0 +1,320 @@
+//! CBOR (RFC 8949): everything as it is, in few bytes.
+//!
+//! Lengths are definite. A float is written in 4 bytes where it loses nothing, else in 8. Temporal types are
+//! tagged: dates with 1004 (RFC 8943); moments with 0 where RFC 3339 can say them; others with 27, as a list of the type's
+//! name and its text:
+//!
+//! ```text
+//! 1004("2026-03-29")
+//! 0("2026-03-29T13:37:00+02:00")
+//! 27(["datetime", "2026-03-29T13:37:00+02:00[Europe/Berlin]"])    datetime, localdatetime, time, localtime, duration
+//! ```
+//!
+//! Also read, since others write them: indefinite lengths, floats of 2 bytes, moments as whole seconds (tag 1), big integers
+//! that are not big (tags 2, 3), the mark of CBOR itself (tag 55799), and `undefined`, which becomes null. Refused: keys that
+//! are not text, keys that stand twice, integers beyond 64 bits with a sign, and any other tag or simple value, since what
+//! they mean would be lost.
+
+use crate::deserialize::SET_ASIDE;
+use crate::{
+    Duration, LocalDateTime, LocalTime, MAX_DEPTH, Map, Place, Text, Value, ValueError, ZonedDateTime, ZonedTime,
+    tagged,
+};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::convert::Infallible;
+use core::fmt::Display;
+use minicbor::Decoder;
+use minicbor::data::{Tag, Type};
+use minicbor::encode::Encoder;
+
+const FORMAT: &str = "CBOR";
+const TAG_MOMENT_TEXT: u64 = 0;
+const TAG_MOMENT_SECONDS: u64 = 1;
+const TAG_POSITIVE: u64 = 2;
+const TAG_NEGATIVE: u64 = 3;
+const TAG_NAMED: u64 = 27;
+const TAG_DATE: u64 = 1004;
+const TAG_CBOR: u64 = 55_799;
+
+/// Reads a value. The whole input must be one.
+///
+/// ```
+/// use anabranch_value::{cbor, value};
+///
+/// let reading = value!({ "celsius": 21.5, "id": 9007199254740993_i64, "raw": (b"\x15".as_slice()) });
+/// assert_eq!(cbor::from_slice(&cbor::to_vec(&reading)?)?, reading);
+/// assert_eq!(cbor::from_slice(b"\x82\x01").unwrap_err().to_string(),
+///     "this is not CBOR at byte 2: end of input; send well-formed CBOR");
+/// # Ok::<(), anabranch_value::ValueError>(())
+/// ```
+pub fn from_slice(cbor: &[u8]) -> Result<Value, ValueError> {
+    let mut reader = Reader(Decoder::new(cbor));
+    let value = reader.value(MAX_DEPTH)?;
+    match reader.0.position() {
+        end if end == cbor.len() => Ok(value),
+        end => Err(syntax(end, "there is more after the value")),
+    }
+}
+
+/// Writes a value. It fails on a value that is [too deep](crate::MAX_DEPTH) alone.
+pub fn to_vec(value: &Value) -> Result<Vec<u8>, ValueError> {
+    let mut cbor = Vec::new();
+    write(value, &mut cbor)?;
+    Ok(cbor)
+}
+
+/// Writes a value after what is in the buffer already. Where it fails, part of the value has been written.
+pub fn write(value: &Value, buffer: &mut Vec<u8>) -> Result<(), ValueError> {
+    write_nested(value, MAX_DEPTH, &mut Encoder::new(buffer))
+}
+
+type Writer<'b> = Encoder<&'b mut Vec<u8>>;
+
+/// What becomes of a write to memory.
+fn done<T>(written: Result<T, minicbor::encode::Error<Infallible>>) {
+    written.map(drop).expect("memory takes every byte");
+}
+
+fn write_nested(value: &Value, left: usize, writer: &mut Writer<'_>) -> Result<(), ValueError> {
+    let below = || left.checked_sub(1).ok_or(ValueError::TooDeep { place: Place::Unknown });
+    match value {
+        Value::Null => done(writer.null()),
+        Value::Bool(truth) => done(writer.bool(*truth)),
+        Value::Int(number) => done(writer.i64(*number)),
+        Value::Float(number) => write_float(*number, writer),
+        Value::String(text) => done(writer.str(text)),
+        Value::Bytes(bytes) => done(writer.bytes(bytes)),
+        Value::List(list) => {
+            let left = below()?;
+            done(writer.array(list.len() as u64));
+            list.iter().try_for_each(|value| write_nested(value, left, writer))?;
+        }
+        Value::Map(map) => {
+            let left = below()?;
+            done(writer.map(map.len() as u64));
+            for (key, value) in map.iter() {
+                done(writer.str(key));
+                write_nested(value, left, writer)?;
+            }
+        }
+        Value::Date(date) => write_tagged(TAG_DATE, date, writer),
+        Value::ZonedDateTime(moment) if is_rfc_3339(moment) => write_tagged(TAG_MOMENT_TEXT, moment, writer),
+        Value::LocalTime(time) => write_named(LocalTime::NAME, time, writer),
+        Value::ZonedTime(time) => write_named(ZonedTime::NAME, time, writer),
+        Value::LocalDateTime(moment) => write_named(LocalDateTime::NAME, moment, writer),
+        Value::ZonedDateTime(moment) => write_named(ZonedDateTime::NAME, moment, writer),
+        Value::Duration(duration) => write_named(Duration::NAME, duration, writer),
+    }
+    Ok(())
+}
+
+fn write_float(number: f64, writer: &mut Writer<'_>) {
+    let short = number as f32;
+    // What is not a number may lose its bits on the way to and fro.
+    if !number.is_nan() && f64::from(short).to_bits() == number.to_bits() {
+        done(writer.f32(short));
+    } else {
+        done(writer.f64(number));
+    }
+}
+
+/// RFC 3339 has four digits for the year, offsets in minutes, and no zones.
+fn is_rfc_3339(moment: &ZonedDateTime) -> bool {
+    moment.zone().is_none() && moment.offset() % 60 == 0 && moment.local().date().year() >= 0
+}
+
+fn write_tagged(tag: u64, text: impl Display, writer: &mut Writer<'_>) {
+    done(writer.tag(Tag::new(tag)));
+    done(writer.str(&text.to_string()));
+}
+
+fn write_named(name: &str, text: impl Display, writer: &mut Writer<'_>) {
+    done(writer.tag(Tag::new(TAG_NAMED)));
+    done(writer.array(2));
+    done(writer.str(name.trim_start_matches('$')));
+    done(writer.str(&text.to_string()));
+}
+
+fn syntax(at: usize, reason: impl ToString) -> ValueError {
+    ValueError::Syntax { format: FORMAT, reason: reason.to_string(), place: Place::Byte(at) }
+}
+
+struct Reader<'b>(Decoder<'b>);
+
+impl<'b> Reader<'b> {
+    fn value(&mut self, left: usize) -> Result<Value, ValueError> {
+        let at = self.0.position();
+        match self.peek()? {
+            Type::Null => self.read(Decoder::null).map(|()| Value::Null),
+            Type::Undefined => self.read(Decoder::undefined).map(|()| Value::Null),
+            Type::Bool => self.read(Decoder::bool).map(Value::Bool),
+            Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => {
+                let number = i128::from(self.read(Decoder::int)?);
+                let too_large = |_| ValueError::IntegerOutOfRange { place: Place::Byte(at) };
+                number.try_into().map(Value::Int).map_err(too_large)
+            }
+            Type::F16 => self.half().map(Value::Float),
+            Type::F32 => self.read(Decoder::f32).map(|number| Value::Float(number.into())),
+            Type::F64 => self.read(Decoder::f64).map(Value::Float),
+            Type::String | Type::StringIndef => self.text().map(Value::String),
+            Type::Bytes | Type::BytesIndef => self.bytes().map(Value::from),
+            Type::Array | Type::ArrayIndef => self.list(at, left),
+            Type::Map | Type::MapIndef => self.map(at, left),
+            Type::Tag => self.tagged(at, left),
+            Type::Simple => Err(unsupported(at, "a simple value", "send null, a boolean or a number")),
+            Type::Break => Err(syntax(at, "an end without a beginning")),
+            Type::Unknown(byte) => Err(syntax(at, format_args!("a byte {byte:#04x} that begins nothing"))),
+        }
+    }
+
+    fn peek(&self) -> Result<Type, ValueError> {
+        self.0.datatype().map_err(|error| self.error(&error))
+    }
+
+    fn read<T>(
+        &mut self,
+        read: impl FnOnce(&mut Decoder<'b>) -> Result<T, minicbor::decode::Error>,
+    ) -> Result<T, ValueError> {
+        read(&mut self.0).map_err(|error| self.error(&error))
+    }
+
+    fn error(&self, error: &minicbor::decode::Error) -> ValueError {
+        if error.is_end_of_input() {
+            return syntax(self.0.input().len(), "end of input");
+        }
+        // Its message ends with the position, which we say ourselves.
+        let message = error.to_string();
+        let reason = message.split(" at position").next().unwrap_or_default();
+        syntax(error.position().unwrap_or(self.0.position()), reason)
+    }
+
+    /// A float of 2 bytes: 5 bits of exponent, 10 of fraction.
+    fn half(&mut self) -> Result<f64, ValueError> {
+        let at = self.0.position();
+        let &[_, high, low] = self.0.input().get(at..at + 3).unwrap_or_default() else {
+            return Err(syntax(self.0.input().len(), "end of input"));
+        };
+        self.0.set_position(at + 3);
+        let bits = u16::from_be_bytes([high, low]);
+        let (sign, exponent, fraction) = (u64::from(bits >> 15), u64::from(bits >> 10 & 0x1f), u64::from(bits & 0x3ff));
+        let magnitude = match exponent {
+            // Subnormal: the fraction counts steps of 2^-24.
+            0 => (fraction as f64 / 16_777_216.0).to_bits(),
+            0x1f => 0x7ff << 52 | fraction << 42,
+            // The exponents are counted from 15 here, and from 1023 there.
+            _ => (exponent + 1008) << 52 | fraction << 42,
+        };
+        Ok(f64::from_bits(sign << 63 | magnitude))
+    }
+
+    fn text(&mut self) -> Result<Text, ValueError> {
+        if let Type::String = self.peek()? {
+            return self.read(Decoder::str).map(Text::from);
+        }
+        let joined = self.read(|decoder| decoder.str_iter()?.collect::<Result<String, _>>());
+        joined.map(Text::from)
+    }
+
+    fn bytes(&mut self) -> Result<Vec<u8>, ValueError> {
+        self.read(|decoder| {
+            decoder.bytes_iter()?.try_fold(Vec::new(), |mut joined, part| {
+                joined.extend_from_slice(part?);
+                Ok(joined)
+            })
+        })
+    }
+
+    /// Whether one more element comes, of as many as were announced, or until an end.
+    fn has_more(&mut self, announced: &mut Option<u64>) -> Result<bool, ValueError> {
+        match announced {
+            Some(0) => Ok(false),
+            Some(left) => {
+                *left -= 1;
+                Ok(true)
+            }
+            None if self.peek()? == Type::Break => {
+                self.0.set_position(self.0.position() + 1);
+                Ok(false)
+            }
+            None => Ok(true),
+        }
+    }
+
+    /// How much room is made for what was announced: not more than the input can hold, nor much before it comes.
+    fn room(&self, announced: Option<u64>) -> usize {
+        let left = self.0.input().len() - self.0.position();
+        announced.map_or(0, |length| usize::try_from(length).unwrap_or(left).min(left).min(SET_ASIDE))
+    }
+
+    fn list(&mut self, at: usize, left: usize) -> Result<Value, ValueError> {
+        let left = left.checked_sub(1).ok_or(ValueError::TooDeep { place: Place::Byte(at) })?;
+        let mut announced = self.read(Decoder::array)?;
+        let mut list = Vec::with_capacity(self.room(announced));
+        while self.has_more(&mut announced)? {
+            list.push(self.value(left)?);
+        }
+        Ok(list.into())
+    }
+
+    fn map(&mut self, at: usize, left: usize) -> Result<Value, ValueError> {
+        let left = left.checked_sub(1).ok_or(ValueError::TooDeep { place: Place::Byte(at) })?;
+        let mut announced = self.read(Decoder::map)?;
+        let mut map = Map::with_capacity(self.room(announced));
+        while self.has_more(&mut announced)? {
+            let at = self.0.position();
+            if !matches!(self.peek()?, Type::String | Type::StringIndef) {
+                return Err(unsupported(at, "a key that is not text", "send keys as text"));
+            }
+            let key = self.text()?;
+            let value = self.value(left)?;
+            if let Err(key) = map.insert_new(key, value) {
+                return Err(ValueError::DuplicateKey { key: key.into(), place: Place::Byte(at) });
+            }
+        }
+        Ok(Value::Map(map))
+    }
+
+    fn tagged(&mut self, at: usize, left: usize) -> Result<Value, ValueError> {
+        let tag = self.read(Decoder::tag)?.as_u64();
+        let placed = |error: ValueError| error.at(Place::Byte(at));
+        match tag {
+            TAG_DATE => self.text()?.parse().map(Value::Date).map_err(placed),
+            TAG_MOMENT_TEXT => self.text()?.parse::<ZonedDateTime>().map(Value::from).map_err(placed),
+            TAG_MOMENT_SECONDS => {
+                let seconds = self.value(0)?.as_i64();
+                let moment = seconds.and_then(|seconds| ZonedDateTime::from_unix(seconds, 0));
+                moment.map(Value::from).ok_or_else(|| {
+                    unsupported(
+                        at,
+                        "a moment in other than whole seconds of the calendar",
+                        "send it as text, under tag 0",
+                    )
+                })
+            }
+            TAG_POSITIVE | TAG_NEGATIVE => {
+                let bytes = self.bytes()?;
+                let magnitude =
+                    bytes.iter().try_fold(0_i64, |number, byte| number.checked_mul(256)?.checked_add(i64::from(*byte)));
+                let number = magnitude.map(|number| if tag == TAG_NEGATIVE { -1 - number } else { number });
+                number.map(Value::Int).ok_or(ValueError::IntegerOutOfRange { place: Place::Byte(at) })
+            }
+            TAG_NAMED => {
+                let is_pair = self.read(Decoder::array)? == Some(2);
+                let name = if is_pair { format!("${}", self.text()?) } else { String::new() };
+                if !is_pair || !tagged::is_temporal(&name) {
+                    return Err(unsupported(at, "an object of another language (tag 27)", "send a map"));
+                }
+                tagged::read_text(&name, &self.text()?).map_err(placed)
+            }
+            // One level, so that a row of marks is no way around the limit.
+            TAG_CBOR => self.value(left.checked_sub(1).ok_or(ValueError::TooDeep { place: Place::Byte(at) })?),
+            _ => Err(unsupported(at, format_args!("the tag {tag}"), "send what is in it without the tag")),
+        }
+    }
+}
+
+fn unsupported(at: usize, what: impl ToString, mend: &'static str) -> ValueError {
+    ValueError::Unsupported { what: what.to_string(), place: Place::Byte(at), mend }
+}
