@@ -64,6 +64,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `tokio-runtime`, `embassy-runtime`, `wasm-runtime`, `sim-runtime` | an adapter; several can be on at once |
+//! | `tls` | TLS for connections on Tokio |
 //! | `macros` | `#[derive(RecordKey)]`, and with `services` `#[service]` |
 //! | `services` | supervision, and with `alloc` databases |
 //! | `alloc` | records on the heap; without it nothing here needs one |
