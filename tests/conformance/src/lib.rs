@@ -15,6 +15,7 @@
 //!                       run_records_in_a_task(&rt, …)           values that flow and wake, over statics: time only
 //!                       run_heap_records(…)          `alloc`    the first over records on the heap
 //!                       run_records_between_tasks(&rt, …)       the second between tasks, over the heap
+//!  links: a connector   run_connectors(&fixture, …)  `connectors`  both ways, restarts of the peer, offline, shutdown
 //! ```
 //!
 //! A case never asserts an upper bound on real time: a busy machine is not a faulty one. What hangs is reported as a
@@ -47,6 +48,8 @@ extern crate alloc;
 mod blocking;
 #[cfg(feature = "channels")]
 mod channels;
+#[cfg(feature = "connectors")]
+mod connectors;
 #[cfg(feature = "alloc")]
 mod dynamically;
 mod network;
@@ -61,6 +64,8 @@ mod time;
 pub use blocking::run_spawn_blocking;
 #[cfg(feature = "channels")]
 pub use channels::run_channels;
+#[cfg(feature = "connectors")]
+pub use connectors::{ConnectorFixture, run_connectors};
 #[cfg(feature = "alloc")]
 pub use dynamically::run_spawn_dynamically;
 pub use network::{NetworkFixture, run_network};

@@ -148,14 +148,17 @@ async fn more_than_a_mebibyte_goes_both_ways_at_once<R: TimeSource + Network>(
     peers: &impl NetworkFixture,
 ) -> Result<(), Fault> {
     let mut stream = connected(rt, peers.echoes()).await?;
-    let (mut written, mut flushed, mut read, mut buffer) = (0, false, 0, [0; CHUNK]);
+    // First until nothing more can be written; so much is still to come when the first byte is read.
+    let mut written = fill(rt, &mut stream).await?;
+    let all = written + MUCH;
+    let (mut flushed, mut read, mut buffer) = (false, 0, [0; CHUNK]);
     // One task, which waits for both directions at once: were it to wait for one of them, all would stand still.
     poll_fn(|cx| {
         loop {
             let mut waits = true;
-            if written < MUCH {
+            if written < all {
                 let bytes = bytes_from(written);
-                let most = CHUNK.min(MUCH - written);
+                let most = CHUNK.min(all - written);
                 if let Poll::Ready(count) = stream.poll_write(cx, &bytes[..most]) {
                     let count = going_on(count)?;
                     expect(count > 0 && count <= most, "a write to take some of the bytes that it is given")?;
@@ -174,8 +177,8 @@ async fn more_than_a_mebibyte_goes_both_ways_at_once<R: TimeSource + Network>(
                 read += count;
                 waits = false;
             }
-            if flushed && read >= MUCH {
-                return Poll::Ready(expect_equal(MUCH as u64, read as u64, "all bytes to come back, and no others"));
+            if flushed && read >= all {
+                return Poll::Ready(expect_equal(all as u64, read as u64, "all bytes to come back, and no others"));
             }
             if waits {
                 return Poll::Pending;
@@ -290,10 +293,10 @@ async fn a_peer_that_never_reads_holds_the_writer_up<R: TimeSource + Network>(
 /// Writes until the connection takes no more for now, and says how much it took; more than [`TOO_MUCH`], and it never
 /// would have stopped.
 async fn fill<R: TimeSource>(rt: &R, stream: &mut impl ByteStream) -> Result<usize, Fault> {
-    let (mut taken, mut held_up, bytes) = (0, 0, [0x5a; CHUNK]);
+    let (mut taken, mut held_up) = (0, 0);
     // More than once: a runtime may hold a task up only because it has done so much without a break.
     while held_up < 3 && taken <= TOO_MUCH {
-        match poll_elsewhere(pin!(stream.write(&bytes))) {
+        match poll_elsewhere(pin!(stream.write(&bytes_from(taken)))) {
             Poll::Ready(count) => {
                 taken += going_on(count)?;
                 held_up = 0;
@@ -373,11 +376,14 @@ async fn connections_do_not_touch_each_other<R: TimeSource + Network>(
     let mut right = connected(rt, peers.echoes()).await?;
     going_on(left.write_all(b"left").await)?;
     going_on(right.write_all(b"right").await)?;
-    expect_read(&mut right, b"right").await?;
+    // In pieces, so that what one has not read yet is there while the other reads.
+    expect_read(&mut right, b"ri").await?;
+    expect_read(&mut left, b"le").await?;
+    expect_read(&mut right, b"ght").await?;
     going_on(right.close().await)?;
     expect_end(&mut right).await?;
     drop(right);
-    expect_read(&mut left, b"left").await?;
+    expect_read(&mut left, b"ft").await?;
     going_on(left.write_all(b"still").await)?;
     expect_read(&mut left, b"still").await
 }
