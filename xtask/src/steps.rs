@@ -4,7 +4,8 @@ use crate::failure::Failure;
 use crate::process::Run;
 use crate::runner::{Counts, Step};
 use crate::tools::{
-    CLIPPY, COVERAGE, DENY, HACK, LLVM, MIRI, MIRI_SOURCES, NODE, QEMU, RUSTFMT, THUMB, THUMB_DSP, WASM,
+    CLIPPY, COVERAGE, DENY, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, QEMU, RUSTFMT, THUMB,
+    THUMB_DSP, WASM,
 };
 use crate::workspace::{THUMBV7M, WASM32, Workspace};
 
@@ -23,8 +24,8 @@ const FACADE: &str = "anabranch";
 const TESTS: &[Step] = &[
     Step {
         name: "native",
-        shows: "unit, integration, conformance, compile-fail and doc tests on this machine",
-        needs: &[],
+        shows: "unit, integration, conformance, compile-fail and doc tests on this machine, and links against real brokers",
+        needs: &[MOSQUITTO, MOSQUITTO_CLIENTS],
         counts: Counts::Tests,
         runs: |workspace| Ok(vec![Run::cargo(["test", "--no-fail-fast"]).args(workspace.host_selection())]),
     },

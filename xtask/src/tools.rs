@@ -31,12 +31,29 @@ pub const MIRI: Tool = Tool::Nightly("miri");
 pub const MIRI_SOURCES: Tool = Tool::Nightly("rust-src");
 pub const QEMU: Tool = Tool::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
 pub const NODE: Tool = Tool::Program { name: "node", package: "nodejs" };
+pub const MOSQUITTO: Tool = Tool::Program { name: "mosquitto", package: "mosquitto" };
+pub const MOSQUITTO_CLIENTS: Tool = Tool::Program { name: "mosquitto_pub", package: "mosquitto-clients" };
 pub const DENY: Tool = Tool::Cargo { name: "deny", version: "0.20.2" };
 pub const HACK: Tool = Tool::Cargo { name: "hack", version: "0.6.46" };
 pub const COVERAGE: Tool = Tool::Cargo { name: "llvm-cov", version: "0.9.1" };
 
-const ALL: &[Tool] =
-    &[THUMB, THUMB_DSP, WASM, CLIPPY, RUSTFMT, LLVM, MIRI, MIRI_SOURCES, QEMU, NODE, DENY, HACK, COVERAGE];
+const ALL: &[Tool] = &[
+    THUMB,
+    THUMB_DSP,
+    WASM,
+    CLIPPY,
+    RUSTFMT,
+    LLVM,
+    MIRI,
+    MIRI_SOURCES,
+    QEMU,
+    NODE,
+    MOSQUITTO,
+    MOSQUITTO_CLIENTS,
+    DENY,
+    HACK,
+    COVERAGE,
+];
 
 /// Installs what is missing of all tools.
 pub fn setup() -> Result<(), Failure> {
@@ -210,9 +227,11 @@ fn printed(line: &str) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Servers stand in `sbin`, which only root has on its path.
 fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let servers = ["/usr/sbin", "/usr/local/sbin"].map(Into::into);
+    std::env::split_paths(&path).chain(servers).any(|folder| folder.join(program).is_file())
 }
 
 #[cfg(test)]
