@@ -111,16 +111,10 @@ impl Trace {
 
     fn packet(&mut self, kind: char, connection: u64, to_server: bool, packet: Packet) {
         self.event(kind, connection);
-        let (what, first, second) = match packet {
-            Packet::Open => (0, 0, 0),
-            Packet::Accept => (1, 0, 0),
-            Packet::Data(span) => (2, span.from, span.to),
-            Packet::Ack { received, limit } => (3, received, limit),
-            Packet::Reset => (4, 0, 0),
-            Packet::NoWay => (5, 0, 0),
-        };
+        let [what, first, second] = packet.words();
         self.mix(what << 1 | u64::from(to_server));
-        self.mix(first << 32 ^ second);
+        self.mix(first);
+        self.mix(second);
         let arrow = if to_server { '>' } else { '<' };
         self.line(kind, connection, format_args!("{arrow} {packet}"));
     }

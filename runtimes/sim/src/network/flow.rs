@@ -111,8 +111,8 @@ impl Flow {
         Some(span)
     }
 
-    /// The first part that has not been acknowledged, or an empty one, which asks how far one may send.
-    pub(crate) fn to_send_again(&mut self) -> Span {
+    /// Begins to send again: gives the first part that has not been acknowledged, or an empty one, which asks how far one may send.
+    pub(crate) fn retransmit(&mut self) -> Span {
         self.again = self.lost;
         self.first_unacked().unwrap_or(Span { from: self.acked, to: self.acked })
     }
@@ -153,7 +153,9 @@ impl Flow {
         }
         if span.from > self.received {
             let place = self.early.partition_point(|early| early.from < span.from);
-            self.early.insert(place, span);
+            if self.early.get(place) != Some(&span) {
+                self.early.insert(place, span);
+            }
             return false;
         }
         self.received = span.to;
@@ -224,5 +226,135 @@ impl Flow {
         let until = self.acked.min(self.read).min(self.written);
         self.bytes.drain(..(until - self.base) as usize);
         self.base = until;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    fn span(from: u64, to: u64) -> Span {
+        Span { from, to }
+    }
+
+    /// What the flow tells its sender, in a packet that arrives.
+    fn tell(flow: &mut Flow, window: u64) -> Option<Span> {
+        let (received, limit) = flow.acknowledgement(window);
+        flow.acknowledge(received, limit)
+    }
+
+    #[test]
+    fn what_arrives_beyond_a_gap_waits_for_what_fills_it() {
+        let mut flow = Flow::new(100);
+        flow.write(b"abcdefghij");
+        assert_eq!(flow.next_to_send(), Some(span(0, 10)));
+        assert!(!flow.receive(span(6, 8)) && !flow.receive(span(3, 4)) && !flow.receive(span(7, 10)));
+        assert_eq!((flow.found(), flow.acknowledgement(100).0), (Found::Nothing, 0));
+        assert!(flow.receive(span(0, 2)));
+        assert_eq!(flow.found(), Found::Bytes(2));
+        assert!(flow.receive(span(1, 6)));
+        assert_eq!(flow.found(), Found::Bytes(10));
+        assert!(flow.early.is_empty());
+        assert!(!flow.receive(span(0, 10)), "what comes again is no news");
+    }
+
+    #[test]
+    fn the_end_is_found_behind_the_last_byte_and_takes_no_room() {
+        let mut flow = Flow::new(3);
+        flow.write(b"abc");
+        flow.close();
+        assert_eq!(flow.next_to_send(), Some(span(0, 4)));
+        assert!(flow.receive(span(0, 4)));
+        assert_eq!((flow.found(), flow.has_news(span(0, 4))), (Found::Bytes(3), false));
+        flow.take(&mut [0; 3]);
+        assert_eq!(flow.found(), Found::End);
+        assert_eq!((flow.waits(), tell(&mut flow, 3), flow.waits()), (true, None, false));
+    }
+
+    #[test]
+    fn a_sender_that_is_told_of_no_room_asks_and_goes_on_when_it_hears() {
+        let mut flow = Flow::new(4);
+        flow.write(b"abcdef");
+        assert_eq!((flow.next_to_send(), flow.next_to_send()), (Some(span(0, 4)), None));
+        assert!(flow.receive(span(0, 4)));
+        assert_eq!(tell(&mut flow, 4), None);
+        assert!(flow.waits() && !flow.missed_room() && !flow.has_room_to_tell(4));
+        flow.take(&mut [0; 4]);
+        assert!(flow.has_room_to_tell(4));
+        // It is told, and does not hear.
+        let _lost = flow.acknowledgement(4);
+        assert!(flow.missed_room());
+        assert_eq!(flow.retransmit(), span(4, 4));
+        assert!(!flow.receive(span(4, 4)));
+        assert_eq!((tell(&mut flow, 4), flow.missed_room(), flow.next_to_send()), (None, false, Some(span(4, 6))));
+    }
+
+    #[test]
+    fn what_was_lost_is_sent_again_piece_by_piece_and_no_more_than_that() {
+        let mut flow = Flow::new(10_000);
+        flow.write(&[7; 5_000]);
+        let sent: Vec<Span> = std::iter::from_fn(|| flow.next_to_send()).collect();
+        assert_eq!(sent, [span(0, 1_460), span(1_460, 2_920), span(2_920, 4_380), span(4_380, 5_000)]);
+        // The first and the third are lost.
+        flow.lose(1_460);
+        flow.lose(4_380);
+        flow.receive(sent[1]);
+        flow.receive(sent[3]);
+        assert!(!flow.recovered());
+        assert_eq!(flow.retransmit(), sent[0]);
+        flow.receive(sent[0]);
+        assert_eq!(tell(&mut flow, 10_000), Some(sent[2]), "at once, for it is missing, too");
+        flow.receive(sent[2]);
+        assert_eq!((tell(&mut flow, 10_000), flow.recovered(), flow.waits()), (None, true, false));
+    }
+
+    /// A sender, a receiver, and packets between them that are lost, doubled and taken in any order.
+    #[test]
+    fn bytes_come_out_as_they_went_in() {
+        let mut random = Random::new(11);
+        for window in [1, 3, 1_000, 5_000] {
+            let sent: Vec<u8> = (0..window * 5 + 20).map(|_| random.draw() as u8).collect();
+            let (mut flow, mut written, mut read) = (Flow::new(window), 0, Vec::new());
+            let mut under_way = Vec::new();
+            while flow.found() != Found::End {
+                let room = (flow.space(window) as usize).min(sent.len() - written);
+                let more = random.below(room as u64 + 1) as usize;
+                flow.write(&sent[written..written + more]);
+                written += more;
+                if written == sent.len() {
+                    flow.close();
+                }
+                under_way.extend(std::iter::from_fn(|| flow.next_to_send()));
+                if under_way.is_empty() && flow.waits() {
+                    under_way.push(flow.retransmit());
+                }
+                while !under_way.is_empty() && random.below(4) > 0 {
+                    let span = under_way.swap_remove(random.below(under_way.len() as u64) as usize);
+                    match random.below(4) {
+                        0 => flow.lose(span.to),
+                        1 => {
+                            flow.receive(span);
+                            under_way.push(span);
+                        }
+                        _ => {
+                            flow.receive(span);
+                        }
+                    }
+                    if random.below(2) == 0 {
+                        under_way.extend(tell(&mut flow, window));
+                    }
+                }
+                if let Found::Bytes(there) = flow.found() {
+                    let mut buffer = vec![0; 1 + random.below(there as u64) as usize];
+                    flow.take(&mut buffer);
+                    read.extend(buffer);
+                }
+                tell(&mut flow, window);
+                let kept = flow.bytes.len() as u64;
+                assert!(kept <= 2 * window, "{kept} bytes are kept with a window of {window}");
+            }
+            assert!(read == sent, "with a window of {window}");
+        }
     }
 }

@@ -1,7 +1,11 @@
 //! The hosts: their names, what listens on them, and the paths between them.
 
-use super::faults::NetworkChances;
-use std::{collections::BTreeMap, sync::Arc};
+use super::{connection::ConnectionKey, faults::NetworkChances};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    task::Waker,
+};
 
 /// A host, by the order in which they were named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -32,6 +36,16 @@ pub(crate) struct Hosts {
     between: BTreeMap<(HostId, HostId), Between>,
     /// The simulation has ended, and no host is up any more.
     over: bool,
+}
+
+/// A port that somebody listens on.
+pub(crate) struct Listener {
+    pub(super) host: HostId,
+    pub(super) port: u16,
+    /// Its host has crashed since it was made.
+    pub(super) gone: bool,
+    pub(super) backlog: VecDeque<ConnectionKey>,
+    pub(super) waker: Option<Waker>,
 }
 
 struct Host {
@@ -83,8 +97,14 @@ impl Hosts {
         self.over = true;
     }
 
-    pub(crate) fn set_down(&mut self, host: HostId, down: bool) {
-        self.hosts[host.0 as usize].down = down;
+    pub(crate) fn crash(&mut self, host: HostId) {
+        let host = &mut self.hosts[host.0 as usize];
+        host.down = true;
+        host.listeners.clear();
+    }
+
+    pub(crate) fn restart(&mut self, host: HostId) {
+        self.hosts[host.0 as usize].down = false;
     }
 
     pub(crate) fn listener(&self, host: HostId, port: u16) -> Option<usize> {
@@ -99,21 +119,21 @@ impl Hosts {
         self.hosts[host.0 as usize].listeners.remove(&port);
     }
 
-    /// A port that nobody has asked for.
+    /// A port that is not listened on and was not given lately.
     pub(crate) fn own_port(&mut self, host: HostId) -> u16 {
         let host = &mut self.hosts[host.0 as usize];
-        let port = host.next_port;
-        host.next_port = port.checked_add(1).unwrap_or(OWN_PORTS);
-        port
+        loop {
+            let port = host.next_port;
+            host.next_port = port.checked_add(1).unwrap_or(OWN_PORTS);
+            // Where all are listened on, one is given twice.
+            if host.listeners.len() >= usize::from(u16::MAX - OWN_PORTS) || !host.listeners.contains_key(&port) {
+                return port;
+            }
+        }
     }
 
-    pub(crate) fn path(&self, from: HostId, to: HostId) -> Path {
-        // Most simulations have no path that differs.
-        if self.between.is_empty() {
-            Path::Open
-        } else {
-            self.between.get(&(from, to)).map_or(Path::Open, |it| it.path)
-        }
+    pub(crate) fn path(&self, way: (HostId, HostId)) -> Path {
+        self.on_the_way(way).map_or(Path::Open, |between| between.path)
     }
 
     pub(crate) fn set_path(&mut self, from: HostId, to: HostId, path: Path) {
@@ -124,11 +144,8 @@ impl Hosts {
         self.between.values_mut().for_each(|between| between.path = Path::Open);
     }
 
-    pub(crate) fn chances(&self, from: HostId, to: HostId) -> &NetworkChances {
-        match self.between.is_empty() {
-            true => &self.everywhere,
-            false => self.between.get(&(from, to)).and_then(|it| it.chances.as_ref()).unwrap_or(&self.everywhere),
-        }
+    pub(crate) fn chances(&self, way: (HostId, HostId)) -> &NetworkChances {
+        self.on_the_way(way).and_then(|between| between.chances.as_ref()).unwrap_or(&self.everywhere)
     }
 
     pub(crate) fn set_chances(&mut self, chances: NetworkChances) {
@@ -137,5 +154,10 @@ impl Hosts {
 
     pub(crate) fn set_chances_between(&mut self, from: HostId, to: HostId, chances: NetworkChances) {
         self.between.entry((from, to)).or_default().chances = Some(chances);
+    }
+
+    fn on_the_way(&self, way: (HostId, HostId)) -> Option<&Between> {
+        // Most simulations have no way that differs.
+        if self.between.is_empty() { None } else { self.between.get(&way) }
     }
 }

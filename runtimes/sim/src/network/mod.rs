@@ -5,9 +5,13 @@
 //!   (stream)               (flow)              (wire, faults, hosts)
 //! ```
 
+mod connection;
 mod faults;
 mod flow;
 mod hosts;
+mod incidents;
+mod packet;
+mod sockets;
 mod stream;
 mod wire;
 
@@ -16,7 +20,8 @@ pub use stream::{ListenError, SimListener, SimPeer, SimStream};
 pub use wire::NetworkCounts;
 
 pub(crate) use hosts::HostId;
-pub(crate) use wire::{Event, NetworkState, Packet, Wire};
+pub(crate) use packet::{Event, Packet};
+pub(crate) use wire::{NetworkState, Wire};
 
 use crate::{Sim, SimAdapter, random::nanos, scheduler::Core};
 use hosts::Path;
@@ -24,8 +29,33 @@ use std::{fmt, sync::Arc, time::Duration};
 
 /// The network of a simulation, as a test rules it; [`Sim::network`] and [`SimAdapter::network`] give it.
 ///
-/// A host is there as soon as it is named, here or by [`SimAdapter::on_host`]. A host's packets to itself are packets like
-/// any other.
+/// A host is there as soon as it is named, here or by [`SimAdapter::on_host`]. `localhost` is the one of [`Sim::adapter`],
+/// from wherever it is connected to. A host's packets to itself are packets like any other.
+///
+/// ```
+/// use anabranch_executor::{ByteStreamExt, Endpoint, Network, RuntimeExt, StreamError, Transport};
+/// use std::time::Duration;
+///
+/// anabranch_sim::check(0..20, |sim| {
+///     let (network, board) = (sim.network(), sim.adapter().on_host("board"));
+///     let mut listener = sim.adapter().on_host("broker").listen(1883)?;
+///     sim.block_on(async move {
+///         let broker = Endpoint { host: "broker", port: 1883, transport: Transport::Tcp };
+///         let mut stream = board.connect(&broker).await?;
+///         let (accepted, _peer) = listener.accept().await?;
+///
+///         // Half open: the board believes that it is connected, and is told when it sends something.
+///         network.crash("broker");
+///         let hearing = board.timeout(Duration::from_secs(3600), stream.read(&mut [0; 1])).await;
+///         assert!(hearing.is_err(), "nothing is heard");
+///         network.restart("broker");
+///         stream.write_all(b"?").await?;
+///         assert_eq!(stream.read(&mut [0; 1]).await, Err(StreamError::Reset));
+///         drop(accepted);
+///         Ok(())
+///     })?
+/// });
+/// ```
 #[derive(Clone)]
 pub struct SimNetwork {
     core: Arc<Core>,
@@ -101,7 +131,7 @@ impl SimNetwork {
         self.core.on_the_wire(|wire| {
             wire.trace.rules(format_args!("restart {host}"));
             let host = wire.network.hosts.named(host);
-            wire.network.hosts.set_down(host, false);
+            wire.network.hosts.restart(host);
         });
     }
 
@@ -113,9 +143,10 @@ impl SimNetwork {
         });
     }
 
-    /// After how long without an answer a sender gives up; at first a minute.
+    /// After how long without an answer a sender gives up; at first a minute, and a day at most.
     pub fn give_up_after(&self, silence: Duration) {
-        self.core.on_the_wire(|wire| wire.network.give_up = nanos(silence));
+        const DAY: Duration = Duration::from_secs(86_400);
+        self.core.on_the_wire(|wire| wire.network.give_up = nanos(silence.min(DAY)));
     }
 
     /// How many bytes of a direction may be under way, and how many may wait for their reader; at first 64 KiB each. A
@@ -133,10 +164,7 @@ impl SimNetwork {
     fn set_path(&self, from: &str, to: &str, path: Path) {
         self.between(from, to, |wire, one, other| {
             wire.trace.rules(format_args!("{path:?} {from} > {to}"));
-            wire.network.hosts.set_path(one, other, path);
-            if path != Path::Open {
-                wire.doubt(one, other);
-            }
+            wire.set_path(one, other, path);
         });
     }
 

@@ -1,13 +1,9 @@
 //! What code under test holds of the network: streams, and listeners that give them.
 
-use super::{
-    hosts::HostId,
-    wire::{Listener, Place, Wire},
-};
+use super::connection::EndKey;
 use crate::{SimAdapter, scheduler::Core};
 use anabranch_executor::{ByteStream, ConnectError, Endpoint, Network, StreamError};
 use std::{
-    collections::VecDeque,
     fmt,
     future::poll_fn,
     sync::Arc,
@@ -21,50 +17,48 @@ use std::{
 /// [`NetworkFaults::cut_on_drop`](crate::NetworkFaults::cut_on_drop) says otherwise: then the peer is sent a reset.
 pub struct SimStream {
     core: Arc<Core>,
-    place: Place,
+    end: EndKey,
 }
 
 impl fmt::Debug for SimStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimStream").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("SimStream").field("end", &self.end).finish_non_exhaustive()
     }
 }
 
 impl SimStream {
     /// Cuts the connection: the peer is sent a reset, and loses what it had not read.
     pub fn reset(self) {
-        self.core.on_the_wire(|wire| wire.abandon(self.place));
+        self.core.on_the_wire(|wire| wire.abandon(self.end));
     }
 }
 
 impl ByteStream for SimStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, StreamError>> {
-        let waker = cx.waker().clone();
-        let (poll, _former) = self.core.on_the_wire(|wire| wire.poll_read(self.place, buffer, waker));
-        poll
+        let mut waker = Some(cx.waker().clone());
+        self.core.on_the_wire(|wire| wire.poll_read(self.end, buffer, &mut waker))
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, StreamError>> {
-        let waker = cx.waker().clone();
-        let (poll, _former) = self.core.on_the_wire(|wire| wire.poll_write(self.place, bytes, waker));
-        poll
+        let mut waker = Some(cx.waker().clone());
+        self.core.on_the_wire(|wire| wire.poll_write(self.end, bytes, &mut waker))
     }
 
     /// What is written is on its way at once, so this waits for nothing.
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
-        Poll::Ready(self.core.on_the_wire(|wire| wire.flushed(self.place)))
+        Poll::Ready(self.core.on_the_wire(|wire| wire.flush(self.end)))
     }
 
     /// Waits for nothing: the FIN follows what was written.
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
-        Poll::Ready(self.core.on_the_wire(|wire| wire.close(self.place)))
+        Poll::Ready(self.core.on_the_wire(|wire| wire.close(self.end)))
     }
 }
 
 impl Drop for SimStream {
     fn drop(&mut self) {
         // Dropped where the state is not locked.
-        let _wakers = self.core.on_the_wire(|wire| wire.release(self.place));
+        let _wakers = self.core.on_the_wire(|wire| wire.release(self.end));
     }
 }
 
@@ -82,12 +76,11 @@ impl Network for SimAdapter {
     /// [`Transport::Tls`]: anabranch_executor::Transport::Tls
     /// [`Transport::WebSocket`]: anabranch_executor::Transport::WebSocket
     async fn connect(&self, endpoint: &Endpoint<'_>) -> Result<SimStream, ConnectError> {
-        let place = self.core.on_the_wire(|wire| wire.open(self.host, endpoint.host, endpoint.port))?;
-        let stream = SimStream { core: self.core.clone(), place };
+        let end = self.core.on_the_wire(|wire| wire.open(self.host, endpoint.host, endpoint.port))?;
+        let stream = SimStream { core: self.core.clone(), end };
         poll_fn(|cx| {
-            let waker = cx.waker().clone();
-            let (poll, _former) = self.core.on_the_wire(|wire| wire.poll_opened(place, waker));
-            poll
+            let mut waker = Some(cx.waker().clone());
+            self.core.on_the_wire(|wire| wire.poll_opened(end, &mut waker))
         })
         .await?;
         Ok(stream)
@@ -128,7 +121,7 @@ impl SimListener {
     /// The port.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.core.on_the_wire(|wire| wire.network.listeners.get(self.key).map_or(0, |listener| listener.port))
+        self.core.on_the_wire(|wire| wire.port(self.key))
     }
 
     /// Waits for the next connection, and says who it is from. Dropping the future loses no connection.
@@ -144,16 +137,12 @@ impl SimListener {
     /// # Errors
     /// [`ListenError::HostDown`].
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<(SimStream, SimPeer), ListenError>> {
-        let waker = cx.waker().clone();
-        let (poll, _former) = self.core.on_the_wire(|wire| {
-            let (poll, former) = wire.poll_accept(self.key, waker);
-            (poll.map(|place| place.map(|place| (place, wire.peer_of(place)))), former)
-        });
-        match poll {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => Poll::Ready(Err(ListenError::HostDown)),
-            Poll::Ready(Some((place, peer))) => Poll::Ready(Ok((SimStream { core: self.core.clone(), place }, peer))),
-        }
+        let mut waker = Some(cx.waker().clone());
+        let accepted = self.core.on_the_wire(|wire| wire.poll_accept(self.key, &mut waker));
+        accepted.map(|accepted| match accepted {
+            Some((end, peer)) => Ok((SimStream { core: self.core.clone(), end }, peer)),
+            None => Err(ListenError::HostDown),
+        })
     }
 }
 
@@ -188,34 +177,4 @@ pub enum ListenError {
     /// The host has crashed.
     #[error("this host has crashed: listen again after `network.restart(…)`")]
     HostDown,
-}
-
-impl Wire<'_> {
-    fn listen(&mut self, host: HostId, port: u16) -> Result<usize, ListenError> {
-        let hosts = &mut self.network.hosts;
-        if hosts.is_down(host) {
-            return Err(ListenError::HostDown);
-        }
-        let port = match port {
-            0 => loop {
-                let port = hosts.own_port(host);
-                if hosts.listener(host, port).is_none() {
-                    break port;
-                }
-            },
-            port => port,
-        };
-        if hosts.listener(host, port).is_some() {
-            return Err(ListenError::PortTaken);
-        }
-        let listener = Listener { host, port, gone: false, backlog: VecDeque::new(), waker: None };
-        let key = self.network.listeners.insert(listener);
-        self.network.hosts.open_port(host, port, key);
-        Ok(key)
-    }
-
-    fn peer_of(&self, place: Place) -> SimPeer {
-        let (host, port) = self.peer(place).unwrap_or((HostId::default(), 0));
-        SimPeer { host: self.network.hosts.name(host).clone(), port }
-    }
 }
