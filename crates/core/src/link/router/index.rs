@@ -95,6 +95,58 @@ impl Index {
         self.text.get(span.from as usize..(span.from + span.length) as usize).unwrap_or("")
     }
 
+    /// The group of a resource: those of one group never match the same address. All of one shape are one, as those that
+    /// match an address agree in every level that is no wildcard, and so are the same.
+    pub(super) fn group(&self, number: usize, resource: &str) -> usize {
+        let shape = Shape::of(resource).and_then(|(shape, _)| self.shapes.iter().position(|other| *other == shape));
+        let alone = || self.long.iter().position(|(long, _)| *long as usize == number).unwrap_or(0);
+        shape.unwrap_or_else(|| self.shapes.len() + alone())
+    }
+
+    /// The number of the resource of `group` that matches `address`: one lookup.
+    #[inline]
+    pub(super) fn find_in(&self, group: usize, address: &str) -> Option<usize> {
+        let Some(shape) = self.shapes.get(group) else {
+            let (number, text) = self.long.get(group.checked_sub(self.shapes.len())?)?;
+            return matches(self.text(*text), address).then_some(*number as usize);
+        };
+        let mut sum = shape.salt();
+        let mut count = 0;
+        for level in Split::of(address) {
+            if count == shape.levels {
+                if !shape.rest {
+                    return None;
+                }
+                break;
+            }
+            if shape.wild >> count & 1 == 0 {
+                sum = sum.wrapping_add(term(count, level));
+            }
+            count += 1;
+        }
+        if count < shape.levels {
+            return None;
+        }
+        let hash = finish(sum);
+        let mut place = self.place(hash);
+        loop {
+            let slot = &self.table[place];
+            if slot.resource == Slot::FREE {
+                return None;
+            }
+            // A resource of another shape may have the same hash: it is passed over, should it match or not.
+            if slot.tag == tag(hash) {
+                let text = self.text(slot.text);
+                let exact = shape.wild == 0 && !shape.rest;
+                let fits = if exact { text == address } else { matches(text, address) };
+                if fits && (exact || Shape::of(text).is_some_and(|(other, _)| other == *shape)) {
+                    return Some(slot.resource as usize);
+                }
+            }
+            place = (place + 1) & (self.table.len() - 1);
+        }
+    }
+
     /// Calls `found` with the number of each resource that matches `address`.
     #[inline]
     pub(super) fn find(&self, address: &str, mut found: impl FnMut(usize)) {
@@ -308,6 +360,24 @@ mod tests {
         let resources = [long.as_str(), with_rest.as_str(), "l/#"];
         assert_eq!(found(&resources, &long), [0, 1, 2]);
         assert_eq!(found(&resources, &"l/".repeat(33)), [2]);
+    }
+
+    #[test]
+    fn a_group_finds_the_one_resource_of_it_that_matches() {
+        let long = ["l/".repeat(40), format!("{}#", "l/".repeat(35)), format!("{}+", "l/".repeat(40))];
+        let resources = ["a/b", "a/+", "a/#", "#", "+/b", "a/b/c", "b/a", "{x}/{y}/c", "$SYS/#", "+/#"];
+        let all: Vec<&str> = resources.into_iter().chain(long.iter().map(String::as_str)).collect();
+        let index = Index::new(all.iter().copied());
+        for address in ["a/b", "a", "a/b/c", "b/a", "", "$SYS/x", "$SYS", &long[0], &"l/".repeat(33), "x/y/z"] {
+            let mut by_group = Vec::new();
+            for group in 0..16 {
+                let Some(number) = index.find_in(group, address) else { continue };
+                assert_eq!(index.group(number, all[number]), group, "{address}");
+                by_group.push(number);
+            }
+            by_group.sort_unstable();
+            assert_eq!(by_group, found(&all, address), "{address}");
+        }
     }
 
     #[test]

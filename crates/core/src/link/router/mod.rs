@@ -109,6 +109,7 @@ pub struct Router {
 #[derive(Debug, Clone, Copy)]
 pub struct Resource<'r> {
     routes: &'r [InboundRoute],
+    group: usize,
 }
 
 impl<'r> Resource<'r> {
@@ -126,13 +127,28 @@ impl<'r> Resource<'r> {
     pub fn routes(&self) -> &'r [InboundRoute] {
         self.routes
     }
+
+    /// Its group: resources of one group never match the same address, so a peer that says which group a value came by has
+    /// said all. There are few: one for each way to place wildcards.
+    pub fn group(&self) -> usize {
+        self.group
+    }
+
+    /// Counts and reports at its links that the peer does not give it: it refused the subscription.
+    pub fn refused(&self, why: &dyn fmt::Display) {
+        self.routes.iter().for_each(|route| route.link.failed(route.link.resource(), why));
+    }
 }
 
 impl Router {
     /// What the connector has to subscribe to, each once, in an order that stays the same: the place of each is its number
     /// for [`route_to`](Self::route_to).
     pub fn resource_ids(&self) -> impl ExactSizeIterator<Item = Resource<'_>> {
-        (0..self.starts.len()).map(|resource| Resource { routes: self.of(resource) })
+        (0..self.starts.len()).map(|resource| {
+            let routes = self.of(resource);
+            let group = routes.first().map_or(0, |first| self.index.group(resource, first.resource()));
+            Resource { routes, group }
+        })
     }
 
     fn of(&self, resource: usize) -> &[InboundRoute] {
@@ -162,6 +178,19 @@ impl Router {
         let fits = self.of(resource).first().is_some_and(|route| index::matches(route.resource(), address));
         if fits {
             self.deliver(resource, address, payload, &mut routed);
+        }
+        routed
+    }
+
+    /// The same for a connector whose peer says which [groups](Resource::group) of subscriptions a value came by. It is the
+    /// fastest way, and the right one where subscriptions overlap: however the peer repeats a value or does not, each
+    /// link gets it once.
+    pub fn route_groups<'r>(&'r self, groups: &[usize], address: &str, payload: &[u8]) -> Routed<'r> {
+        let mut routed = Routed::default();
+        for group in groups {
+            if let Some(resource) = self.index.find_in(*group, address) {
+                self.deliver(resource, address, payload, &mut routed);
+            }
         }
         routed
     }
