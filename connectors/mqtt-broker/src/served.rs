@@ -1,39 +1,39 @@
 //! The broker on a runtime: one handle for all connections, and a future for each.
 
 use crate::{Broker, BrokerOptions, ConnectionId, Memory, Output, PublishRefused, Published, SessionState};
-use anabranch_executor::{ByteStream, Moment, StreamError, TimeSource};
+use anabranch_executor::{ByteStream, MaybeSend, Moment, SpawnDynamically, StreamError, TimeSource};
 use bytes::{Buf, Bytes, BytesMut};
 use std::{
     collections::BTreeMap,
     fmt,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 /// A [`Broker`] on a runtime. Its clones are handles of the same broker.
 ///
-/// Whoever accepts connections hands each to [`serve`](Self::serve), and spawns what comes back:
+/// [`listen`](Self::listen) takes a listener of any kind, and serves all who connect; [`serve`](Self::serve) serves one
+/// connection. On the simulated network:
 ///
-/// ```no_run
-/// # use anabranch_executor::{ByteStream, SpawnDynamically, TimeSource};
-/// # use anabranch_mqtt_broker::{BrokerOptions, ServedBroker};
-/// # struct Listener;
-/// # impl Listener { async fn accept<S: ByteStream>(&mut self) -> S { unreachable!() } }
-/// # async fn bind() -> Listener { Listener }
-/// # async fn on<R: TimeSource + SpawnDynamically, S: ByteStream + 'static>(adapter: R) {
-/// let broker = ServedBroker::new(adapter.clone(), BrokerOptions::default());
-/// loop {
-///     broker.up().await;
-///     let mut listener = bind().await;
-///     while let Some(stream) = broker.while_up(listener.accept::<S>()).await {
-///         adapter.spawn(broker.serve(stream));
-///     }
-///     // It crashed: without the listener, who connects is refused, until `restart` is called.
-/// }
-/// # }
+/// ```
+/// # use anabranch_executor::SpawnDynamically;
+/// # use anabranch_mqtt_broker::{BrokerOptions, Memory, ServedBroker};
+/// # use anabranch_sim::{Sim, SimListener};
+/// # let sim = Sim::new(1);
+/// let host = sim.adapter().on_host("broker");
+/// let broker = ServedBroker::new(host.clone(), BrokerOptions::default());
+/// let port = host.clone();
+/// host.spawn(broker.listen(
+///     move || port.listen(1883),
+///     |listener: &mut SimListener, cx| listener.poll_accept(cx).map_ok(|(stream, _)| stream),
+/// ));
+/// // … clients connect to "broker" …
+/// broker.crash(Memory::Keep); // connections are cut, new ones refused
+/// broker.restart();
+/// assert!(broker.published().is_empty());
 /// ```
 pub struct ServedBroker<T: TimeSource> {
     runtime: T,
@@ -49,7 +49,7 @@ struct Shared {
     up: bool,
     /// Of the connections' futures.
     wakers: BTreeMap<ConnectionId, Waker>,
-    /// Of those who wait for a crash or a restart.
+    /// Of those who listen, and wait for a crash or a restart.
     watchers: Vec<Waker>,
     /// The deadline for which the first of the connections has set its timer.
     armed: Option<Duration>,
@@ -83,6 +83,49 @@ impl<T: TimeSource> ServedBroker<T> {
         }
     }
 
+    /// Accepts connections and serves each in a task of its own, until `accept` fails; spawn it. `bind` is called again
+    /// after each crash: in between, there is no listener, and who connects is refused.
+    ///
+    /// # Errors
+    /// What `bind` or `accept` gave.
+    pub fn listen<L, S, E, B, A>(
+        &self,
+        mut bind: B,
+        mut accept: A,
+    ) -> impl Future<Output = Result<(), E>> + MaybeSend + use<T, L, S, E, B, A>
+    where
+        T: SpawnDynamically,
+        B: FnMut() -> Result<L, E> + MaybeSend,
+        A: FnMut(&mut L, &mut Context<'_>) -> Poll<Result<S, E>> + MaybeSend,
+        L: MaybeSend,
+        S: ByteStream + 'static,
+        E: MaybeSend,
+    {
+        let broker = self.clone();
+        // The listener, and the life of the broker that it belongs to.
+        let mut listening = None;
+        poll_fn(move |cx| {
+            let life = broker.with(|shared, _| {
+                shared.watch(cx);
+                shared.up.then_some(shared.life)
+            });
+            if listening.as_ref().map(|(_, of)| *of) != life {
+                listening = None;
+                if let Some(life) = life {
+                    listening = Some((bind()?, life));
+                }
+            }
+            let Some((listener, _)) = &mut listening else { return Poll::Pending };
+            for _ in 0..ROUNDS {
+                let stream = ready!(accept(listener, cx))?;
+                // A task whose handle is dropped goes on.
+                drop(broker.runtime.spawn(broker.serve(stream)));
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+
     /// Crashes: every connection is dropped without a word, and nobody is served until [`restart`](Self::restart).
     pub fn crash(&self, memory: Memory) {
         self.with(|shared, now| {
@@ -104,27 +147,6 @@ impl<T: TimeSource> ServedBroker<T> {
     /// Accepts and stays silent, as [`Broker::never_answer`] says.
     pub fn never_answer(&self, silent: bool) {
         self.with(|shared, now| shared.broker.never_answer(silent, now));
-    }
-
-    /// Waits until the broker is up.
-    pub async fn up(&self) {
-        poll_fn(|cx| self.with(|shared, _| if shared.up { Poll::Ready(()) } else { shared.watch(cx) })).await;
-    }
-
-    /// Awaits `future` for as long as the broker is up; `None` when it crashed before.
-    pub async fn while_up<F: Future>(&self, future: F) -> Option<F::Output> {
-        let life = self.lock().life;
-        let mut future = pin!(future);
-        poll_fn(|cx| {
-            let lives = |shared: &mut Shared, _| {
-                if shared.up && shared.life == life { shared.watch(cx) } else { Poll::Ready(()) }
-            };
-            match self.with(lives) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => future.as_mut().poll(cx).map(Some),
-            }
-        })
-        .await
     }
 
     /// Publishes a message from the broker's own side.
@@ -192,11 +214,11 @@ impl<T: TimeSource> fmt::Debug for ServedBroker<T> {
 }
 
 impl Shared {
-    fn watch<O>(&mut self, cx: &Context<'_>) -> Poll<O> {
+    /// Has a task woken by the next crash or restart.
+    fn watch(&mut self, cx: &Context<'_>) {
         if !self.watchers.iter().any(|watcher| watcher.will_wake(cx.waker())) {
             self.watchers.push(cx.waker().clone());
         }
-        Poll::Pending
     }
 
     fn wake_ready(&mut self) {

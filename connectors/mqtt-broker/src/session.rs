@@ -141,7 +141,8 @@ impl Session {
             again: VecDeque::new(),
             received: BTreeSet::new(),
             numbers: 0,
-            last_pid: Pid::default(),
+            // The one before the first: they go round.
+            last_pid: Pid::default() - 1,
         }
     }
 

@@ -44,15 +44,13 @@ fn with_broker<F: Future<Output = ()>>(options: BrokerOptions, test: impl FnOnce
     runtime.block_on(async {
         let adapter = TokioAdapter::current().expect("inside the runtime");
         let broker = ServedBroker::new(adapter.clone(), options);
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("a listener");
         let port = listener.local_addr().expect("an address").port();
-        let accepting = broker.clone();
-        let serving = adapter.clone();
-        adapter.spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                serving.spawn(accepting.serve(Tcp(stream)));
-            }
-        });
+        adapter.spawn(broker.listen(
+            move || TcpListener::from_std(listener.try_clone()?),
+            |listener: &mut TcpListener, cx| listener.poll_accept(cx).map_ok(|(stream, _)| Tcp(stream)),
+        ));
         // The clients are real, so the time is: none of them takes a second.
         tokio::time::timeout(Duration::from_secs(60), test(broker, port)).await.expect("an end within a minute");
     });
