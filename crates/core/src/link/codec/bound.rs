@@ -15,7 +15,8 @@ use core::{fmt, marker::PhantomData, str::FromStr};
 use serde::{
     Deserializer,
     de::{
-        DeserializeSeed, EnumAccess, Error, IgnoredAny, IntoDeserializer, MapAccess, Unexpected, VariantAccess, Visitor,
+        DeserializeSeed, EnumAccess, Error, IgnoredAny, IntoDeserializer, MapAccess, Unexpected, VariantAccess,
+        Visitor,
         value::{BorrowedStrDeserializer, StrDeserializer},
     },
     forward_to_deserialize_any,
@@ -187,7 +188,11 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Merging<'_, A> {
         Err(no_place(&self.bound, "a variant whose fields have no names"))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, A::Error> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
         self.visitor.struct_variant(fields, Merging { visitor, bound: self.bound })
     }
 }

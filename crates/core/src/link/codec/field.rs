@@ -33,7 +33,9 @@ fn missing<T: Serialize + ?Sized>(value: &T, name: &str) -> EncodeError {
     match value.serialize(&mut names) {
         Ok(()) => {}
         Err(NoText::Kind(kind)) => {
-            return EncodeError::new(format_args!("the value is {kind}, so it has no field `{name}`: send a struct or a map"));
+            return EncodeError::new(format_args!(
+                "the value is {kind}, so it has no field `{name}`: send a struct or a map"
+            ));
         }
         Err(NoText::Said(why)) => return EncodeError::Value(why),
     }
@@ -318,7 +320,6 @@ struct Find<'n, 't, 'p> {
 
 impl<'n, 't, 'p> Find<'n, 't, 'p> {
     /// That there are no fields is said in full by [`missing`].
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "one macro writes this serialiser and `Names`")]
     fn none(self, _: &'static str) -> Result<bool, NoText> {
         Ok(false)
     }
@@ -427,7 +428,6 @@ fields_of_structs!(
 struct Names(Vec<String>);
 
 impl Names {
-    #[expect(clippy::unused_self, reason = "one macro writes this serialiser and `Find`")]
     fn none(&mut self, what: &'static str) -> Result<(), NoText> {
         Err(NoText::Kind(what))
     }

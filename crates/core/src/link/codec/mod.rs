@@ -139,6 +139,8 @@ where
     }
 
     fn no_fields(&self) -> Option<&'static str> {
-        Some("a serializer that is a closure knows no fields: use `with_json`, `with_cbor` or `with_postcard`, or `with_codec` with an `Encode` of your own")
+        Some(
+            "a serializer that is a closure knows no fields: use `with_json`, `with_cbor` or `with_postcard`, or `with_codec` with an `Encode` of your own",
+        )
     }
 }
