@@ -211,7 +211,7 @@ struct FlawedStream {
     last: Arc<LastWaker>,
     /// The last read found nothing.
     waited: bool,
-    /// The last write found no room.
+    /// A write has found no room.
     held_up: bool,
     /// The end was told.
     told: bool,
@@ -298,7 +298,7 @@ impl ByteStream for FlawedStream {
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, StreamError>> {
         let waker = self.waker(cx.waker(), Flaw::WritesKeepTheFirstWaker);
         let polled = self.stream.poll_write(&mut Context::from_waker(&waker), bytes);
-        self.held_up = polled.is_pending();
+        self.held_up |= polled.is_pending();
         match (self.flaw, polled) {
             (Flaw::WritersAreNeverHeldUp, Poll::Pending) => Poll::Ready(Ok(bytes.len())),
             (Flaw::ClosesTakeMore, Poll::Ready(Err(StreamError::Closed))) => Poll::Ready(Ok(bytes.len())),
