@@ -55,9 +55,9 @@ pub use buffer::{
 pub use consumer::{Consumer, RecvError, TryRecvError};
 #[cfg(feature = "alloc")]
 pub use database::{
-    AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphLink, GraphRecord, GraphService, GraphServiceKind,
-    Joined, LinkFrom, LinkProblem, LinkTo, NewBuilder, Reads, RecordConfig, RecordStatus, RunError, ServiceDraft, ServiceFailure, ServiceSpec,
-    ServiceStatus, Shutdown, Stop, Unwired, Writes,
+    AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphLink, GraphRecord, GraphService,
+    GraphServiceKind, Joined, LinkFrom, LinkProblem, LinkTo, NewBuilder, Reads, RecordConfig, RecordStatus, RunError,
+    ServiceDraft, ServiceFailure, ServiceSpec, ServiceStatus, Shutdown, Stop, Unwired, Writes,
 };
 #[cfg(feature = "alloc")]
 pub use heap::{BufferCfg, BufferCfgError, HeapRecord, channel};

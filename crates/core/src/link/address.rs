@@ -22,13 +22,17 @@ pub enum AddressError {
     #[error("it has no scheme: write it as `mqtt://sensors/temp`")]
     NoScheme,
     /// The scheme holds other characters.
-    #[error("its scheme may hold lower-case letters, digits and `-`, and a name after `+` letters, digits, `-` and `_`; 200 characters at most")]
+    #[error(
+        "its scheme may hold lower-case letters, digits and `-`, and a name after `+` letters, digits, `-` and `_`; 200 characters at most"
+    )]
     BadScheme,
     /// Nothing follows `://`.
     #[error("nothing follows its scheme: name the topic or place")]
     Empty,
     /// `{name}`, `+` or `#` beside other characters.
-    #[error("a wildcard stands beside other characters: an inbound `{{name}}`, `+` or `#` is a whole level between `/`")]
+    #[error(
+        "a wildcard stands beside other characters: an inbound `{{name}}`, `+` or `#` is a whole level between `/`"
+    )]
     PartOfLevel,
     /// `#` before the end.
     #[error("`#` stands before the end: it takes all the levels that are left, so it can only be the last")]

@@ -210,7 +210,11 @@ impl ConnectorStatus {
 impl InboundRoute {
     /// An error about this link, for [`ConnectorBuilder::build`].
     pub fn error(&self, reason: impl Into<String>) -> ConnectorError {
-        ConnectorError::Link { record: self.record().into(), address: self.whole_address().into(), reason: reason.into() }
+        ConnectorError::Link {
+            record: self.record().into(),
+            address: self.whole_address().into(),
+            reason: reason.into(),
+        }
     }
 }
 

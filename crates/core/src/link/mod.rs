@@ -41,7 +41,7 @@ pub use connector::{
 };
 pub(crate) use outbound::{Outbound, Slot};
 pub use payload::{Payload, PayloadFull};
-pub use router::{InboundRoute, Resource, Routed, Router, RouterBuilder};
 pub(crate) use router::{Deliver, Sink};
+pub use router::{InboundRoute, Resource, Routed, Router, RouterBuilder};
 pub(crate) use state::LinkState;
 pub use state::{LinkDirection, LinkStatus};

@@ -172,7 +172,10 @@ where
             Ok(bytes) => bytes,
             Err(EncodeError::Full) => {
                 let limit = config.payload_limit();
-                link.failed(destination, &format_args!("the value takes more than {limit} bytes: raise `max_payload`, or send less"));
+                link.failed(
+                    destination,
+                    &format_args!("the value takes more than {limit} bytes: raise `max_payload`, or send less"),
+                );
                 return Ok(());
             }
             Err(why) => {
@@ -198,8 +201,8 @@ fn fill<'a, T, E: Encode<T>>(
     value: &T,
 ) -> Result<&'a str, alloc::string::String> {
     let mut unfilled = None;
-    let filled = grown(address, LONGEST_ADDRESS, |out| {
-        match template.fill(out, |name, text| encode.field(value, name, text)) {
+    let filled =
+        grown(address, LONGEST_ADDRESS, |out| match template.fill(out, |name, text| encode.field(value, name, text)) {
             Ok(()) => Ok(()),
             Err(FillError::Full | FillError::Field { error: EncodeError::Full, .. }) => Err(EncodeError::Full),
             Err(other) => {
@@ -207,8 +210,7 @@ fn fill<'a, T, E: Encode<T>>(
                 unfilled = Some(words);
                 Err(EncodeError::Value("".into()))
             }
-        }
-    });
+        });
     match filled {
         Ok(bytes) => core::str::from_utf8(bytes).map_err(|_| "the address is no text".into()),
         Err(_) => Err(unfilled.unwrap_or_else(|| "the address is longer than 65535 bytes".into())),

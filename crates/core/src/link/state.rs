@@ -86,7 +86,12 @@ impl LinkState {
         let _dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
         #[cfg(feature = "std")]
         if _dropped.is_power_of_two() {
-            tracing::warn!(record = &*self.record, link = &*self.address, dropped = _dropped, "a link drops values: no connection");
+            tracing::warn!(
+                record = &*self.record,
+                link = &*self.address,
+                dropped = _dropped,
+                "a link drops values: no connection"
+            );
         }
     }
 
