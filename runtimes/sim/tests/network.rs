@@ -67,6 +67,8 @@ fn text(length: usize) -> Vec<u8> {
 fn both_ways(sim: &mut Sim, length: usize) -> Verdict {
     let (broker, board) = hosts(sim);
     let spawner = broker.clone();
+    // A minute is too short for the unluckiest of connections.
+    sim.network().give_up_after(60 * MINUTE);
     sim.block_on(async move {
         let (_listener, mut server, mut client) = connected(&broker, &board).await;
         let echo = spawner.spawn(async move {
@@ -549,6 +551,7 @@ fn a_dropped_stream_ends_gracefully_unless_something_was_unread_or_a_fault_says_
 #[test]
 fn what_is_dropped_after_a_close_still_arrives() {
     SimOptions::default().network(awful()).check(0..100, |sim| {
+        sim.network().give_up_after(60 * MINUTE);
         let (_listener, mut server, mut client) = connection(sim);
         sim.block_on(async move {
             client.write_all(&text(9_000)).await?;
@@ -701,4 +704,75 @@ fn what_is_over_leaves_no_timer_behind() {
     assert_eq!((counts.timers, counts.alive), (0, 0));
     let after = sim.adapter().now().since_start() - now.since_start();
     assert!(after < SECOND, "only packets that were under way: {after:?}");
+}
+
+/// Parts, cuts, crashes and heals at random, until nobody asks for it any more.
+async fn trouble(rt: SimAdapter) {
+    let network = rt.network();
+    loop {
+        rt.sleep(Duration::from_millis(1 + rt.random_below(3_000))).await;
+        match rt.random_below(5) {
+            0 => network.partition("board", "broker"),
+            1 => network.partition_one_way("board", "broker"),
+            2 => network.partition_one_way("broker", "board"),
+            3 => network.make_unreachable("board", "broker"),
+            _ => network.reset("board", "broker"),
+        }
+        if rt.random_below(3) == 0 {
+            network.crash("broker");
+        }
+        rt.sleep(Duration::from_millis(1 + rt.random_below(10_000))).await;
+        network.restart("broker");
+        network.heal_all();
+    }
+}
+
+/// Counts what it is sent, one connection after the other, and answers each byte.
+async fn counting_broker(rt: SimAdapter, counted: Arc<Mutex<[u32; 256]>>) {
+    loop {
+        let Ok(mut listener) = rt.listen(1883) else {
+            rt.sleep(SECOND).await;
+            continue;
+        };
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counted = counted.clone();
+            drop(rt.spawn(async move {
+                while let Ok([byte]) = read_exactly(&mut stream, 1).await.as_deref() {
+                    counted.lock().unwrap()[usize::from(*byte)] += 1;
+                    if stream.write_all(&[*byte]).await.is_err() {
+                        break;
+                    }
+                }
+            }));
+        }
+    }
+}
+
+#[test]
+fn one_who_connects_again_and_again_gets_everything_through_all_trouble_together() {
+    SimOptions::default().network(NetworkFaults { reset: 0.01, ..awful() }).check(0..40, |sim| {
+        let (broker, board) = hosts(sim);
+        sim.network().give_up_after(20 * SECOND);
+        let counted = Arc::new(Mutex::new([0; 256]));
+        drop(sim.adapter().spawn(trouble(sim.adapter())));
+        drop(sim.adapter().spawn(counting_broker(broker, counted.clone())));
+        sim.block_on(async move {
+            let mut acknowledged = 0_u8;
+            while acknowledged < 100 {
+                let Ok(Ok(mut stream)) = board.timeout(5 * SECOND, board.connect(&BROKER)).await else { continue };
+                while acknowledged < 100 && stream.write_all(&[acknowledged]).await.is_ok() {
+                    match board.timeout(5 * SECOND, read_exactly(&mut stream, 1)).await {
+                        Ok(Ok(echo)) => assert_eq!(echo, [acknowledged]),
+                        Ok(Err(_)) | Err(Elapsed) => break,
+                    }
+                    acknowledged += 1;
+                }
+                drop(stream);
+                board.sleep(Duration::from_millis(100)).await;
+            }
+        })?;
+        let counted = *counted.lock().unwrap();
+        assert!(counted[..100].iter().all(|&times| times > 0), "what was acknowledged had arrived: {counted:?}");
+        Ok(())
+    });
 }

@@ -111,7 +111,8 @@ impl Flow {
         Some(span)
     }
 
-    /// Begins to send again: gives the first part that has not been acknowledged, or an empty one, which asks how far one may send.
+    /// Begins to send again: gives the first part that has not been acknowledged, or an empty one, which asks how far one
+    /// may send.
     pub(crate) fn retransmit(&mut self) -> Span {
         self.again = self.lost;
         self.first_unacked().unwrap_or(Span { from: self.acked, to: self.acked })
