@@ -750,7 +750,7 @@ async fn counting_broker(rt: SimAdapter, counted: Arc<Mutex<[u32; 256]>>) {
 
 #[test]
 fn one_who_connects_again_and_again_gets_everything_through_all_trouble_together() {
-    SimOptions::default().network(NetworkFaults { reset: 0.01, ..awful() }).check(0..40, |sim| {
+    SimOptions::default().network(NetworkFaults { reset: 0.01, ..awful() }).check(0..100, |sim| {
         let (broker, board) = hosts(sim);
         sim.network().give_up_after(20 * SECOND);
         let counted = Arc::new(Mutex::new([0; 256]));
@@ -759,6 +759,7 @@ fn one_who_connects_again_and_again_gets_everything_through_all_trouble_together
         sim.block_on(async move {
             let mut acknowledged = 0_u8;
             while acknowledged < 100 {
+                board.sleep(Duration::from_millis(100)).await;
                 let Ok(Ok(mut stream)) = board.timeout(5 * SECOND, board.connect(&BROKER)).await else { continue };
                 while acknowledged < 100 && stream.write_all(&[acknowledged]).await.is_ok() {
                     match board.timeout(5 * SECOND, read_exactly(&mut stream, 1)).await {
@@ -767,8 +768,6 @@ fn one_who_connects_again_and_again_gets_everything_through_all_trouble_together
                     }
                     acknowledged += 1;
                 }
-                drop(stream);
-                board.sleep(Duration::from_millis(100)).await;
             }
         })?;
         let counted = *counted.lock().unwrap();
