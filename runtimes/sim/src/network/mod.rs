@@ -1,9 +1,12 @@
 //! The simulated network: hosts by name, TCP-like streams between them, and packets that get lost beneath.
 //!
 //! ```text
-//!   SimStream ── bytes ──▶ Flow ── packets ──▶ Wire: latency, loss, … ──▶ Flow ── bytes ──▶ SimStream
-//!   (stream)               (flow)              (wire, faults, hosts)
+//!   SimStream ──▶ sockets ──▶ Flow ──▶ wire: packets that are lost, late, doubled ──▶ Flow ──▶ sockets ──▶ SimStream
+//!   (stream)                  └──────────────── Connection: two ends, two flows ───────┘
 //! ```
+//!
+//! `hosts` knows names, ports and paths, `incidents` what a crash or a cut does to what is open, `faults` what a path is
+//! like.
 
 mod connection;
 mod faults;
