@@ -10,15 +10,18 @@
 //! 27(["datetime", "2026-03-29T13:37:00+02:00[Europe/Berlin]"])    datetime, localdatetime, time, localtime, duration
 //! ```
 //!
+//! The maps that stand for them in [`json`](crate::json) are read, too, because other writers of CBOR that reach a value
+//! through serde know no tags; so here, too, a map of one's own that looks like one is written with one more `$`.
+//!
 //! Also read, since others write them: indefinite lengths, floats of 2 bytes, moments as whole seconds (tag 1), big integers
 //! that are not big (tags 2, 3), the mark of CBOR itself (tag 55799), and `undefined`, which becomes null. Refused: keys that
 //! are not text, keys that stand twice, integers beyond 64 bits with a sign, and any other tag or simple value, since what
 //! they mean would be lost.
 
 use crate::deserialize::SET_ASIDE;
+use crate::tagged::{self, Tagged};
 use crate::{
     Duration, LocalDateTime, LocalTime, MAX_DEPTH, Map, Place, Text, Value, ValueError, ZonedDateTime, ZonedTime,
-    tagged,
 };
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -93,8 +96,14 @@ fn write_nested(value: &Value, left: usize, writer: &mut Writer<'_>) -> Result<(
         }
         Value::Map(map) => {
             let left = below()?;
+            if let Some(escaped) = Tagged::of(value) {
+                done(writer.map(1));
+                done(writer.str(&escaped.key));
+                done(writer.str(&escaped.text));
+                return Ok(());
+            }
             done(writer.map(map.len() as u64));
-            for (key, value) in map.iter() {
+            for (key, value) in map {
                 done(writer.str(key));
                 write_nested(value, left, writer)?;
             }
@@ -273,7 +282,7 @@ impl<'b> Reader<'b> {
                 return Err(ValueError::DuplicateKey { key: key.into(), place: Place::Byte(at) });
             }
         }
-        Ok(Value::Map(map))
+        tagged::read(map).map_err(|error| error.at(Place::Byte(at)))
     }
 
     fn tagged(&mut self, at: usize, left: usize) -> Result<Value, ValueError> {

@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::slice;
 
 /// The most entries that are searched from one end to the other: about where an index begins to be faster.
 const SEARCHED: usize = 16;
@@ -33,12 +34,15 @@ impl Entries {
         }
     }
 
-    fn index_anew(&mut self) {
-        self.index = if self.entries.len() > SEARCHED {
-            self.entries.iter().enumerate().map(|(position, (key, _))| (key.clone(), position)).collect()
-        } else {
-            BTreeMap::new()
-        };
+    fn push(&mut self, key: Text, value: Value) {
+        let position = self.entries.len();
+        if position > SEARCHED {
+            self.index.insert(key.clone(), position);
+        }
+        self.entries.push((key, value));
+        if position == SEARCHED {
+            self.index = self.entries.iter().enumerate().map(|(position, (key, _))| (key.clone(), position)).collect();
+        }
     }
 }
 
@@ -119,7 +123,12 @@ impl Map {
         let position = self.0.as_deref()?.position(key)?;
         let inner = self.entries_mut();
         let (_, value) = inner.entries.remove(position);
-        inner.index_anew();
+        if inner.entries.len() > SEARCHED {
+            inner.index.remove(key);
+            inner.index.values_mut().filter(|its| **its > position).for_each(|its| *its -= 1);
+        } else {
+            inner.index.clear();
+        }
         Some(value)
     }
 
@@ -132,7 +141,7 @@ impl Map {
     }
 
     /// The entries, in the order of the map.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Text, &Value)> + DoubleEndedIterator + Clone {
+    pub fn iter(&self) -> Iter<'_> {
         self.entries().iter().map(|(key, value)| (key, value))
     }
 
@@ -172,22 +181,6 @@ impl Map {
     }
 }
 
-impl Entries {
-    fn push(&mut self, key: Text, value: Value) {
-        match self.entries.len() {
-            ..SEARCHED => self.entries.push((key, value)),
-            SEARCHED => {
-                self.entries.push((key, value));
-                self.index_anew();
-            }
-            position => {
-                self.index.insert(key.clone(), position);
-                self.entries.push((key, value));
-            }
-        }
-    }
-}
-
 /// The later of two entries with one key wins, in the place of the earlier: as if each were [inserted](Map::insert).
 impl<K: Into<Text>, V: Into<Value>> FromIterator<(K, V)> for Map {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
@@ -208,6 +201,18 @@ impl<K: Into<Text>, V: Into<Value>> Extend<(K, V)> for Map {
 impl<K: Into<Text>, V: Into<Value>, const N: usize> From<[(K, V); N]> for Map {
     fn from(entries: [(K, V); N]) -> Self {
         entries.into_iter().collect()
+    }
+}
+
+/// The entries of a map in its order.
+type Iter<'m> = core::iter::Map<slice::Iter<'m, (Text, Value)>, fn(&'m (Text, Value)) -> (&'m Text, &'m Value)>;
+
+impl<'m> IntoIterator for &'m Map {
+    type Item = (&'m Text, &'m Value);
+    type IntoIter = Iter<'m>;
+
+    fn into_iter(self) -> Iter<'m> {
+        self.iter()
     }
 }
 

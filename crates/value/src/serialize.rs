@@ -31,7 +31,8 @@ impl Serialize for Nested<'_> {
         let below =
             || self.left.checked_sub(1).ok_or_else(|| S::Error::custom(ValueError::TooDeep { place: Place::Unknown }));
         match self.value {
-            Value::Null => serializer.serialize_unit(),
+            // Some formats write a unit as an empty list.
+            Value::Null => serializer.serialize_none(),
             Value::Bool(truth) => serializer.serialize_bool(*truth),
             Value::Int(number) => serializer.serialize_i64(*number),
             Value::Float(number) if number.is_finite() || !serializer.is_human_readable() => {
@@ -58,7 +59,7 @@ impl Serialize for Nested<'_> {
                 (None, Value::Map(map)) => {
                     let left = below()?;
                     let mut entries = serializer.serialize_map(Some(map.len()))?;
-                    for (key, value) in map.iter() {
+                    for (key, value) in map {
                         entries.serialize_entry(key.as_str(), &Nested { value, left })?;
                     }
                     entries.end()

@@ -1,14 +1,5 @@
 //! How JSON, and any other format of serde, holds what it does not have: as a map with one key that says what it is.
-//!
-//! ```text
-//! {"$bytes": "3q2+7w=="}          base64 with padding             {"$localtime": "13:37:00"}
-//! {"$float": "NaN"}               or Infinity, -Infinity          {"$time": "13:37:00+02:00"}
-//! {"$date": "2026-03-29"}                                         {"$localdatetime": "2026-03-29T13:37:00"}
-//! {"$duration": "P1M2DT3S"}                                       {"$datetime": "2026-03-29T13:37:00+02:00[Europe/Berlin]"}
-//! ```
-//!
-//! A value's own map that looks like one of them (one key, one of these names, a string) is written with one more `$`, which
-//! reading takes away again: `{"$$date": "…"}`. No other map is touched, so `{"$ref": 1}` passes as it is.
+//! The module [`json`](crate::json) lists them.
 
 use crate::{Date, Duration, LocalDateTime, LocalTime, Map, Place, Value, ValueError, ZonedDateTime, ZonedTime};
 use alloc::format;

@@ -244,7 +244,7 @@ impl PartialOrd for ZonedDateTime {
 }
 
 fn is_offset(seconds: i32) -> bool {
-    seconds.abs() < DAY
+    (1 - DAY..DAY).contains(&seconds)
 }
 
 /// Names as the time zone database has them; a name may not end the brackets that it stands in.
