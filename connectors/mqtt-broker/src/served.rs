@@ -53,6 +53,9 @@ struct Shared {
     watchers: Vec<Waker>,
     /// The deadline for which the first of the connections has set its timer.
     armed: Option<Duration>,
+    /// Whom to wake, and wakers that nobody needs any more: both when the lock is given back, for a waker may run anything.
+    to_wake: Vec<Waker>,
+    spent: Vec<Waker>,
 }
 
 impl<T: TimeSource> ServedBroker<T> {
@@ -65,6 +68,8 @@ impl<T: TimeSource> ServedBroker<T> {
             wakers: BTreeMap::new(),
             watchers: Vec::new(),
             armed: None,
+            to_wake: Vec::new(),
+            spent: Vec::new(),
         };
         Self { start: runtime.now(), runtime, shared: Arc::new(Mutex::new(shared)) }
     }
@@ -196,6 +201,11 @@ impl<T: TimeSource> ServedBroker<T> {
         shared.broker.handle_timeout(now);
         let outcome = act(&mut shared, now);
         shared.wake_ready();
+        let to_wake = std::mem::take(&mut shared.to_wake);
+        let spent = std::mem::take(&mut shared.spent);
+        drop(shared);
+        to_wake.into_iter().for_each(Waker::wake);
+        drop(spent);
         outcome
     }
 }
@@ -223,16 +233,25 @@ impl Shared {
 
     fn wake_ready(&mut self) {
         while let Some(id) = self.broker.poll_ready() {
-            if let Some(waker) = self.wakers.get(&id) {
-                waker.wake_by_ref();
-            }
+            self.to_wake.extend(self.wakers.get(&id).cloned());
         }
         // The first connection keeps the time for all. An earlier deadline is news for it.
         let is_earlier = |next: Duration| self.armed.is_none_or(|armed| next < armed);
-        if self.broker.next_deadline().is_some_and(is_earlier)
-            && let Some(waker) = self.wakers.values().next()
-        {
-            waker.wake_by_ref();
+        if self.broker.next_deadline().is_some_and(is_earlier) {
+            self.to_wake.extend(self.wakers.values().next().cloned());
+        }
+    }
+
+    fn wake_all(&mut self) {
+        self.to_wake.extend(self.wakers.values().cloned());
+        self.to_wake.append(&mut self.watchers);
+    }
+
+    /// Has a connection's future woken for what the broker has for it.
+    fn await_ready(&mut self, id: ConnectionId, cx: &Context<'_>) {
+        let known = self.wakers.get(&id).is_some_and(|waker| waker.will_wake(cx.waker()));
+        if !known {
+            self.spent.extend(self.wakers.insert(id, cx.waker().clone()));
         }
     }
 
@@ -241,12 +260,7 @@ impl Shared {
         if self.wakers.keys().next() == Some(&id) {
             self.armed = None;
         }
-        self.wakers.remove(&id);
-    }
-
-    fn wake_all(&mut self) {
-        self.wakers.values().for_each(Waker::wake_by_ref);
-        self.watchers.drain(..).for_each(Waker::wake);
+        self.spent.extend(self.wakers.remove(&id));
     }
 }
 
@@ -372,7 +386,7 @@ impl<T: TimeSource, S: ByteStream> Serve<T, S> {
             if !shared.broker.knows(id) {
                 return false;
             }
-            shared.wakers.insert(id, cx.waker().clone());
+            shared.await_ready(id, cx);
             while before == 0 && out.len() < WRITE {
                 match shared.broker.poll_output(id, now) {
                     Some(Output::Send(bytes)) => out.extend_from_slice(&bytes),

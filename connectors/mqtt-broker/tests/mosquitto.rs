@@ -1,7 +1,7 @@
 //! Clients that others wrote understand the broker: Mosquitto's, in both versions and at each quality of service.
 
 use anabranch_executor::{ByteStream, SpawnDynamically, StreamError};
-use anabranch_mqtt_broker::{BrokerOptions, ServedBroker};
+use anabranch_mqtt_broker::{BrokerOptions, Memory, ServedBroker};
 use anabranch_tokio::TokioAdapter;
 use std::{
     future::Future,
@@ -77,14 +77,18 @@ struct Subscriber {
 
 impl Subscriber {
     async fn start(port: u16, arguments: &[&str]) -> Self {
+        let mut subscriber = Self::spawn(port, arguments);
+        subscriber.line("Subscribed").await;
+        subscriber
+    }
+
+    fn spawn(port: u16, arguments: &[&str]) -> Self {
         let mut process = mosquitto("mosquitto_sub", port, arguments)
             .args(["-d", "-F", "got %q %r %t %p"])
             .spawn()
             .expect("mosquitto_sub (Debian: mosquitto-clients) runs");
         let lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        let mut subscriber = Self { process, lines };
-        subscriber.line("Subscribed").await;
-        subscriber
+        Self { process, lines }
     }
 
     /// The next line that begins so.
@@ -116,5 +120,93 @@ fn mosquitto_s_clients_exchange_messages_at_each_quality_of_service_in_both_vers
             subscriber.process.kill().await.expect("it runs");
         }
         assert_eq!(broker.published().len(), 6);
+    });
+}
+
+#[test]
+fn mosquitto_s_clients_find_retained_messages_until_they_are_removed() {
+    with_broker(BrokerOptions::default(), |broker, port| async move {
+        publish(port, &["-q", "1", "-t", "a", "-r", "-m", "kept"]).await;
+        let mut subscriber = Subscriber::start(port, &["-t", "#"]).await;
+        assert_eq!(subscriber.got().await, "got 0 1 a kept");
+        publish(port, &["-t", "a", "-r", "-n"]).await;
+        assert_eq!(subscriber.got().await, "got 0 0 a ");
+        assert!(broker.retained().is_empty());
+    });
+}
+
+#[test]
+fn what_waits_for_mosquitto_s_client_is_there_when_it_comes_back() {
+    with_broker(BrokerOptions::default(), |_, port| async move {
+        for version in ["mqttv5", "mqttv311"] {
+            let session: &[&str] = match version {
+                "mqttv5" => &["-V", version, "-c", "-x", "3600", "-i", "new", "-q", "2", "-t", "a"],
+                _ => &["-V", version, "-c", "-i", "old", "-q", "2", "-t", "a"],
+            };
+            let mut subscriber = Subscriber::start(port, session).await;
+            subscriber.process.kill().await.expect("it runs");
+            for qos in ["1", "2"] {
+                publish(port, &["-t", "a", "-q", qos, "-m", qos]).await;
+            }
+            // They come before the answer to its subscription.
+            let mut subscriber = Subscriber::spawn(port, session);
+            assert_eq!(subscriber.got().await, "got 1 0 a 1");
+            assert_eq!(subscriber.got().await, "got 2 0 a 2");
+            subscriber.process.kill().await.expect("it runs");
+        }
+    });
+}
+
+#[test]
+fn mosquitto_s_client_comes_back_after_a_crash_and_gets_what_it_missed() {
+    with_broker(BrokerOptions::default(), |broker, port| async move {
+        let session = ["-V", "mqttv5", "-c", "-x", "3600", "-i", "client", "-q", "2", "-t", "a"];
+        let mut subscriber = Subscriber::start(port, &session).await;
+        broker.crash(Memory::Keep);
+        broker.publish("a", "missed", 2, false).expect("a topic and a quality");
+        broker.restart();
+        assert_eq!(subscriber.got().await, "got 2 0 a missed");
+    });
+}
+
+#[test]
+fn the_will_of_mosquitto_s_client_is_published_when_it_is_killed() {
+    with_broker(BrokerOptions::default(), |_, port| async move {
+        let mut witness = Subscriber::start(port, &["-t", "will"]).await;
+        let will = ["-t", "x", "--will-topic", "will", "--will-payload", "gone"];
+        let mut client = Subscriber::start(port, &will).await;
+        client.process.kill().await.expect("it runs");
+        assert_eq!(witness.got().await, "got 0 0 will gone");
+    });
+}
+
+#[test]
+fn mosquitto_s_client_is_told_that_its_password_is_wrong() {
+    let users = [("ada".to_owned(), "secret".to_owned())].into();
+    with_broker(BrokerOptions { users, ..BrokerOptions::default() }, |broker, port| async move {
+        for version in ["mqttv5", "mqttv311"] {
+            let message = ["-V", version, "-q", "1", "-t", "a", "-m", "x", "-u", "ada", "-P"];
+            let refused = publish(port, &[&message[..], &["guess"]].concat()).await;
+            assert!(!refused.status.success(), "{refused:?}");
+            let taken = publish(port, &[&message[..], &["secret"]].concat()).await;
+            assert!(taken.status.success(), "{taken:?}");
+        }
+        assert_eq!(broker.published().len(), 2);
+    });
+}
+
+#[test]
+fn ten_thousand_messages_of_each_quality_of_service_pass_to_mosquitto_s_client() {
+    with_broker(BrokerOptions::default(), |broker, port| async move {
+        for qos in ["0", "1", "2"] {
+            let mut subscriber = Subscriber::start(port, &["-V", "mqttv5", "-t", "a", "-q", qos]).await;
+            let done = publish(port, &["-V", "mqttv5", "-t", "a", "-q", qos, "--repeat", "10000", "-m", qos]).await;
+            assert!(done.status.success(), "{done:?}");
+            for _ in 0..10_000 {
+                assert_eq!(subscriber.got().await, format!("got {qos} 0 a {qos}"));
+            }
+            subscriber.process.kill().await.expect("it runs");
+        }
+        assert_eq!(broker.take_published().len(), 30_000);
     });
 }
