@@ -27,6 +27,7 @@
 //!
 //! Applications depend on the façade `anabranch`, which re-exports what is here.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

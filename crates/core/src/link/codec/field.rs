@@ -17,27 +17,31 @@ use serde::{
 pub(super) fn write<T: Serialize + ?Sized>(value: &T, name: &str, text: &mut Payload<'_>) -> Result<(), EncodeError> {
     match value.serialize(Find { name, text: &mut *text }) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(missing(value, name)),
+        Ok(false) => Err(missing(value, name, None)),
         Err(_) if text.is_full() => Err(EncodeError::Full),
-        Err(NoText::Kind(kind)) => Err(EncodeError::new(format_args!(
-            "the value's field `{name}` is {kind}: an address takes text, a number or a truth value"
-        ))),
+        Err(NoText::Kind(kind)) => Err(missing(value, name, Some(kind))),
         Err(NoText::Said(why)) => Err(EncodeError::Value(why)),
     }
 }
 
-/// The error for a field that is not there. Only it needs the names of those that are.
+/// The error for a field that is not there, or is a `kind` of thing that has no text. Only it needs the names of the fields
+/// that are there.
 #[cold]
-fn missing<T: Serialize + ?Sized>(value: &T, name: &str) -> EncodeError {
+fn missing<T: Serialize + ?Sized>(value: &T, name: &str, kind: Option<&str>) -> EncodeError {
     let mut names = Names(Vec::new());
-    match value.serialize(&mut names) {
-        Ok(()) => {}
-        Err(NoText::Kind(kind)) => {
+    match (value.serialize(&mut names), kind) {
+        (Ok(()), None) => {}
+        (Ok(()), Some(kind)) => {
+            return EncodeError::new(format_args!(
+                "the value's field `{name}` is {kind}: an address takes text, a number or a truth value"
+            ));
+        }
+        (Err(NoText::Kind(kind)), _) => {
             return EncodeError::new(format_args!(
                 "the value is {kind}, so it has no field `{name}`: send a struct or a map"
             ));
         }
-        Err(NoText::Said(why)) => return EncodeError::Value(why),
+        (Err(NoText::Said(why)), _) => return EncodeError::Value(why),
     }
     let near = names.0.iter().map(|other| (distance(name, other), other)).min();
     match near {
