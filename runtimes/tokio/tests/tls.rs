@@ -18,10 +18,14 @@ use tokio::{
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        RootCertStore, ServerConfig, SupportedProtocolVersion,
+        DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
+        client::danger::HandshakeSignatureValid,
         crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-        server::WebPkiClientVerifier,
+        pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+        server::{
+            WebPkiClientVerifier,
+            danger::{ClientCertVerified, ClientCertVerifier},
+        },
         version::{TLS12, TLS13},
     },
     server::TlsStream,
@@ -312,6 +316,62 @@ fn a_peer_that_asks_for_a_certificate_takes_the_one_that_it_trusts_and_no_other(
     });
 }
 
+/// Takes no certificate, and says no more than that the handshake failed, as OpenSSL does under TLS 1.2.
+#[derive(Debug)]
+struct SaysNoReason;
+
+impl ClientCertVerifier for SaysNoReason {
+    fn root_hint_subjects(&self) -> &[tokio_rustls::rustls::DistinguishedName] {
+        &[]
+    }
+    fn verify_client_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _chain: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Err(Error::General("no reason".to_owned()))
+    }
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Error::General("no reason".to_owned()))
+    }
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_tls12_signature(message, certificate, signature)
+    }
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[test]
+fn a_peer_that_asks_for_a_certificate_and_then_gives_no_reason_has_refused_it() {
+    in_a_runtime(async {
+        let authority = Authority::new("plant");
+        let (server, client) = (authority.signs_for("localhost"), authority.signs_for("press-4"));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&TLS12])
+            .unwrap()
+            .with_client_cert_verifier(Arc::new(SaysNoReason))
+            .with_single_cert(
+                vec![CertificateDer::from_pem_slice(server.certificate.as_bytes()).unwrap()],
+                PrivateKeyDer::from_pem_slice(server.key.as_bytes()).unwrap(),
+            );
+        let port = serve_tls(Arc::new(config.unwrap()), echo).await;
+        let tls = Tls { identity: client.identity(), ..authority.roots() };
+        assert_eq!(speak("localhost", port, tls).await, Err(ConnectError::TlsRefused));
+    });
+}
+
 #[test]
 fn a_peer_that_speaks_something_else_breaks_the_handshake_off() {
     in_a_runtime(async {
@@ -326,13 +386,15 @@ fn a_peer_that_speaks_something_else_breaks_the_handshake_off() {
         for port in [closes.await, talks.await] {
             assert_eq!(speak("localhost", port, authority.roots()).await, Err(ConnectError::Handshake));
         }
-        let too_old = serve(|mut stream| async move {
-            let _ = stream.read(&mut [0; 1_024]).await;
-            // A fatal alert: protocol_version.
-            let _ = stream.write_all(&[0x15, 3, 1, 0, 2, 2, 0x46]).await;
-        });
-        let error = speak("localhost", too_old.await, authority.roots()).await.unwrap_err();
-        assert!(error.to_string().contains("TLS 1.2 or 1.3"), "{error}");
+        // Fatal alerts, before anything was asked: handshake_failure, protocol_version.
+        for alert in [0x28, 0x46] {
+            let incompatible = serve(move |mut stream| async move {
+                let _ = stream.read(&mut [0; 1_024]).await;
+                let _ = stream.write_all(&[0x15, 3, 1, 0, 2, 2, alert]).await;
+            });
+            let error = speak("localhost", incompatible.await, authority.roots()).await.unwrap_err();
+            assert!(error.to_string().contains("TLS 1.2 or 1.3"), "{error}");
+        }
     });
 }
 

@@ -5,7 +5,10 @@ use anabranch_executor::{ConnectError, Identity, Roots, Tls};
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, LazyLock, OnceLock},
+    sync::{
+        Arc, LazyLock, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 use tokio::{io::AsyncBufRead, net::TcpStream};
@@ -13,10 +16,11 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        AlertDescription, CertificateError, ClientConfig, Error, InconsistentKeys, RootCertStore,
+        AlertDescription, CertificateError, ClientConfig, Error, InconsistentKeys, RootCertStore, SignatureScheme,
+        client::ResolvesClientCert,
         crypto::{CryptoProvider, ring},
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem, pem::PemObject},
-        sign::{CertifiedKey, SingleCertAndKey},
+        sign::CertifiedKey,
     },
 };
 
@@ -26,12 +30,32 @@ pub(super) type Stream = TlsStream<TcpStream>;
 pub(super) struct Client {
     connector: TlsConnector,
     server: ServerName<'static>,
+    papers: Arc<Papers>,
+}
+
+/// What this side shows when it is asked who it is, and whether it was.
+#[derive(Debug)]
+struct Papers {
+    key: Option<Arc<CertifiedKey>>,
+    asked: AtomicBool,
+}
+
+impl ResolvesClientCert for Papers {
+    fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.key.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.key.is_some()
+    }
 }
 
 impl Client {
     pub(super) async fn new(host: &str, tls: &Tls<'_>) -> Result<Self, ConnectError> {
         let server = server_name(host, tls)?;
-        let identity = tls.identity.as_ref().map(certified_key).transpose()?;
+        let key = tls.identity.as_ref().map(certified_key).transpose()?.map(Arc::new);
+        let papers = Arc::new(Papers { key, asked: AtomicBool::new(false) });
         let roots = match tls.roots {
             Roots::System => system_roots().await?,
             Roots::Pem(pem) => Arc::new(roots_in(pem)?),
@@ -40,16 +64,14 @@ impl Client {
         let config = ClientConfig::builder_with_provider(CRYPTOGRAPHY.clone())
             .with_safe_default_protocol_versions()
             .expect("the cryptography has what TLS 1.2 and 1.3 ask for")
-            .with_root_certificates(roots);
-        let config = match identity {
-            Some(key) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
-            None => config.with_no_client_auth(),
-        };
-        Ok(Client { connector: TlsConnector::from(Arc::new(config)), server })
+            .with_root_certificates(roots)
+            .with_client_cert_resolver(papers.clone());
+        Ok(Client { connector: TlsConnector::from(Arc::new(config)), server, papers })
     }
 
     pub(super) async fn shake_hands(self, stream: TcpStream) -> Result<Stream, ConnectError> {
-        self.connector.connect(self.server, stream).await.map_err(|error| handshake_error(&error))
+        let opened = self.connector.connect(self.server, stream).await;
+        opened.map_err(|error| handshake_error(&error, self.papers.asked.load(Ordering::Relaxed)))
     }
 }
 
@@ -147,9 +169,12 @@ fn certified_key(identity: &Identity<'_>) -> Result<CertifiedKey, ConnectError> 
     })
 }
 
-fn handshake_error(error: &io::Error) -> ConnectError {
+/// What it means that a handshake failed in which this side was `asked` who it is.
+fn handshake_error(error: &io::Error, asked: bool) -> ConnectError {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(Error::InvalidCertificate(error)) => certificate_error(error),
+        // The word of OpenSSL, under TLS 1.2, for a certificate that it misses: until it asked, all was well.
+        Some(Error::AlertReceived(AlertDescription::HandshakeFailure)) if asked => ConnectError::TlsRefused,
         Some(Error::AlertReceived(alert)) => alert_error(*alert),
         Some(Error::PeerIncompatible(_)) => NOTHING_IN_COMMON,
         Some(Error::FailedToGetCurrentTime) => {
