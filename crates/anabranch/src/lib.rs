@@ -65,6 +65,7 @@
 //! |---|---|
 //! | `tokio-runtime`, `embassy-runtime`, `wasm-runtime`, `sim-runtime` | an adapter; several can be on at once |
 //! | `tls` | TLS for connections on Tokio |
+//! | `json`, `cbor`, `postcard` | how links' values become bytes, as `Json`, `Cbor` and `Postcard`; each implies `alloc` |
 //! | `macros` | `#[derive(RecordKey)]`, and with `services` `#[service]` |
 //! | `services` | supervision, and with `alloc` databases |
 //! | `alloc` | records on the heap; without it nothing here needs one |
@@ -123,6 +124,18 @@ pub use anabranch_core::{
     LinkDirection, LinkStatus, Offline, OutboundRoute, Payload, PayloadFull, PublishError, Resource, Routed, Router,
     RouterBuilder, Running,
 };
+
+#[cfg(feature = "cbor")]
+#[doc(inline)]
+pub use anabranch_core::Cbor;
+
+#[cfg(feature = "json")]
+#[doc(inline)]
+pub use anabranch_core::Json;
+
+#[cfg(feature = "postcard")]
+#[doc(inline)]
+pub use anabranch_core::Postcard;
 
 #[cfg(feature = "macros")]
 #[doc(inline)]

@@ -9,6 +9,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+#[path = "allocations/links.rs"]
+mod links;
+
 /// Counts the allocations of each thread.
 struct Counting;
 
