@@ -5,7 +5,7 @@ use super::{
     derived::{self, Joined},
     error::{BuildError, BuildErrors},
     graph::{Graph, GraphRecord, GraphService, GraphServiceKind, Wiring},
-    link::{ConfiguredLink, Links},
+    link::{ConfiguredLink, Links, NewLinks},
     service::{Direction, Ends, Port, ServiceSpec},
     table::{AnyRecord, Entry, Table, TypeOf},
 };
@@ -125,16 +125,17 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         let mut errors = Vec::new();
         let table = self.make_records(&mut errors);
         let schemes = self.schemes(&mut errors);
-        let mut links = Links::new();
+        let mut links = NewLinks::default();
         for link in core::mem::take(&mut self.links) {
             if let Some(outbound) = links.wire(link, &schemes, &table, &mut errors) {
                 self.services.push((GraphServiceKind::Link, outbound));
             }
         }
         self.name_services();
+        let mut writers: BTreeMap<String, Vec<String>> = links.writers();
+        let links = links.done();
         let graph = self.graph(&table, &links);
         let mut readers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut writers: BTreeMap<String, Vec<String>> = links.writers();
         let mut wired = Vec::new();
         for (kind, service) in &self.services {
             let what = if *kind == GraphServiceKind::Link { "link" } else { "service" };

@@ -13,7 +13,10 @@ use crate::{
     InboundRoute, LinkDirection, LinkStatus, OutboundRoute, Payload, Producer, RestartPolicy, ServiceConfig,
     ServiceState, StateRef, Supervisor,
     buffer::Lock,
-    link::{DecodeWith, Deliver, EncodeWith, LinkState, Outbound, Sink, Slot, Template, check_inbound},
+    link::{
+        DecodeWith, Deliver, EncodeWith, Inbound, LinkState, NewInbound, Outbound, Sink, Slot, Template, Ties,
+        check_inbound,
+    },
 };
 use alloc::{
     boxed::Box,
@@ -25,6 +28,7 @@ use alloc::{
 };
 use anabranch_executor::{MaybeSend, MaybeSync, Runtime, RuntimeContext, SpawnDynamically, TimeSource};
 use core::{
+    any::TypeId,
     convert::Infallible,
     fmt,
     ops::{Deref, DerefMut},
@@ -42,6 +46,8 @@ pub(super) struct ConfiguredLink<R> {
 enum Format<R> {
     In {
         no_names: Option<&'static str>,
+        /// The decoder's type, if that is all there is to it.
+        alike: Option<TypeId>,
         sink: Box<dyn MakeSink>,
     },
     Out {
@@ -54,11 +60,11 @@ enum Format<R> {
 
 /// Makes the end of an inbound link; `None` when the record holds another type.
 trait MakeSink: MaybeSend {
-    fn make(self: Box<Self>, record: &dyn AnyRecord) -> Option<Box<dyn Deliver>>;
+    fn make(self: Box<Self>, record: &dyn AnyRecord) -> Option<Arc<dyn Deliver>>;
 }
 
-impl<F: FnOnce(&dyn AnyRecord) -> Option<Box<dyn Deliver>> + MaybeSend> MakeSink for F {
-    fn make(self: Box<Self>, record: &dyn AnyRecord) -> Option<Box<dyn Deliver>> {
+impl<F: FnOnce(&dyn AnyRecord) -> Option<Arc<dyn Deliver>> + MaybeSend> MakeSink for F {
+    fn make(self: Box<Self>, record: &dyn AnyRecord) -> Option<Arc<dyn Deliver>> {
         self(record)
     }
 }
@@ -202,12 +208,18 @@ where
     /// The same by a type of one's own.
     pub fn with_decode(self, decode: impl Decode<T>) -> Self {
         let no_names = decode.no_names();
+        let alike = type_if_empty(&decode);
         let sink = Box::new(|record: &dyn AnyRecord| {
             let record = record.as_any().downcast_ref::<HeapRecord<T>>()?;
-            Some(Box::new(Sink { producer: record.link_producer(), decode }) as Box<dyn Deliver>)
+            Some(Arc::new(Sink { producer: record.link_producer(), decode }) as Arc<dyn Deliver>)
         });
-        self.with_format(Format::In { no_names, sink })
+        self.with_format(Format::In { no_names, alike, sink })
     }
+}
+
+/// The type of a value without bytes, which is all that there is to know of it.
+fn type_if_empty<D: 'static>(_: &D) -> Option<TypeId> {
+    (size_of::<D>() == 0).then(TypeId::of::<D>)
 }
 
 impl<R, T> LinkTo<'_, '_, R, T>
@@ -261,7 +273,7 @@ where
         let no_fields = encode.no_fields();
         let record = self.record.name.clone();
         let service = Box::new(move |link: Arc<LinkState>, config: ConnectorConfig, slot: Slot| {
-            let mut draft = ServiceDraft::derived(link.address.to_string(), "link", &RESTARTED);
+            let mut draft = ServiceDraft::derived(link.ties.address.to_string(), "link", &RESTARTED);
             let input = draft.reads::<T>(record.as_str());
             let encode = Arc::new(encode);
             draft.starts(move |ends, ctx: RuntimeContext<R>, supervisor| {
@@ -288,15 +300,35 @@ where
 
 /// The links of a database, and its connectors.
 pub(super) struct Links {
-    /// Those that connectors have not taken yet, by scheme.
-    inbound: Lock<BTreeMap<String, Vec<InboundRoute>>>,
+    inbound: Vec<(String, Arc<Inbound>)>,
+    /// The schemes whose inbound links a connector has taken.
+    taken: Lock<BTreeSet<String>>,
     outbound: BTreeMap<String, Vec<OutboundRoute>>,
     /// Where outbound links find their connectors, by scheme.
     slots: BTreeMap<String, Slot>,
-    states: Vec<Arc<LinkState>>,
+    /// All of them, in the order in which they were configured.
+    all: Box<[Linked]>,
     connectors: Lock<Vec<Connected>>,
     /// Closes when the last connector has ended.
     running: HeapRecord<()>,
+}
+
+/// The links of a database that is being built.
+#[derive(Default)]
+pub(super) struct NewLinks {
+    inbound: Vec<(String, NewInbound)>,
+    /// The ends of inbound links. Links of one record whose decoders cannot be told apart share theirs.
+    sinks: BTreeMap<(Arc<str>, TypeId), Arc<dyn Deliver>>,
+    writers: BTreeMap<String, Vec<String>>,
+    outbound: BTreeMap<String, Vec<OutboundRoute>>,
+    slots: BTreeMap<String, Slot>,
+    all: Vec<Linked>,
+}
+
+/// Where a link's state is.
+enum Linked {
+    In { scheme: u32, link: u32 },
+    Out(Arc<LinkState>),
 }
 
 /// A connector of a database.
@@ -311,18 +343,7 @@ struct Connected {
 /// A connector goes on until it is closed; one that panics is started again.
 static SUPERVISED: ServiceConfig = ServiceConfig { restart: RestartPolicy::OnFailure, ..ServiceConfig::DEFAULT };
 
-impl Links {
-    pub(super) fn new() -> Self {
-        Links {
-            inbound: Lock::new(BTreeMap::new()),
-            outbound: BTreeMap::new(),
-            slots: BTreeMap::new(),
-            states: Vec::new(),
-            connectors: Lock::new(Vec::new()),
-            running: HeapRecord::latest("connectors"),
-        }
-    }
-
+impl NewLinks {
     /// Checks one link and makes it: an inbound one for its connector to take, an outbound one as the service that drives it.
     pub(super) fn wire<R>(
         &mut self,
@@ -367,18 +388,38 @@ impl Links {
             _ => {}
         }
         let scheme = parsed?.scheme.to_string();
-        let state = Arc::new(LinkState::new(record.clone(), address.clone(), direction));
-        self.states.push(state.clone());
+        if direction == LinkDirection::In {
+            // all links of one connector are one writer
+            let writer = format!("links from {scheme}://");
+            let of = self.writers.entry(record.to_string()).or_default();
+            if !of.contains(&writer) {
+                of.push(writer);
+            }
+        }
+        let ties = Ties::new(record.clone(), address.clone());
         match format {
             Format::Missing(_) => None,
-            Format::In { sink, .. } => {
-                // A record that is configured wrongly was reported already.
-                let sink = sink.make(&*table.entries.get(&*record)?.record)?;
-                let route = InboundRoute::new(state, config, sink);
-                self.inbound.with(|inbound| inbound.entry(scheme).or_default().push(route));
+            Format::In { alike, sink, .. } => {
+                let shared = alike.map(|decoder| (record.clone(), decoder));
+                let sink = match shared.as_ref().and_then(|key| self.sinks.get(key)) {
+                    Some(sink) => sink.clone(),
+                    // A record that is configured wrongly was reported already.
+                    None => sink.make(&*table.entries.get(&*record)?.record)?,
+                };
+                if let Some(key) = shared {
+                    self.sinks.entry(key).or_insert_with(|| sink.clone());
+                }
+                let of = self.inbound.iter().position(|(of, _)| *of == scheme).unwrap_or_else(|| {
+                    self.inbound.push((scheme, NewInbound::default()));
+                    self.inbound.len() - 1
+                });
+                let link = self.inbound[of].1.add(ties, config, sink);
+                self.all.push(Linked::In { scheme: u32::try_from(of).unwrap_or(u32::MAX), link });
                 None
             }
             Format::Out { service, .. } => {
+                let state = Arc::new(LinkState::new(ties));
+                self.all.push(Linked::Out(state.clone()));
                 let slot = self.slots.entry(scheme.clone()).or_insert_with(Slot::new).clone();
                 self.outbound.entry(scheme).or_default().push(OutboundRoute { record, address, config });
                 Some(service.make(state, config, slot))
@@ -386,29 +427,46 @@ impl Links {
         }
     }
 
-    /// The records that links bring values into, with who brings them: all links of one connector are one writer.
-    pub(super) fn writers(&self) -> BTreeMap<String, Vec<String>> {
-        let mut writers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for state in self.states.iter().filter(|state| state.direction == LinkDirection::In) {
-            let scheme = state.address.split_once("://").map_or("", |(scheme, _)| scheme);
-            let writer = format!("links from {scheme}://");
-            let of = writers.entry(state.record.to_string()).or_default();
-            if !of.contains(&writer) {
-                of.push(writer);
-            }
-        }
-        writers
+    /// The records that links bring values into, with who brings them.
+    pub(super) fn writers(&mut self) -> BTreeMap<String, Vec<String>> {
+        core::mem::take(&mut self.writers)
     }
 
+    /// All of them are there.
+    pub(super) fn done(self) -> Links {
+        let inbound = self.inbound.into_iter().map(|(scheme, links)| (scheme, Arc::new(links.done())));
+        Links {
+            inbound: inbound.collect(),
+            taken: Lock::new(BTreeSet::new()),
+            outbound: self.outbound,
+            slots: self.slots,
+            all: self.all.into_boxed_slice(),
+            connectors: Lock::new(Vec::new()),
+            running: HeapRecord::latest("connectors"),
+        }
+    }
+}
+
+impl Links {
     pub(super) fn inbound(&self) -> Vec<GraphLink> {
-        (self.states.iter())
-            .filter(|state| state.direction == LinkDirection::In)
-            .map(|state| GraphLink { record: state.record.clone(), address: state.address.clone() })
-            .collect()
+        let of = |links: &Inbound, link| {
+            let ties = links.ties(link);
+            GraphLink { record: ties.record.clone(), address: ties.address.clone() }
+        };
+        let mut inbound: Vec<GraphLink> = (self.all.iter())
+            .filter_map(|linked| match linked {
+                Linked::In { scheme, link } => Some(of(&self.inbound[*scheme as usize].1, *link)),
+                Linked::Out(_) => None,
+            })
+            .collect();
+        inbound.shrink_to_fit();
+        inbound
     }
 
     pub(super) fn take_inbound(&self, scheme: &str) -> Vec<InboundRoute> {
-        self.inbound.with(|inbound| inbound.remove(scheme)).unwrap_or_default()
+        let links = self.inbound.iter().find(|(of, _)| of == scheme);
+        let first = links.is_some() && self.taken.with(|taken| taken.insert(scheme.into()));
+        links.filter(|_| first).map(|(_, links)| InboundRoute::of(links)).unwrap_or_default()
     }
 
     pub(super) fn outbound(&self, scheme: &str) -> Vec<OutboundRoute> {
@@ -420,9 +478,7 @@ impl Links {
         if let Some(slot) = self.slots.get(scheme) {
             slot.fill(connector.clone());
         }
-        let prefix = format!("{scheme}://");
-        let brings =
-            self.states.iter().any(|s| s.direction == LinkDirection::In && s.address.starts_with(prefix.as_str()));
+        let brings = self.inbound.iter().any(|(of, _)| of == scheme);
         let state = Arc::new(ServiceState::new());
         self.connectors.with(|all| all.push(Connected { scheme: scheme.into(), connector, brings, state, task: None }));
     }
@@ -486,7 +542,11 @@ impl Links {
     }
 
     pub(super) fn status(&self) -> Vec<LinkStatus> {
-        self.states.iter().map(|state| state.status()).collect()
+        let status = |linked: &Linked| match linked {
+            Linked::In { scheme, link } => self.inbound[*scheme as usize].1.status(*link),
+            Linked::Out(state) => state.status(),
+        };
+        self.all.iter().map(status).collect()
     }
 
     pub(super) fn connection(&self, scheme: &str) -> Option<Consumer<ConnectionState>> {

@@ -41,7 +41,7 @@ pub use connector::{
 };
 pub(crate) use outbound::{Outbound, Slot};
 pub use payload::{Payload, PayloadFull};
-pub(crate) use router::{Deliver, Sink};
+pub(crate) use router::{Deliver, Inbound, NewInbound, Sink};
 pub use router::{InboundRoute, Resource, Routed, Router, RouterBuilder};
-pub(crate) use state::LinkState;
+pub(crate) use state::{LinkState, Ties};
 pub use state::{LinkDirection, LinkStatus};

@@ -156,14 +156,14 @@ where
     /// Publishes `value`, or says what to wait for. What can never be published is counted and reported here.
     fn publish(&mut self, value: &T) -> Result<(), Wait> {
         let Outbound { encode, link, config, address, payload, connector, .. } = self;
-        let template = Template::parsed(link.resource());
+        let template = Template::parsed(link.ties.resource());
         let destination = if template.is_fixed() {
-            link.resource()
+            link.ties.resource()
         } else {
             match fill(address, template, &**encode, value) {
                 Ok(filled) => filled,
                 Err(why) => {
-                    link.failed(&link.address, &why);
+                    link.failed(&link.ties.address, &why);
                     return Ok(());
                 }
             }

@@ -36,43 +36,79 @@ pub struct LinkStatus {
     pub last_error: Option<String>,
 }
 
-/// The counters of one link. Small, since there may be ten thousand.
-pub(crate) struct LinkState {
+/// Between which record and which address a link is.
+pub(crate) struct Ties {
     pub(crate) record: Arc<str>,
     pub(crate) address: Arc<str>,
-    pub(crate) direction: LinkDirection,
-    /// Where the address goes on after its scheme: looking for it takes longer than routing does.
+    /// Where the address goes on after its scheme: it is asked for more often than it should be looked for.
     resource_at: u8,
-    // Words: 64-bit counters are no atomics on a microcontroller.
-    values: AtomicUsize,
-    failed: AtomicUsize,
-    dropped: AtomicUsize,
-    kept: AtomicUsize,
-    last_error: Lock<Option<Box<str>>>,
 }
 
-impl LinkState {
-    pub(crate) fn new(record: Arc<str>, address: Arc<str>, direction: LinkDirection) -> Self {
+impl Ties {
+    pub(crate) fn new(record: Arc<str>, address: Arc<str>) -> Self {
         let resource_at = address.find("://").map_or(0, |at| at + 3);
-        LinkState {
-            record,
-            resource_at: u8::try_from(resource_at).unwrap_or(0),
-            address,
-            direction,
-            values: AtomicUsize::new(0),
-            failed: AtomicUsize::new(0),
-            dropped: AtomicUsize::new(0),
-            kept: AtomicUsize::new(0),
-            last_error: Lock::new(None),
-        }
+        Ties { record, resource_at: u8::try_from(resource_at).unwrap_or(0), address }
     }
 
     /// The address without its scheme.
     pub(crate) fn resource(&self) -> &str {
         self.address.get(usize::from(self.resource_at)..).unwrap_or("")
     }
+}
 
-    #[inline]
+/// The values of one link that could not pass.
+pub(crate) struct Failures {
+    // A word: 64-bit counters are no atomics on a microcontroller.
+    count: AtomicUsize,
+    last: Lock<Option<Box<str>>>,
+}
+
+impl Failures {
+    pub(crate) fn new() -> Self {
+        Failures { count: AtomicUsize::new(0), last: Lock::new(None) }
+    }
+
+    /// Counts and reports a value that could not pass, which came from or was to go to `address`.
+    #[cold]
+    pub(crate) fn add(&self, ties: &Ties, address: &str, why: &dyn fmt::Display) {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let words = alloc::format!("{address}: {why}").into_boxed_str();
+        // The first, the second, the fourth …: a peer that sends nothing but nonsense does not fill the log.
+        #[cfg(feature = "std")]
+        if count.is_power_of_two() {
+            tracing::warn!(
+                record = &*ties.record,
+                link = &*ties.address,
+                failed = count,
+                "a value could not pass: {words}"
+            );
+        }
+        let _ = (count, ties);
+        drop(self.last.with(|last| last.replace(words)));
+    }
+
+    /// How many, and the last one's words.
+    pub(crate) fn status(&self) -> (u64, Option<String>) {
+        let last = self.last.with(|last| last.as_ref().map(|words| String::from(&**words)));
+        (self.count.load(Ordering::Relaxed) as u64, last)
+    }
+}
+
+/// The state of one link that goes out; those that come in stand together in [`Inbound`](super::Inbound).
+pub(crate) struct LinkState {
+    pub(crate) ties: Ties,
+    values: AtomicUsize,
+    dropped: AtomicUsize,
+    kept: AtomicUsize,
+    failures: Failures,
+}
+
+impl LinkState {
+    pub(crate) fn new(ties: Ties) -> Self {
+        let zero = || AtomicUsize::new(0);
+        LinkState { ties, values: zero(), dropped: zero(), kept: zero(), failures: Failures::new() }
+    }
+
     pub(crate) fn passed(&self) {
         self.values.fetch_add(1, Ordering::Relaxed);
     }
@@ -83,41 +119,31 @@ impl LinkState {
 
     /// Counts a value that was dropped while offline.
     pub(crate) fn dropped(&self) {
-        let _dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
         #[cfg(feature = "std")]
-        if _dropped.is_power_of_two() {
-            tracing::warn!(
-                record = &*self.record,
-                link = &*self.address,
-                dropped = _dropped,
-                "a link drops values: no connection"
-            );
+        if dropped.is_power_of_two() {
+            let (record, link) = (&*self.ties.record, &*self.ties.address);
+            tracing::warn!(record, link, dropped, "a link drops values: no connection");
         }
+        let _ = dropped;
     }
 
-    /// Counts and reports a value that could not pass, which came from or was to go to `address`.
+    /// Counts and reports a value that was to go to `address` and could not.
     pub(crate) fn failed(&self, address: &str, why: &dyn fmt::Display) {
-        let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
-        let words = alloc::format!("{address}: {why}").into_boxed_str();
-        // The first, the second, the fourth …: a peer that sends nothing but nonsense does not fill the log.
-        #[cfg(feature = "std")]
-        if failed.is_power_of_two() {
-            tracing::warn!(record = &*self.record, link = &*self.address, failed, "a value could not pass: {words}");
-        }
-        let _ = failed;
-        drop(self.last_error.with(|last| last.replace(words)));
+        self.failures.add(&self.ties, address, why);
     }
 
     pub(crate) fn status(&self) -> LinkStatus {
+        let (failed, last_error) = self.failures.status();
         LinkStatus {
-            record: self.record.clone(),
-            address: self.address.clone(),
-            direction: self.direction,
+            record: self.ties.record.clone(),
+            address: self.ties.address.clone(),
+            direction: LinkDirection::Out,
             values: self.values.load(Ordering::Relaxed) as u64,
-            failed: self.failed.load(Ordering::Relaxed) as u64,
+            failed,
             dropped: self.dropped.load(Ordering::Relaxed) as u64,
             kept: self.kept.load(Ordering::Relaxed),
-            last_error: self.last_error.with(|last| last.as_ref().map(|words| String::from(&**words))),
+            last_error,
         }
     }
 }

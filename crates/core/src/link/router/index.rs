@@ -6,19 +6,23 @@
 //! Varghese, "Packet classification using tuple space search", 1999). An application has few shapes, and each costs a
 //! subtraction for each of its wildcards and a lookup.
 
+use super::Target;
 use crate::link::address::{Level, levels};
-use alloc::{boxed::Box, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 
 /// Levels beyond these are matched one resource after the other: nobody has them.
 const LEVELS: usize = 32;
 
 pub(super) struct Index {
     shapes: Vec<Shape>,
-    table: Box<[Slot]>,
-    /// All resources' text, one after the other: what is compared lies close together.
-    text: Box<str>,
+    /// For each place what is there, in a byte, so that a lookup reads little memory to pass by what it does not look for:
+    /// 0 when it is free, else a bit that says whether the resource has no wildcards, and the highest bits of its hash.
+    tags: Box<[u8]>,
+    places: Box<[Place]>,
+    /// All resources' text, one after the other: what is compared lies close together. An [`END`] stands after each.
+    text: Box<[u8]>,
     /// Resources with more than [`LEVELS`] levels.
-    long: Vec<(u32, Span)>,
+    long: Vec<Place>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,84 +35,120 @@ struct Shape {
     rest: bool,
 }
 
-/// A place in the table: 16 bytes.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
-    /// The high half of the hash.
-    tag: u32,
-    /// The resource's number, or [`Slot::FREE`].
-    resource: u32,
-    text: Span,
+struct Place {
+    target: Target,
+    /// Where its text begins.
+    text: u32,
 }
 
-/// A part of [`Index::text`].
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    from: u32,
-    length: u32,
-}
-
-impl Slot {
-    const FREE: u32 = u32::MAX;
-    const EMPTY: Slot = Slot { tag: 0, resource: Slot::FREE, text: Span { from: 0, length: 0 } };
-}
+/// No byte of text.
+const END: u8 = 0xff;
 
 impl Index {
-    /// Of resources that are all different.
-    pub(super) fn new<'a>(resources: impl ExactSizeIterator<Item = &'a str> + Clone) -> Self {
-        let places = (resources.len() * 8 / 5 + 1).next_power_of_two();
+    /// Of resources that are all different, with where each leads to.
+    pub(super) fn new<'a>(resources: impl Iterator<Item = (&'a str, Target)> + Clone) -> Self {
+        let count = resources.clone().count();
+        let places = (count * 5 / 4 + 1).next_power_of_two();
         let mut index = Index {
             shapes: Vec::new(),
-            table: vec![Slot::EMPTY; places].into_boxed_slice(),
-            text: resources.clone().collect::<String>().into_boxed_str(),
+            tags: vec![0; places].into_boxed_slice(),
+            places: vec![Place { target: Target(0), text: 0 }; places].into_boxed_slice(),
+            text: Box::default(),
             long: Vec::new(),
         };
-        let mut from = 0;
-        for (number, resource) in (0..).zip(resources) {
-            let length = small(resource.len());
-            let text = Span { from, length };
-            from += length;
+        let mut text = Vec::with_capacity(resources.clone().map(|(resource, _)| resource.len() + 1).sum());
+        for (resource, target) in resources {
+            let place = Place { target, text: u32::try_from(text.len()).unwrap_or(u32::MAX) };
+            text.extend_from_slice(resource.as_bytes());
+            text.push(END);
             let Some((shape, hash)) = Shape::of(resource) else {
-                index.long.push((number, text));
+                index.long.push(place);
                 continue;
             };
             if !index.shapes.contains(&shape) {
                 index.shapes.push(shape);
             }
-            let mut place = index.place(hash);
-            while index.table[place].resource != Slot::FREE {
-                place = (place + 1) & (index.table.len() - 1);
+            let mut at = index.first(hash);
+            while index.tags[at] != 0 {
+                at = index.next(at);
             }
-            index.table[place] = Slot { tag: tag(hash), resource: number, text };
+            index.tags[at] = shape.tag(hash);
+            index.places[at] = place;
         }
+        index.text = text.into_boxed_slice();
         // those that match most often come first: exact ones
         index.shapes.sort_by_key(|shape| (shape.rest, shape.wild.count_ones(), shape.levels));
         index
     }
 
-    fn place(&self, hash: u64) -> usize {
-        // its low bits; the high ones are the tag
-        usize::try_from(hash & 0xffff_ffff).unwrap_or(0) & (self.table.len() - 1)
+    /// Where a hash is looked for first: by its low bits; the high ones are the tag.
+    #[inline]
+    fn first(&self, hash: u64) -> usize {
+        usize::try_from(hash & 0xffff_ffff).unwrap_or(0) & (self.tags.len() - 1)
     }
 
-    fn text(&self, span: Span) -> &str {
-        self.text.get(span.from as usize..(span.from + span.length) as usize).unwrap_or("")
+    #[inline]
+    fn next(&self, at: usize) -> usize {
+        (at + 1) & (self.tags.len() - 1)
     }
 
-    /// The group of a resource: those of one group never match the same address. All of one shape are one, as those that
-    /// match an address agree in every level that is no wildcard, and so are the same.
-    pub(super) fn group(&self, number: usize, resource: &str) -> usize {
+    fn text(&self, place: Place) -> &str {
+        let text = self.text.get(place.text as usize..).unwrap_or_default();
+        let text = text.split(|byte| *byte == END).next().unwrap_or_default();
+        core::str::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Whether the text at a place is all of `address`.
+    #[inline]
+    fn is(&self, place: Place, address: &str) -> bool {
+        let text = self.text.get(place.text as usize..).unwrap_or_default();
+        text.strip_prefix(address.as_bytes()).is_some_and(|after| after.first() == Some(&END))
+    }
+
+    /// The resource of `shape` and `hash` that matches `address`, and its text. There is one at most, as those of one
+    /// shape that match an address agree in every level that is no wildcard.
+    #[inline]
+    fn lookup<'a>(&'a self, shape: Shape, hash: u64, address: &'a str) -> Option<(Target, &'a str)> {
+        let tag = shape.tag(hash);
+        let mut at = self.first(hash);
+        loop {
+            let found = self.tags[at];
+            if found == 0 {
+                return None;
+            }
+            if found == tag {
+                let place = self.places[at];
+                if shape.is_exact() {
+                    if self.is(place, address) {
+                        return Some((place.target, address));
+                    }
+                } else {
+                    let text = self.text(place);
+                    if shape.fits(text, address) {
+                        return Some((place.target, text));
+                    }
+                }
+            }
+            at = self.next(at);
+        }
+    }
+
+    /// The group of a resource: those of one group never match the same address. All of one shape are one; each of those
+    /// that are too long for a shape is one.
+    pub(super) fn group(&self, resource: &str) -> usize {
         let shape = Shape::of(resource).and_then(|(shape, _)| self.shapes.iter().position(|other| *other == shape));
-        let alone = || self.long.iter().position(|(long, _)| *long as usize == number).unwrap_or(0);
+        let alone = || self.long.iter().position(|place| self.text(*place) == resource).unwrap_or(0);
         shape.unwrap_or_else(|| self.shapes.len() + alone())
     }
 
-    /// The number of the resource of `group` that matches `address`: one lookup.
+    /// The resource of `group` that matches `address`: one lookup.
     #[inline]
-    pub(super) fn find_in(&self, group: usize, address: &str) -> Option<usize> {
+    pub(super) fn find_in<'a>(&'a self, group: usize, address: &'a str) -> Option<(Target, &'a str)> {
         let Some(shape) = self.shapes.get(group) else {
-            let (number, text) = self.long.get(group.checked_sub(self.shapes.len())?)?;
-            return matches(self.text(*text), address).then_some(*number as usize);
+            let place = *self.long.get(group.checked_sub(self.shapes.len())?)?;
+            let text = self.text(place);
+            return matches(text, address).then_some((place.target, text));
         };
         let mut sum = shape.salt();
         let mut count = 0;
@@ -127,29 +167,12 @@ impl Index {
         if count < shape.levels {
             return None;
         }
-        let hash = finish(sum);
-        let mut place = self.place(hash);
-        loop {
-            let slot = &self.table[place];
-            if slot.resource == Slot::FREE {
-                return None;
-            }
-            // A resource of another shape may have the same hash: it is passed over, should it match or not.
-            if slot.tag == tag(hash) {
-                let text = self.text(slot.text);
-                let exact = shape.wild == 0 && !shape.rest;
-                let fits = if exact { text == address } else { matches(text, address) };
-                if fits && (exact || Shape::of(text).is_some_and(|(other, _)| other == *shape)) {
-                    return Some(slot.resource as usize);
-                }
-            }
-            place = (place + 1) & (self.table.len() - 1);
-        }
+        self.lookup(*shape, finish(sum), address)
     }
 
-    /// Calls `found` with the number of each resource that matches `address`.
+    /// Calls `found` with each resource that matches `address`, and with its text.
     #[inline]
-    pub(super) fn find(&self, address: &str, mut found: impl FnMut(usize)) {
+    pub(super) fn find(&self, address: &str, mut found: impl FnMut(Target, &str)) {
         let mut terms = [0_u64; LEVELS];
         let mut count = 0_u32;
         let mut sum = 0_u64;
@@ -170,8 +193,7 @@ impl Index {
         let special = address.starts_with('$');
         for shape in &self.shapes {
             let fits = if shape.rest { count >= shape.levels } else { count == shape.levels && !more };
-            let leads_wild = shape.wild & 1 == 1 || (shape.rest && shape.levels == 0);
-            if !fits || (special && leads_wild) {
+            if !fits || (special && shape.leads_wild()) {
                 continue;
             }
             let mut hash = sums[shape.levels as usize].wrapping_add(shape.salt());
@@ -180,26 +202,14 @@ impl Index {
                 hash = hash.wrapping_sub(terms[wild.trailing_zeros() as usize % LEVELS]);
                 wild &= wild - 1;
             }
-            let hash = finish(hash);
-            let mut place = self.place(hash);
-            loop {
-                let slot = &self.table[place];
-                if slot.resource == Slot::FREE {
-                    break;
-                }
-                if slot.tag == tag(hash) {
-                    let text = self.text(slot.text);
-                    let exact = shape.wild == 0 && !shape.rest;
-                    if if exact { text == address } else { matches(text, address) } {
-                        found(slot.resource as usize);
-                    }
-                }
-                place = (place + 1) & (self.table.len() - 1);
+            if let Some((target, text)) = self.lookup(*shape, finish(hash), address) {
+                found(target, text);
             }
         }
-        for (resource, text) in &self.long {
-            if matches(self.text(*text), address) {
-                found(*resource as usize);
+        for place in &self.long {
+            let text = self.text(*place);
+            if matches(text, address) {
+                found(place.target, text);
             }
         }
     }
@@ -226,6 +236,44 @@ impl Shape {
         }
         let hash = finish(sum.wrapping_add(shape.salt()));
         Some((shape, hash))
+    }
+
+    fn is_exact(self) -> bool {
+        self.wild == 0 && !self.rest
+    }
+
+    fn leads_wild(self) -> bool {
+        self.wild & 1 == 1 || (self.rest && self.levels == 0)
+    }
+
+    /// What a place says of a resource with this hash.
+    #[inline]
+    fn tag(self, hash: u64) -> u8 {
+        const EXACT: u8 = 0x80;
+        const WILD: u8 = 0x40;
+        let [high, ..] = hash.to_be_bytes();
+        if self.is_exact() { EXACT | high } else { WILD | high >> 2 }
+    }
+
+    /// Whether `resource` is of this shape and matches `address`. It is both at once: a resource of another shape whose
+    /// hash is the same is found by its own shape, and must not be found twice.
+    fn fits(self, resource: &str, address: &str) -> bool {
+        if self.leads_wild() && address.starts_with('$') {
+            return false;
+        }
+        let mut parts = address.split('/');
+        let mut count = 0;
+        for level in levels(resource) {
+            let wild = count < self.levels && self.wild >> count & 1 == 1;
+            match level {
+                Level::Rest => return self.rest && count == self.levels,
+                Level::One(_) if wild && parts.next().is_some() => {}
+                Level::Literal(text) if !wild && parts.next() == Some(text) => {}
+                _ => return false,
+            }
+            count += 1;
+        }
+        !self.rest && count == self.levels && parts.next().is_none()
     }
 
     /// What tells the hashes of its resources from those of others.
@@ -265,14 +313,6 @@ fn fold(a: u64, k: u64) -> u64 {
 #[inline]
 fn finish(sum: u64) -> u64 {
     fold(sum ^ K[3], K[0])
-}
-
-fn tag(hash: u64) -> u32 {
-    small(usize::try_from(hash >> 32).unwrap_or(0))
-}
-
-fn small(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 /// The levels of an address as bytes: `str::split` decodes characters, which takes thrice as long.
@@ -327,11 +367,16 @@ pub(super) fn matches(resource: &str, address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::format;
+    use alloc::{format, string::String};
+    use proptest::{collection::vec as many, prelude::*};
+
+    fn index(resources: &[&str]) -> Index {
+        Index::new((0..).map(Target::link).zip(resources.iter().copied()).map(|(target, resource)| (resource, target)))
+    }
 
     fn found(resources: &[&str], address: &str) -> Vec<usize> {
         let mut numbers = Vec::new();
-        Index::new(resources.iter().copied()).find(address, |number| numbers.push(number));
+        index(resources).find(address, |target, _| numbers.push(target.0 as usize));
         numbers.sort_unstable();
         numbers
     }
@@ -367,12 +412,14 @@ mod tests {
         let long = ["l/".repeat(40), format!("{}#", "l/".repeat(35)), format!("{}+", "l/".repeat(40))];
         let resources = ["a/b", "a/+", "a/#", "#", "+/b", "a/b/c", "b/a", "{x}/{y}/c", "$SYS/#", "+/#"];
         let all: Vec<&str> = resources.into_iter().chain(long.iter().map(String::as_str)).collect();
-        let index = Index::new(all.iter().copied());
+        let index = index(&all);
         for address in ["a/b", "a", "a/b/c", "b/a", "", "$SYS/x", "$SYS", &long[0], &"l/".repeat(33), "x/y/z"] {
             let mut by_group = Vec::new();
             for group in 0..16 {
-                let Some(number) = index.find_in(group, address) else { continue };
-                assert_eq!(index.group(number, all[number]), group, "{address}");
+                let Some((target, text)) = index.find_in(group, address) else { continue };
+                let number = target.0 as usize;
+                assert!(text == all[number] || text == address, "{text}");
+                assert_eq!(index.group(all[number]), group, "{address}");
                 by_group.push(number);
             }
             by_group.sort_unstable();
@@ -383,14 +430,65 @@ mod tests {
     #[test]
     fn ten_thousand_resources_each_find_themselves() {
         let resources: Vec<String> = (0..10_000).map(|i| format!("site/{}/sensor/{i}", i % 7)).collect();
-        let index = Index::new(resources.iter().map(String::as_str));
+        let index = index(&resources.iter().map(String::as_str).collect::<Vec<_>>());
         for (i, resource) in resources.iter().enumerate() {
             let mut numbers = Vec::new();
-            index.find(resource, |number| numbers.push(number));
+            index.find(resource, |target, _| numbers.push(target.0 as usize));
             assert_eq!(numbers, [i]);
         }
         let mut nothing = true;
-        index.find("site/1/sensor/nobody", |_| nothing = false);
+        index.find("site/1/sensor/nobody", |_, _| nothing = false);
         assert!(nothing);
+    }
+
+    /// Of few levels and letters, so that addresses match; with what a hostile peer may send, and deeper than any shape.
+    fn level() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(&["", "a", "b", "ab", "ä", "$a", "+", "#"][..])
+    }
+
+    fn resource() -> impl Strategy<Value = String> {
+        let level = prop::sample::select(&["", "a", "b", "ab", "ä", "$a", "+", "{x}"][..]);
+        let few = many(level.clone(), 1..5);
+        let lots = many(level, 31..35);
+        (prop_oneof![20 => few, 1 => lots], any::<bool>()).prop_map(|(mut levels, rest)| {
+            if rest {
+                levels.push("#");
+            }
+            levels.join("/")
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn what_is_found_is_exactly_what_matches(
+            mut resources in many(resource(), 0..24),
+            addresses in many(prop_oneof![20 => many(level(), 1..6), 1 => many(level(), 31..36)], 1..24),
+        ) {
+            // one for each filter, as the router has it
+            resources.sort_by_key(|resource| resource.replace("{x}", "+"));
+            resources.dedup_by_key(|resource| resource.replace("{x}", "+"));
+            let resources: Vec<&str> = resources.iter().map(String::as_str).collect();
+            let index = index(&resources);
+            let itself = resources.iter().map(|resource| resource.replace("{x}", "a").replace('+', "b").replace('#', "a/b"));
+            for address in addresses.iter().map(|levels| levels.join("/")).chain(itself) {
+                let naive: Vec<usize> = (0..resources.len()).filter(|i| matches(resources[*i], &address)).collect();
+                prop_assert_eq!(&found(&resources, &address), &naive, "{}", &address);
+                let groups = (0..64).filter_map(|group| index.find_in(group, &address));
+                let mut by_group: Vec<usize> = groups.map(|(target, _)| target.0 as usize).collect();
+                by_group.sort_unstable();
+                prop_assert_eq!(&by_group, &naive, "by group: {}", &address);
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_of_many_thousand_levels_is_an_address() {
+        let hostile = ["/".repeat(60_000), "+/".repeat(30_000), "\u{10ffff}".repeat(10_000), String::new()];
+        for address in &hostile {
+            assert_eq!(found(&["a/b", "+/+", "#", "{x}/#", "/#"], address).contains(&2), true);
+        }
+        assert_eq!(found(&["a/b", "+/+", "#", "{x}/#", "/#"], &hostile[0]), [2, 3, 4]);
+        assert_eq!(found(&["+", "#"], &hostile[2]), [0, 1]);
     }
 }

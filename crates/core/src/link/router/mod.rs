@@ -1,54 +1,55 @@
 //! Inbound routing: from an address to the records that its values go into.
 
+mod inbound;
 mod index;
 mod sink;
 
-use crate::link::{Bound, ConnectorConfig, LinkState, LinkStatus};
-use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
+use crate::link::{Bound, ConnectorConfig, LinkStatus};
+use alloc::{borrow::Cow, string::String, sync::Arc, vec::Vec};
 use core::{
     fmt,
     task::{Context, Poll},
 };
+pub(crate) use inbound::{Inbound, NewInbound};
 use index::Index;
-pub(crate) use sink::{Deliver, Delivery, Sink, Waiting};
+pub(crate) use sink::{Deliver, Sink};
+use sink::{Delivery, Waiting};
 
 /// A link that comes in, for the router of the connector that it comes through.
 pub struct InboundRoute {
-    link: Arc<LinkState>,
-    /// Boxed, since most of ten thousand links have none.
-    config: Option<Box<ConnectorConfig>>,
-    sink: Box<dyn Deliver>,
+    links: Arc<Inbound>,
+    link: u32,
 }
 
 impl InboundRoute {
-    pub(crate) fn new(link: Arc<LinkState>, config: ConnectorConfig, sink: Box<dyn Deliver>) -> Self {
-        let config = (config != ConnectorConfig::default()).then(|| Box::new(config));
-        InboundRoute { link, config, sink }
+    /// One for each of `links`.
+    pub(crate) fn of(links: &Arc<Inbound>) -> Vec<Self> {
+        links.numbers().map(|link| InboundRoute { links: links.clone(), link }).collect()
     }
 
     /// The record that it goes into.
     pub fn record(&self) -> &str {
-        &self.link.record
+        &self.links.ties(self.link).record
     }
 
     /// The protocol's own address, with its wildcards: `sensors/{device}/temp`.
     pub fn resource(&self) -> &str {
-        self.link.resource()
+        self.links.ties(self.link).resource()
     }
 
     /// The whole address, with its scheme.
     pub fn whole_address(&self) -> &str {
-        &self.link.address
+        &self.links.ties(self.link).address
     }
 
     /// What the link asks for.
     pub fn config(&self) -> ConnectorConfig {
-        self.config.as_ref().map_or_else(ConnectorConfig::default, |config| **config)
+        self.links.config(self.link)
     }
 
     /// What it is doing.
     pub fn status(&self) -> LinkStatus {
-        self.link.status()
+        self.links.status(self.link)
     }
 }
 
@@ -75,21 +76,59 @@ impl RouterBuilder {
     #[must_use]
     pub fn build(self) -> Router {
         let mut routes = self.routes;
-        routes.sort_by(|a, b| filter(a.resource()).cmp(&filter(b.resource())));
+        routes.sort_by_cached_key(|route| filter(route.resource()).into_owned());
         let mut starts: Vec<u32> = Vec::new();
         for (i, route) in routes.iter().enumerate() {
-            let first = starts.last().is_none_or(|last| {
-                let last = &routes[*last as usize];
-                filter(last.resource()) != filter(route.resource())
-            });
+            let first = i
+                .checked_sub(1)
+                .and_then(|before| routes.get(before))
+                .is_none_or(|before| filter(before.resource()) != filter(route.resource()));
             if first {
                 starts.push(u32::try_from(i).unwrap_or(u32::MAX));
             }
         }
         starts.shrink_to_fit();
         routes.shrink_to_fit();
-        let index = Index::new(starts.iter().map(|first| routes[*first as usize].resource()));
-        Router { routes, starts, index }
+        let mut router = Router { links: None, routes, starts, index: Index::new(core::iter::empty()) };
+        let links = router.routes.first().map(|route| route.links.clone());
+        let links = links.filter(|links| router.routes.iter().all(|route| Arc::ptr_eq(links, &route.links)));
+        router.index = Index::new((0..).zip(router.all()).map(|(number, routes)| {
+            let target = match (routes, &links) {
+                ([one], Some(_)) => Target::link(one.link),
+                _ => Target::resource(number),
+            };
+            (routes.first().map_or("", |first| first.resource()), target)
+        }));
+        router.links = links;
+        router
+    }
+}
+
+/// Where the index leads to: straight to a link, which saves routing a step, when no other shares its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Target(u32);
+
+enum To {
+    Link(u32),
+    Resource(usize),
+}
+
+impl Target {
+    const RESOURCE: u32 = 1 << 31;
+
+    fn link(number: u32) -> Self {
+        Target(number & !Self::RESOURCE)
+    }
+
+    fn resource(number: u32) -> Self {
+        Target(number | Self::RESOURCE)
+    }
+
+    fn to(self) -> To {
+        match self.0 & Self::RESOURCE {
+            0 => To::Link(self.0),
+            _ => To::Resource((self.0 & !Self::RESOURCE) as usize),
+        }
     }
 }
 
@@ -98,6 +137,8 @@ impl RouterBuilder {
 /// Its routes are told apart by hashes of whole addresses, one lookup for each *shape* of wildcards that occurs (which
 /// levels are wildcards), so the cost of an address does not grow with the number of routes.
 pub struct Router {
+    /// Where all routes lead to, if that is one place: those of one connector of one database do.
+    links: Option<Arc<Inbound>>,
     /// Sorted, so that those of one resource stand together.
     routes: Vec<InboundRoute>,
     /// The first route of each resource.
@@ -136,7 +177,7 @@ impl<'r> Resource<'r> {
 
     /// Counts and reports at its links that the peer does not give it: it refused the subscription.
     pub fn refused(&self, why: &dyn fmt::Display) {
-        self.routes.iter().for_each(|route| route.link.failed(route.link.resource(), why));
+        self.routes.iter().for_each(|route| route.links.failed(route.link, route.resource(), why));
     }
 }
 
@@ -144,11 +185,15 @@ impl Router {
     /// What the connector has to subscribe to, each once, in an order that stays the same: the place of each is its number
     /// for [`route_to`](Self::route_to).
     pub fn resource_ids(&self) -> impl ExactSizeIterator<Item = Resource<'_>> {
-        (0..self.starts.len()).map(|resource| {
-            let routes = self.of(resource);
-            let group = routes.first().map_or(0, |first| self.index.group(resource, first.resource()));
+        self.all().map(|routes| {
+            let group = routes.first().map_or(0, |first| self.index.group(first.resource()));
             Resource { routes, group }
         })
+    }
+
+    /// The routes of each resource.
+    fn all(&self) -> impl ExactSizeIterator<Item = &[InboundRoute]> + Clone {
+        (0..self.starts.len()).map(|resource| self.of(resource))
     }
 
     fn of(&self, resource: usize) -> &[InboundRoute] {
@@ -167,7 +212,9 @@ impl Router {
     /// [`Routed::done`] before the peer is told that the value has arrived.
     pub fn route<'r>(&'r self, address: &str, payload: &[u8]) -> Routed<'r> {
         let mut routed = Routed::default();
-        self.index.find(address, |resource| self.deliver(resource, address, payload, &mut routed));
+        self.index.find(address, |target, pattern| {
+            self.deliver(target, Bound::new(pattern, address), payload, &mut routed);
+        });
         routed
     }
 
@@ -175,9 +222,8 @@ impl Router {
     /// [`resource_ids`](Self::resource_ids). One that does not match the address is passed over.
     pub fn route_to<'r>(&'r self, resource: usize, address: &str, payload: &[u8]) -> Routed<'r> {
         let mut routed = Routed::default();
-        let fits = self.of(resource).first().is_some_and(|route| index::matches(route.resource(), address));
-        if fits {
-            self.deliver(resource, address, payload, &mut routed);
+        for route in self.of(resource).iter().filter(|route| index::matches(route.resource(), address)) {
+            routed.add(&route.links, route.link, Bound::new(route.resource(), address), payload);
         }
         routed
     }
@@ -188,27 +234,24 @@ impl Router {
     pub fn route_groups<'r>(&'r self, groups: &[usize], address: &str, payload: &[u8]) -> Routed<'r> {
         let mut routed = Routed::default();
         for group in groups {
-            if let Some(resource) = self.index.find_in(*group, address) {
-                self.deliver(resource, address, payload, &mut routed);
+            if let Some((target, pattern)) = self.index.find_in(*group, address) {
+                self.deliver(target, Bound::new(pattern, address), payload, &mut routed);
             }
         }
         routed
     }
 
-    fn deliver<'r>(&'r self, resource: usize, address: &str, payload: &[u8], routed: &mut Routed<'r>) {
-        for route in self.of(resource) {
-            match route.sink.deliver(payload, Bound::new(route.resource(), address)) {
-                Delivery::Done => {
-                    route.link.passed();
-                    routed.delivered += 1;
+    #[inline]
+    fn deliver<'r>(&'r self, target: Target, bound: Bound<'_>, payload: &[u8], routed: &mut Routed<'r>) {
+        match (target.to(), &self.links) {
+            (To::Link(link), Some(links)) => routed.add(links, link, bound, payload),
+            (To::Resource(resource), _) => {
+                // they agree in their filter, but perhaps not in the names that it binds
+                for route in self.of(resource) {
+                    routed.add(&route.links, route.link, Bound::new(route.resource(), bound.address()), payload);
                 }
-                Delivery::Failed(why) => {
-                    route.link.failed(address, &why);
-                    routed.failed += 1;
-                }
-                Delivery::Closed => routed.closed += 1,
-                Delivery::Waits(waiting) => routed.waiting.push((&*route.link, waiting)),
             }
+            (To::Link(_), None) => {}
         }
     }
 }
@@ -226,10 +269,20 @@ pub struct Routed<'r> {
     delivered: usize,
     failed: usize,
     closed: usize,
-    waiting: Vec<(&'r LinkState, Waiting<'r>)>,
+    waiting: Vec<(&'r Inbound, u32, Waiting<'r>)>,
 }
 
-impl Routed<'_> {
+impl<'r> Routed<'r> {
+    #[inline]
+    fn add(&mut self, links: &'r Inbound, link: u32, bound: Bound<'_>, payload: &[u8]) {
+        match links.deliver(link, payload, bound) {
+            Delivery::Done => self.delivered += 1,
+            Delivery::Failed(_) => self.failed += 1,
+            Delivery::Closed => self.closed += 1,
+            Delivery::Waits(waiting) => self.waiting.push((links, link, waiting)),
+        }
+    }
+
     /// Into how many records it went.
     pub fn delivered(&self) -> usize {
         self.delivered
@@ -263,17 +316,19 @@ impl Routed<'_> {
 
     /// As [`done`](Self::done), by polling.
     pub fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some((link, waiting)) = self.waiting.last_mut() {
-            let Poll::Ready(sent) = waiting.as_mut().poll(cx) else { return Poll::Pending };
+        let Routed { delivered, closed, waiting, .. } = self;
+        // Each is asked: one queue that stays full holds no other back.
+        waiting.retain_mut(|(links, link, waiting)| {
+            let Poll::Ready(sent) = waiting.as_mut().poll(cx) else { return true };
             if sent {
-                link.passed();
-                self.delivered += 1;
+                links.passed(*link);
+                *delivered += 1;
             } else {
-                self.closed += 1;
+                *closed += 1;
             }
-            self.waiting.pop();
-        }
-        Poll::Ready(())
+            false
+        });
+        if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
