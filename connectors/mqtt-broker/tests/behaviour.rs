@@ -369,6 +369,12 @@ fn messages_of_qos_1_and_2_wait_for_a_client_that_is_away_and_those_of_qos_0_do_
     }
     let (subscriber, _) = world.connect(resume("subscriber"));
     assert_eq!(world.payloads(subscriber), ["1", "2"]);
+    // Nor for one that leaves before it took them.
+    world.block(subscriber, true);
+    world.say(publisher, publish(QosPid::Level0, "a", "3"));
+    world.cut(subscriber);
+    let (subscriber, _) = world.connect(resume("subscriber"));
+    assert!(world.publishes(subscriber).iter().all(|again| again.dup && text(again) != "3"));
 }
 
 #[test]
@@ -790,8 +796,10 @@ fn a_broker_that_never_answers_takes_everything_and_says_nothing() {
     let newcomer = world.open();
     world.say(newcomer, connect("newcomer"));
     world.say(publisher, publish(q1(1), "a", "x"));
+    world.broker.publish("a", "y", 0, false, world.now).expect("a topic and a quality");
     world.pass(SECOND * 1000);
     for id in [newcomer, publisher, subscriber] {
+        world.take(id);
         assert!(world.hear(id).is_none() && !world.is_closed(id));
     }
     world.broker.never_answer(false, world.now);
@@ -800,6 +808,7 @@ fn a_broker_that_never_answers_takes_everything_and_says_nothing() {
     }
     assert!(world.is_closed(newcomer) && world.is_closed(publisher), "what they said is lost");
     assert!(!world.is_closed(subscriber), "it said nothing");
+    assert_eq!(world.payloads(subscriber), ["y"]);
 }
 
 #[test]

@@ -2,11 +2,16 @@
 
 mod client;
 
-use anabranch_executor::{ByteStream, Endpoint, Moment, Network, RuntimeExt, SpawnDynamically, TimeSource, Transport};
+use anabranch_executor::{
+    ByteStream, ByteStreamExt, Endpoint, Moment, Network, RuntimeExt, SpawnDynamically, TimeSource, Transport,
+};
 use anabranch_mqtt_broker::{BrokerOptions, Memory, ServedBroker};
 use anabranch_sim::{NetworkFaults, Sim, SimAdapter, SimListener, SimOptions, SimStream};
-use client::{connect, peer::Peer, will};
-use mqtt_proto::{QoS, v5::Packet};
+use client::{connect, filter, options, peer::Peer, pid, text, will};
+use mqtt_proto::{
+    QoS,
+    v5::{Connect, Packet, Subscribe},
+};
 use std::{
     future::poll_fn,
     pin::pin,
@@ -187,27 +192,38 @@ fn what_time_brings_comes_also_when_no_byte_does() {
     let mut sim = Sim::new(1);
     let broker = start(&sim);
     let adapter = sim.adapter().on_host("clients");
-    let subscriber = Client { adapter: adapter.clone(), ..Client::new(&sim, "subscriber", "will", Vec::new()) };
-    adapter.spawn(subscriber.clone().run());
-    let outcome = sim.block_on(async {
-        // Their keep-alives end one after another; each is the first for a while, then gone.
-        let mut streams = Vec::new();
-        for (number, name) in ["a", "b", "c"].into_iter().enumerate() {
-            let mut connect = connect(name);
-            connect.keep_alive = 10 * (number as u16 + 1);
-            connect.last_will = Some(will("will", name, 1));
-            let bytes = Packet::from(connect).encode().expect("a packet");
-            let mut stream = adapter.connect(&BROKER).await?;
-            anabranch_executor::ByteStreamExt::write_all(&mut stream, bytes.as_ref()).await.expect("it is open");
-            streams.push(stream);
+    let says = async |packets: &[Packet]| {
+        let mut stream = adapter.connect(&BROKER).await.expect("it listens");
+        for packet in packets {
+            let bytes = packet.encode().expect("a packet that can be sent");
+            stream.write_all(bytes.as_ref()).await.expect("it is open");
         }
-        for (seconds, wills) in [(15, 0), (2, 1), (13, 1), (2, 2), (13, 2), (2, 3)] {
-            adapter.sleep(Duration::from_secs(seconds)).await;
-            assert_eq!(subscriber.peer().got.len(), wills);
+        stream
+    };
+    let with_keep_alive = |name, seconds| {
+        Packet::from(Connect { keep_alive: seconds, last_will: Some(will("will", name, 1)), ..connect(name) })
+    };
+    let heard = sim.block_on(async {
+        // Their keep-alives end one after another; the first to come is the first to go.
+        let _first = says(&[with_keep_alive("a", 10)]).await;
+        let subscribe = Subscribe::new(pid(1), vec![(filter("will"), options(QoS::Level0))]);
+        let mut witness = says(&[connect("witness").into(), subscribe.into()]).await;
+        let _others = [says(&[with_keep_alive("b", 20)]).await, says(&[with_keep_alive("c", 30)]).await];
+        let (mut input, mut heard) = (Vec::new(), Vec::new());
+        while heard.len() < 3 {
+            let mut buffer = [0; 100];
+            let length = witness.read(&mut buffer).await.expect("it is open");
+            assert!(length > 0, "the broker closed it");
+            input.extend_from_slice(&buffer[..length]);
+            while let Some(packet) = Packet::decode(&input).expect("packets") {
+                input.drain(..packet.encode_len().expect("its length"));
+                if let Packet::Publish(publish) = packet {
+                    heard.push((text(&publish), broker.published()[heard.len()].at.as_secs()));
+                }
+            }
         }
-        Ok::<_, anabranch_executor::ConnectError>(())
+        heard
     });
-    assert!(matches!(outcome, Ok(Ok(()))), "{outcome:?}");
-    assert_eq!(subscriber.peer().got, ["a", "b", "c"]);
-    assert_eq!(broker.sessions().len(), 4);
+    let expected = [("a", 16), ("b", 31), ("c", 46)].map(|(name, at)| (name.to_owned(), at));
+    assert_eq!(heard, Ok(expected.to_vec()));
 }
