@@ -19,10 +19,9 @@
 //! they mean would be lost.
 
 use crate::deserialize::SET_ASIDE;
+use crate::map::Entries;
 use crate::tagged::{self, Tagged};
-use crate::{
-    Duration, LocalDateTime, LocalTime, MAX_DEPTH, Map, Place, Text, Value, ValueError, ZonedDateTime, ZonedTime,
-};
+use crate::{Duration, LocalDateTime, LocalTime, MAX_DEPTH, Place, Text, Value, ValueError, ZonedDateTime, ZonedTime};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -146,6 +145,7 @@ fn write_named(name: &str, text: impl Display, writer: &mut Writer<'_>) {
     done(writer.str(&text.to_string()));
 }
 
+#[cold]
 fn syntax(at: usize, reason: impl ToString) -> ValueError {
     ValueError::Syntax { format: FORMAT, reason: reason.to_string(), place: Place::Byte(at) }
 }
@@ -153,9 +153,24 @@ fn syntax(at: usize, reason: impl ToString) -> ValueError {
 struct Reader<'b>(Decoder<'b>);
 
 impl<'b> Reader<'b> {
+    /// A level costs a stack frame, so what nests no further is read out of line.
     fn value(&mut self, left: usize) -> Result<Value, ValueError> {
         let at = self.0.position();
         match self.peek()? {
+            Type::Array | Type::ArrayIndef => self.list(at, left),
+            Type::Map | Type::MapIndef => self.map(at, left),
+            Type::Tag => match self.read(Decoder::tag)?.as_u64() {
+                // One level, so that a row of marks is no way around the limit.
+                TAG_CBOR => self.value(left.checked_sub(1).ok_or(ValueError::TooDeep { place: Place::Byte(at) })?),
+                tag => self.tagged(at, tag),
+            },
+            kind => self.scalar(at, kind),
+        }
+    }
+
+    #[inline(never)]
+    fn scalar(&mut self, at: usize, kind: Type) -> Result<Value, ValueError> {
+        match kind {
             Type::Null => self.read(Decoder::null).map(|()| Value::Null),
             Type::Undefined => self.read(Decoder::undefined).map(|()| Value::Null),
             Type::Bool => self.read(Decoder::bool).map(Value::Bool),
@@ -169,12 +184,12 @@ impl<'b> Reader<'b> {
             Type::F64 => self.read(Decoder::f64).map(Value::Float),
             Type::String | Type::StringIndef => self.text().map(Value::String),
             Type::Bytes | Type::BytesIndef => self.bytes().map(Value::from),
-            Type::Array | Type::ArrayIndef => self.list(at, left),
-            Type::Map | Type::MapIndef => self.map(at, left),
-            Type::Tag => self.tagged(at, left),
             Type::Simple => Err(unsupported(at, "a simple value", "send null, a boolean or a number")),
             Type::Break => Err(syntax(at, "an end without a beginning")),
             Type::Unknown(byte) => Err(syntax(at, format_args!("a byte {byte:#04x} that begins nothing"))),
+            Type::Array | Type::ArrayIndef | Type::Map | Type::MapIndef | Type::Tag => {
+                Err(unsupported(at, format_args!("{kind} in this place"), "send a number"))
+            }
         }
     }
 
@@ -189,6 +204,7 @@ impl<'b> Reader<'b> {
         read(&mut self.0).map_err(|error| self.error(&error))
     }
 
+    #[cold]
     fn error(&self, error: &minicbor::decode::Error) -> ValueError {
         if error.is_end_of_input() {
             return syntax(self.0.input().len(), "end of input");
@@ -218,6 +234,7 @@ impl<'b> Reader<'b> {
         Ok(f64::from_bits(sign << 63 | magnitude))
     }
 
+    #[inline(never)]
     fn text(&mut self) -> Result<Text, ValueError> {
         if let Type::String = self.peek()? {
             return self.read(Decoder::str).map(Text::from);
@@ -270,29 +287,33 @@ impl<'b> Reader<'b> {
     fn map(&mut self, at: usize, left: usize) -> Result<Value, ValueError> {
         let left = left.checked_sub(1).ok_or(ValueError::TooDeep { place: Place::Byte(at) })?;
         let mut announced = self.read(Decoder::map)?;
-        let mut map = Map::with_capacity(self.room(announced));
+        let mut map = Entries::with_capacity(self.room(announced));
         while self.has_more(&mut announced)? {
             let at = self.0.position();
-            if !matches!(self.peek()?, Type::String | Type::StringIndef) {
-                return Err(unsupported(at, "a key that is not text", "send keys as text"));
-            }
-            let key = self.text()?;
+            let key = self.key()?;
             let value = self.value(left)?;
-            if let Err(key) = map.insert_new(key, value) {
-                return Err(ValueError::DuplicateKey { key: key.into(), place: Place::Byte(at) });
-            }
+            map.insert_new(key, value).map_err(|key| twice(at, key))?;
         }
-        tagged::read(map).map_err(|error| error.at(Place::Byte(at)))
+        tagged::read(map.into()).map_err(|error| error.at(Place::Byte(at)))
     }
 
-    fn tagged(&mut self, at: usize, left: usize) -> Result<Value, ValueError> {
-        let tag = self.read(Decoder::tag)?.as_u64();
+    #[inline(never)]
+    fn key(&mut self) -> Result<Text, ValueError> {
+        if matches!(self.peek()?, Type::String | Type::StringIndef) {
+            return self.text();
+        }
+        Err(unsupported(self.0.position(), "a key that is not text", "send keys as text"))
+    }
+
+    #[inline(never)]
+    fn tagged(&mut self, at: usize, tag: u64) -> Result<Value, ValueError> {
         let placed = |error: ValueError| error.at(Place::Byte(at));
         match tag {
             TAG_DATE => self.text()?.parse().map(Value::Date).map_err(placed),
             TAG_MOMENT_TEXT => self.text()?.parse::<ZonedDateTime>().map(Value::from).map_err(placed),
             TAG_MOMENT_SECONDS => {
-                let seconds = self.value(0)?.as_i64();
+                let kind = self.peek()?;
+                let seconds = self.scalar(self.0.position(), kind)?.as_i64();
                 let moment = seconds.and_then(|seconds| ZonedDateTime::from_unix(seconds, 0));
                 moment.map(Value::from).ok_or_else(|| {
                     unsupported(
@@ -317,13 +338,17 @@ impl<'b> Reader<'b> {
                 }
                 tagged::read_text(&name, &self.text()?).map_err(placed)
             }
-            // One level, so that a row of marks is no way around the limit.
-            TAG_CBOR => self.value(left.checked_sub(1).ok_or(ValueError::TooDeep { place: Place::Byte(at) })?),
             _ => Err(unsupported(at, format_args!("the tag {tag}"), "send what is in it without the tag")),
         }
     }
 }
 
+#[cold]
+fn twice(at: usize, key: Text) -> ValueError {
+    ValueError::DuplicateKey { key: key.into(), place: Place::Byte(at) }
+}
+
+#[cold]
 fn unsupported(at: usize, what: impl ToString, mend: &'static str) -> ValueError {
     ValueError::Unsupported { what: what.to_string(), place: Place::Byte(at), mend }
 }

@@ -1,5 +1,6 @@
 //! A value read from any format of serde that says itself what it holds.
 
+use crate::map::Entries;
 use crate::{MAX_DEPTH, Map, Place, Text, Value, ValueError, tagged};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -157,13 +158,14 @@ impl<'de> Visitor<'de> for Nested<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let Some(left) = self.left else { return Err(self.root.too_deep()) };
-        let mut map = Map::with_capacity(entries.size_hint().unwrap_or(0).min(SET_ASIDE));
+        let mut map = Entries::with_capacity(entries.size_hint().unwrap_or(0).min(SET_ASIDE));
         while let Some(key) = entries.next_key::<Text>()? {
             let value = entries.next_value_seed(self.below())?;
             if let Err(key) = map.insert_new(key, value) {
                 return Err(self.root.refuse(ValueError::DuplicateKey { key: key.into(), place: Place::Unknown }));
             }
         }
+        let map = Map::from(map);
         if left == 0 && !tagged::is_tagged(&map) {
             return Err(self.root.too_deep());
         }

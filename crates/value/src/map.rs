@@ -18,8 +18,9 @@ const SEARCHED: usize = 16;
 #[derive(Clone, Default)]
 pub struct Map(Option<Arc<Entries>>);
 
+/// The entries of a map, or of one in the making: nobody shares it yet.
 #[derive(Clone, Default)]
-struct Entries {
+pub(crate) struct Entries {
     entries: Vec<(Text, Value)>,
     /// Where each key stands, in a map that is too large to be searched; empty in others.
     index: BTreeMap<Text, usize>,
@@ -31,6 +32,21 @@ impl Entries {
             self.index.get(key).copied()
         } else {
             self.entries.iter().position(|(its, _)| its == key)
+        }
+    }
+
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { entries: Vec::with_capacity(capacity), index: BTreeMap::new() }
+    }
+
+    /// Adds an entry, or gives back the key if it is there already: nothing is replaced.
+    pub fn insert_new(&mut self, key: Text, value: Value) -> Result<(), Text> {
+        match self.position(&key) {
+            Some(_) => Err(key),
+            None => {
+                self.push(key, value);
+                Ok(())
+            }
         }
     }
 
@@ -56,7 +72,7 @@ impl Map {
     pub fn with_capacity(capacity: usize) -> Self {
         match capacity {
             0 => Self::new(),
-            _ => Self(Some(Arc::new(Entries { entries: Vec::with_capacity(capacity), index: BTreeMap::new() }))),
+            _ => Self(Some(Arc::new(Entries::with_capacity(capacity)))),
         }
     }
 
@@ -104,18 +120,6 @@ impl Map {
         }
         inner.push(key, value);
         None
-    }
-
-    /// Adds an entry, or gives back the key if it is there already: nothing is replaced.
-    pub(crate) fn insert_new(&mut self, key: Text, value: Value) -> Result<(), Text> {
-        let inner = self.entries_mut();
-        match inner.position(&key) {
-            Some(_) => Err(key),
-            None => {
-                inner.push(key, value);
-                Ok(())
-            }
-        }
     }
 
     /// Takes out an entry; those after it move up.
@@ -178,6 +182,12 @@ impl Map {
             (None, None) => true,
             _ => false,
         }
+    }
+}
+
+impl From<Entries> for Map {
+    fn from(entries: Entries) -> Self {
+        Self((!entries.entries.is_empty()).then(|| Arc::new(entries)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A value made from any type that serde can write.
 
-use crate::{MAX_DEPTH, Map, Place, Step, Text, Value, ValueError, tagged};
+use crate::map;
+use crate::{MAX_DEPTH, Place, Step, Text, Value, ValueError, tagged};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use serde::ser::{self, Serialize};
@@ -56,7 +57,7 @@ impl Serializer {
     }
 
     fn map(self) -> Result<Entries, ValueError> {
-        Ok(Entries { serializer: self.below()?, map: Map::new(), key: None, variant: None })
+        Ok(Entries { serializer: self.below()?, map: map::Entries::default(), key: None, variant: None })
     }
 }
 
@@ -70,7 +71,7 @@ struct List {
 /// A map in the making.
 struct Entries {
     serializer: Serializer,
-    map: Map,
+    map: map::Entries,
     key: Option<Text>,
     variant: Option<&'static str>,
 }
@@ -109,7 +110,7 @@ impl Entries {
     }
 
     fn done(self) -> Value {
-        let map = Value::Map(self.map);
+        let map = Value::Map(self.map.into());
         match self.variant {
             Some(name) => variant(name, map),
             None => map,

@@ -88,10 +88,10 @@ fn the_deepest_value_comes_back_from_everywhere() {
 #[test]
 fn a_deeper_one_is_refused_before_it_is_written() {
     let value = deepest(value!([]));
-    let refusal = "values nest deeper than 100 levels; flatten the data";
+    let refusal = "values nest deeper than 64 levels; flatten the data";
     assert_eq!(json::to_vec(&value).unwrap_err().to_string(), refusal);
     assert_eq!(json::to_string(&value).unwrap_err().to_string(), refusal);
     assert_eq!(cbor::to_vec(&value).unwrap_err().to_string(), refusal);
     let refused = Value::from_serialize(&value).unwrap_err().to_string();
-    assert!(refused.contains("values nest deeper than 100 levels"), "{refused}");
+    assert!(refused.contains("values nest deeper than 64 levels"), "{refused}");
 }
