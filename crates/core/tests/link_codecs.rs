@@ -145,9 +145,10 @@ mod names_in_the_address {
 
     #[test]
     fn that_do_not_fit_say_so_by_name() {
-        let error = named::<Reading>("kitchen", "{}").unwrap_err();
-        let expected = "`{device}` in the link's address stands for `kitchen` here: invalid value: string \"kitchen\", expected an integer from 0 to 4294967295";
-        assert!(error.contains(expected), "{error}");
+        let error = "the link's address has `kitchen` for `{device}`: invalid value: string \"kitchen\", expected an integer from 0 to 4294967295";
+        assert_eq!(named::<Reading>("kitchen", "{}"), Err(error.into()));
+        let cbor: Result<Reading, _> = Cbor.decode(&[0xa0], &Bound::new("a/{device}", "a/kitchen"));
+        assert_eq!(cbor.map_err(|why| why.to_string()), Err(error.into()));
         #[derive(Debug, Deserialize)]
         struct Float {
             #[expect(dead_code, reason = "only its type matters")]

@@ -9,8 +9,9 @@
 //! A part of an address is text; it becomes the number or truth value that the field asks for. A payload's field of the
 //! same name is passed over: the address stands over it. A payload that is no map stands as the field `value`.
 
+use super::DecodeError;
 use crate::link::Bound;
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, string::ToString};
 use core::{fmt, marker::PhantomData, str::FromStr};
 use serde::{
     Deserializer,
@@ -25,6 +26,17 @@ use serde::{
 /// The field that a payload stands in when it is no map itself.
 const VALUE: &str = "value";
 
+/// How errors begin that are about the address.
+const ADDRESS: &str = "the link's address ";
+
+/// The error of a decoder: if it is about the address, without the place in the payload that `serde_json` adds.
+#[cold]
+pub(super) fn about_address(why: &impl fmt::Display) -> Option<DecodeError> {
+    let why = why.to_string();
+    let place = why.rfind(" at line ").unwrap_or(why.len());
+    why.starts_with(ADDRESS).then(|| DecodeError::new(why.get(..place).unwrap_or(&why)))
+}
+
 /// `inner` with the names that an address binds.
 pub(super) struct WithBound<'b, D> {
     pub(super) inner: D,
@@ -37,7 +49,7 @@ pub(super) struct WithBound<'b, D> {
 fn no_place<E: Error>(bound: &Bound<'_>, what: &str) -> E {
     let name = bound.iter().next().map_or("", |(name, _)| name);
     E::custom(format_args!(
-        "the link's address binds `{{{name}}}`, but the value is {what}, which has no field `{name}`: write `+` for `{{{name}}}`, or take the value into a struct"
+        "{ADDRESS}binds `{{{name}}}`, but the value is {what}, which has no field `{name}`: write `+` for `{{{name}}}`, or take the value into a struct"
     ))
 }
 
@@ -251,7 +263,7 @@ where
         match self.part.take() {
             None => self.own.next_value_seed(seed),
             Some((name, text)) => seed.deserialize(Part { text, error: PhantomData }).map_err(|why: A::Error| {
-                A::Error::custom(format_args!("`{{{name}}}` in the link's address stands for `{text}` here: {why}"))
+                A::Error::custom(format_args!("{ADDRESS}has `{text}` for `{{{name}}}`: {why}"))
             }),
         }
     }

@@ -2,7 +2,11 @@
 
 mod read;
 
-use super::{Decode, DecodeError, Encode, EncodeError, bound::WithBound, field};
+use super::{
+    Decode, DecodeError, Encode, EncodeError,
+    bound::{WithBound, about_address},
+    field,
+};
 use crate::link::{
     Bound,
     payload::{Payload, PayloadFull},
@@ -58,6 +62,9 @@ impl<T: DeserializeOwned> Decode<T> for Cbor {
         value.and_then(|value| reader.end().map(|()| value)).map_err(|why| {
             if payload.is_empty() {
                 return DecodeError::new("the payload is empty, and no CBOR is");
+            }
+            if let Some(error) = about_address(&why) {
+                return error;
             }
             let beside = if is_map || bound.is_empty() {
                 ""

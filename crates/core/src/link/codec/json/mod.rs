@@ -2,7 +2,11 @@
 
 mod write;
 
-use super::{Decode, DecodeError, Encode, EncodeError, bound::WithBound, field};
+use super::{
+    Decode, DecodeError, Encode, EncodeError,
+    bound::{WithBound, about_address},
+    field,
+};
 use crate::link::{Bound, payload::Payload};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -56,6 +60,9 @@ impl<T: DeserializeOwned> Decode<T> for Json {
 fn explain(why: &serde_json::Error, payload: &[u8], bound: &Bound<'_>, is_map: bool) -> DecodeError {
     if payload.is_empty() {
         return DecodeError::new("the payload is empty, and no JSON is");
+    }
+    if let Some(error) = about_address(why) {
+        return error;
     }
     if is_map || bound.is_empty() || !why.is_data() {
         return DecodeError::new(format_args!("no such value in the payload's JSON: {why}"));
