@@ -310,8 +310,9 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
         self.inner.links.connectors()
     }
 
-    /// Waits until every service has gone.
-    async fn ended(&self) {
+    /// Waits until every service and outbound link has ended, as [`run`](Self::run) does, but for no connector: where
+    /// inbound links would go on for ever, this says that nobody works on their values any more.
+    pub async fn ended(&self) {
         // The record closes when the last task has dropped its end. Its latest can always be consumed.
         if let Ok(mut alive) = self.inner.alive.consumer() {
             while alive.next().await.is_some() {}
