@@ -135,13 +135,16 @@ enum State {
     Closing(Duration),
 }
 
+/// The protocol can say 256 MiB. A message that is passed on may be some bytes longer than it came: half of it is safe.
+const LONGEST_PACKET: u32 = 128 << 20;
 /// How long a peer has to take the last words.
 const LINGER: Duration = Duration::from_secs(10);
 
 impl Broker {
     /// A broker that knows nobody.
     #[must_use]
-    pub fn new(options: BrokerOptions) -> Self {
+    pub fn new(mut options: BrokerOptions) -> Self {
+        options.maximum_packet_size = options.maximum_packet_size.min(LONGEST_PACKET);
         Self {
             options,
             connections: BTreeMap::new(),
@@ -484,7 +487,7 @@ impl Broker {
         connection.receive_maximum = properties.receive_max.unwrap_or(u16::MAX);
         connection.allowance = Allowance {
             quota: connection.receive_maximum,
-            packet: properties.max_packet_size.map_or(usize::MAX, |size| size as usize),
+            packet: properties.max_packet_size.unwrap_or(u32::MAX) as usize,
         };
         // One and a half times what the client said.
         connection.keep_alive =

@@ -10,7 +10,7 @@ pub struct BrokerOptions {
     /// How many QoS 1 and 2 messages a client may send before it has their acknowledgements; at least 1. A client that sends
     /// more is disconnected with 0x93.
     pub receive_maximum: u16,
-    /// The largest packet that is taken, in bytes. A client that sends a larger one is disconnected with 0x95.
+    /// The largest packet that is taken, in bytes; 128 MiB at most. A client that sends a larger one is disconnected with 0x95.
     pub maximum_packet_size: u32,
     /// How many topic aliases a client may use.
     pub topic_alias_maximum: u16,

@@ -1,4 +1,7 @@
 //! Bytes to packets and back, for both versions: the broker itself speaks MQTT 5, and 3.1.1 is translated here.
+//!
+//! The codec is `mqtt-proto`: packets are plain data, read from and written to byte slices, in both directions, so that tests
+//! speak as clients with the same crate; and nothing in it depends on the order of a hash map, on time or on chance.
 
 use bytes::Bytes;
 use mqtt_proto::{
@@ -158,7 +161,6 @@ pub(crate) fn encode(version: Version, packet: Packet) -> Option<Bytes> {
                 // By hand: the codec writes a refusal of 3.1.1 as 3 and not as 0x80.
                 let codes = suback.topics.iter().map(|&code| (code as u8).min(0x80));
                 let [high, low] = suback.pid.value().to_be_bytes();
-                // A client of 3.1.1 may name 65,535 filters at most in its 256 MiB: the length has its one byte or more.
                 let mut bytes = vec![0x90];
                 let mut length = 2 + suback.topics.len();
                 while length >= 0x80 {

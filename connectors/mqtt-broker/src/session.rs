@@ -236,7 +236,11 @@ impl Session {
         while let Some(&number) = self.again.front() {
             let packet = match self.in_flight.get(&number) {
                 None => None,
-                Some((pid, InFlight::Released)) => Some(Pubrel::new(*pid, PubrelReasonCode::Success).into()),
+                Some((pid, InFlight::Released)) => {
+                    // The client holds it until the PUBREL is there: it counts, though it was sent on an earlier connection.
+                    allowance.quota = allowance.quota.saturating_sub(1);
+                    Some(Pubrel::new(*pid, PubrelReasonCode::Success).into())
+                }
                 // What follows waits, too: the order is the first one.
                 Some((_, InFlight::Published(_))) if allowance.quota == 0 => {
                     return self.next_once(allowance, now, encoded);
