@@ -164,3 +164,130 @@ fn a_type_that_nests_without_end_is_refused() {
     let chain = (0..1000).fold(Chain(None), |chain, _| Chain(Some(Box::new((0, chain)))));
     assert!(matches!(Value::from_serialize(&chain), Err(ValueError::TooDeep { .. })));
 }
+
+#[test]
+fn every_way_in_which_a_format_hands_over_a_value_is_taken() {
+    use serde::de::IntoDeserializer;
+    use serde::de::value::{BytesDeserializer, Error, MapDeserializer, StringDeserializer};
+
+    fn taken<'v>(from: impl IntoDeserializer<'v, Error>) -> Result<Value, String> {
+        Value::deserialize(from.into_deserializer()).map_err(|error| error.to_string())
+    }
+    assert_eq!(taken(7_u64), Ok(value!(7)));
+    assert_eq!(taken(-7_i128), Ok(value!(-7)));
+    assert_eq!(taken(7_u128), Ok(value!(7)));
+    assert_eq!(taken(()), Ok(value!(null)));
+    assert_eq!(taken(StringDeserializer::new("a".to_owned())), Ok(value!("a")));
+    assert_eq!(taken(BytesDeserializer::new(b"\x01")), Ok(value!(b"\x01".as_slice())));
+    assert_eq!(taken(MapDeserializer::new([("a", 1)].into_iter())), Ok(value!({ "a": 1 })));
+    let refusal = "an integer is beyond 64 bits; send it as a string, or as a float if its last digits do not matter";
+    for refused in [taken(u64::MAX), taken(i128::MIN), taken(u128::MAX)] {
+        assert_eq!(refused, Err(refusal.to_owned()));
+    }
+}
+
+#[test]
+fn rust_values_become_values() {
+    for (value, text) in [
+        (Value::from(()), "null"),
+        (Value::from([1_i8, -1].map(i16::from).map(i32::from).map(i64::from)[1]), "-1"),
+        (Value::from(Some(u32::MAX)), "4294967295"),
+        (Value::from(None::<bool>), "null"),
+        (Value::from(std::borrow::Cow::from("a")), "\"a\""),
+        (Value::from(Text::from_static("a")), "\"a\""),
+        (Value::from(vec![1_u8, 2]), "b\"0102\""),
+        (Value::from(vec![Value::Null]), "[null]"),
+        (Value::from(Map::new()), "{}"),
+        (Value::from_iter([0.5_f32, 1.0]), "[0.5, 1.0]"),
+    ] {
+        assert_eq!(format!("{value:?}"), text);
+    }
+    assert_eq!(
+        [Value::from(1_i8), Value::from(1_i16), Value::from(1_u8), Value::from(1_u16)],
+        [(); 4].map(|()| value!(1))
+    );
+}
+
+#[test]
+fn keys_are_read_as_what_is_wanted() {
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    enum Side {
+        Left,
+        Right,
+    }
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    struct Port(u16);
+
+    is(BTreeMap::from([(Side::Left, 1), (Side::Right, 2)]), value!({ "Left": 1, "Right": 2 }));
+    is(BTreeMap::from([(Port(1), 1)]), value!({ "1": 1 }));
+    is(BTreeMap::from([(Some("a".to_owned()), 1)]), value!({ "a": 1 }));
+    is(BTreeMap::from([('a', 1)]), value!({ "a": 1 }));
+    let refused = value!({ "one": 1 }).deserialize_into::<BTreeMap<u8, u8>>().unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "the value does not fit at one: invalid type: string \"one\", expected u8; change the data or the type"
+    );
+}
+
+#[test]
+fn every_kind_is_named_where_it_does_not_fit() {
+    let temporal =
+        |text: &str, tag: &str| anabranch_value::json::from_str(&format!("{{\"{tag}\":\"{text}\"}}")).unwrap();
+    for (value, found) in [
+        (value!(null), "unit value"),
+        (value!(true), "boolean `true`"),
+        (value!(1), "integer `1`"),
+        (value!(0.5), "floating point `0.5`"),
+        (value!("a"), "string \"a\""),
+        (value!(b"\x01".as_slice()), "byte array"),
+        (value!([]), "sequence"),
+        (temporal("2026-03-29", "$date"), "date"),
+        (temporal("13:37:00", "$localtime"), "local time"),
+        (temporal("13:37:00Z", "$time"), "time with an offset"),
+        (temporal("2026-03-29T13:37:00", "$localdatetime"), "local date and time"),
+        (temporal("2026-03-29T13:37:00Z", "$datetime"), "date and time with an offset"),
+        (temporal("P1D", "$duration"), "duration"),
+    ] {
+        let refused = value.deserialize_into::<BTreeMap<String, Value>>().unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            format!("the value does not fit: invalid type: {found}, expected a map; change the data or the type")
+        );
+        // Those with a text are text to those who want text.
+        let text = value.deserialize_into::<String>();
+        assert_eq!(
+            text.is_ok(),
+            value.as_str().is_some() || value.kind() < anabranch_value::Kind::Bytes && value.as_list().is_none()
+        );
+    }
+    let refused = value!({}).deserialize_into::<Vec<u8>>().unwrap_err().to_string();
+    assert_eq!(refused, "the value does not fit: invalid type: map, expected a sequence; change the data or the type");
+    for no_variant in [value!(1), value!({ "Stop": null, "Speed": 1 })] {
+        assert!(no_variant.deserialize_into::<Command>().is_err());
+    }
+    assert_eq!(value!({ "Stop": null }).deserialize_into(), Ok(Command::Stop));
+    let refused = value!([]).deserialize_into::<Map>().unwrap_err().to_string();
+    assert_eq!(refused, "the value does not fit: expected a map, found a list; change the data or the type");
+}
+
+#[test]
+fn the_place_of_an_error_can_be_asked_for() {
+    use anabranch_value::{Path, Place};
+    let path = |text: &str| Place::Path(text.parse::<Path>().unwrap());
+    assert_eq!(
+        value!({ "a": ["x"] }).deserialize_into::<BTreeMap<String, Vec<i64>>>().unwrap_err().place(),
+        &path("a[0]")
+    );
+    assert_eq!("a..b".parse::<Path>().unwrap_err().place(), &Place::Unknown);
+    assert_eq!("soon".parse::<anabranch_value::Date>().unwrap_err().place(), &Place::Unknown);
+
+    // A tagged map that is none is refused where it stands in the Rust value.
+    #[derive(Serialize)]
+    struct Shift {
+        day: serde_json::Value,
+    }
+    let shift = Shift { day: serde_json::json!({ "$date": "someday" }) };
+    assert_eq!(Value::from_serialize(&shift).unwrap(), value!({ "day": { "$date": "someday" } }));
+    let refused = Value::from_serialize(&BTreeMap::from([("a", BTreeMap::from([((), 1)]))])).unwrap_err();
+    assert_eq!(refused.place(), &path("a"));
+}
