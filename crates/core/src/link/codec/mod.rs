@@ -140,7 +140,7 @@ where
 
     fn no_fields(&self) -> Option<&'static str> {
         Some(
-            "a serializer that is a closure knows no fields: use `with_json`, `with_cbor` or `with_postcard`, or `with_codec` with an `Encode` of your own",
+            "a serializer that is a closure knows no fields: use `with_json`, `with_cbor` or `with_postcard`, or `with_encode` with an `Encode` of your own",
         )
     }
 }
