@@ -185,10 +185,14 @@ impl Router {
     /// What the connector has to subscribe to, each once, in an order that stays the same: the place of each is its number
     /// for [`route_to`](Self::route_to).
     pub fn resource_ids(&self) -> impl ExactSizeIterator<Item = Resource<'_>> {
-        self.all().map(|routes| {
-            let group = routes.first().map_or(0, |first| self.index.group(first.resource()));
-            Resource { routes, group }
-        })
+        (0..self.starts.len()).map(|number| self.resource(number))
+    }
+
+    /// One of them by its number; one without links when there is none of this number.
+    pub fn resource(&self, number: usize) -> Resource<'_> {
+        let routes = self.of(number);
+        let group = routes.first().map_or(0, |first| self.index.group(first.resource()));
+        Resource { routes, group }
     }
 
     /// The routes of each resource.

@@ -1,0 +1,232 @@
+//! The task of a connector: connects, again and again, and moves bytes between the stream and the session. One task polls
+//! both directions, the outbox and the timer, so that none can hold up another.
+
+use crate::{
+    desk::Desk,
+    failure::Failure,
+    packet::disconnect,
+    session::{BATCH, Session},
+    wire::{Input, NoPacket, Output},
+};
+use alloc::vec::Vec;
+use anabranch_core::Backoff;
+use anabranch_executor::{ByteStream, Duration, Moment, Network, RuntimeExt, TimeSource};
+use core::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+};
+
+/// What is read and written at once, and what lies between: at first, and for all but large packets.
+const BUFFER: usize = 64 * 1024;
+
+/// Runs until it is closed and everything that was taken is acknowledged.
+pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
+    let start = runtime.now();
+    let options = &desk.options;
+    let seed = runtime.unix_time().unwrap_or_default().subsec_nanos();
+    let seed = options.client_id.bytes().fold(u64::from(seed), |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let mut backoff = Backoff::new(options.first_pause, options.longest_pause, seed);
+    let mut session = Session::new(desk);
+    let mut input = Input::new(alloc::vec![0; BUFFER]);
+    let mut output = Output::new(alloc::vec![0; BUFFER]);
+    let mut timer = Timer { runtime, start, armed: None, sleep: None };
+    // A run that panicked may have left it so.
+    desk.offline();
+    while !desk.is_over() {
+        let endpoint = options.endpoint();
+        let mut connecting = pin!(runtime.timeout(options.patience, runtime.connect(&endpoint)));
+        let connected = poll_fn(|cx| match meanwhile(cx, desk, &mut session) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => connecting.as_mut().poll(cx).map(Some),
+        });
+        let Some(connected) = connected.await else { return };
+        let failure = match connected {
+            Err(_elapsed) => Failure::Silent("the attempt to connect"),
+            Ok(Err(error)) => Failure::Connect(error),
+            Ok(Ok(stream)) => {
+                input.clear();
+                output.clear();
+                let mut link = Link { stream, input: &mut input, output: &mut output, session: &mut session, unflushed: false, batch: 0 };
+                let ended = link.run(&mut timer).await;
+                let was_online = desk.counter.with(|counter| counter.online);
+                if was_online {
+                    backoff.succeeded();
+                }
+                let leaving = link.session.is_leaving();
+                link.session.end();
+                match ended {
+                    Ok(()) => return,
+                    // The last word was said: how the connection then ends is of no interest.
+                    Err(_) if leaving => return,
+                    Err(failure) => failure,
+                }
+            }
+        };
+        desk.failed(&failure);
+        let pause = if failure.is_permanent() { options.longest_pause } else { backoff.pause() };
+        let until = timer.now() + pause;
+        poll_fn(|cx| match meanwhile(cx, desk, &mut session) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => timer.poll(cx, Some(until)),
+        })
+        .await;
+    }
+}
+
+/// While there is no connection: what waits for a queue goes on waiting. Ready when all is over.
+fn meanwhile(cx: &mut Context<'_>, desk: &Desk, session: &mut Session<'_>) -> Poll<()> {
+    session.without_connection(cx);
+    let over = desk.counter.with(|counter| {
+        counter.waker = Some(cx.waker().clone());
+        counter.closed && counter.outbox.waiting() == 0
+    });
+    if over { Poll::Ready(()) } else { Poll::Pending }
+}
+
+/// The one timer of a connector: it is set again when it has fired or is too late, not whenever the deadline moves.
+struct Timer<'a, R: TimeSource> {
+    runtime: &'a R,
+    start: R::Instant,
+    armed: Option<Duration>,
+    sleep: Option<Pin<alloc::boxed::Box<R::Sleep>>>,
+}
+
+impl<R: TimeSource> Timer<'_, R> {
+    /// Since the connector's start.
+    fn now(&self) -> Duration {
+        self.runtime.now().since(self.start)
+    }
+
+    /// Ends when `deadline` has passed.
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Duration>) -> Poll<()> {
+        let Some(deadline) = deadline else { return Poll::Pending };
+        loop {
+            if self.armed.is_none_or(|armed| armed > deadline) {
+                let until = self.start.after(deadline);
+                let sleep = self.runtime.sleep_until(until);
+                self.armed = Some(deadline);
+                self.sleep = Some(alloc::boxed::Box::pin(sleep));
+            }
+            let Some(sleep) = &mut self.sleep else { return Poll::Pending };
+            ready!(sleep.as_mut().poll(cx));
+            (self.armed, self.sleep) = (None, None);
+            if self.now() >= deadline {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+/// One connection.
+struct Link<'a, 'r, S> {
+    stream: S,
+    input: &'a mut Input<Vec<u8>>,
+    output: &'a mut Output<Vec<u8>>,
+    session: &'a mut Session<'r>,
+    /// The stream was given bytes that it may still hold.
+    unflushed: bool,
+    /// How many packets were read in this turn.
+    batch: usize,
+}
+
+impl<S: ByteStream> Link<'_, '_, S> {
+    /// Until the connection ends: `Ok` when it was closed as it should be.
+    async fn run<R: TimeSource>(&mut self, timer: &mut Timer<'_, R>) -> Result<(), Failure> {
+        self.session.begin(timer.now(), self.output)?;
+        let ended = poll_fn(|cx| {
+            let now = timer.now();
+            let polled = self.poll(cx, now);
+            if polled.is_pending() {
+                // A deadline that has passed is dealt with, and gives another.
+                while timer.poll(cx, self.session.deadline()).is_ready() {
+                    if let Err(failure) = self.session.tick(timer.now(), self.output) {
+                        return Poll::Ready(Err(failure));
+                    }
+                    if let Poll::Ready(Err(failure)) = self.poll_write(cx, now) {
+                        return Poll::Ready(Err(failure));
+                    }
+                }
+            }
+            polled
+        })
+        .await;
+        if let Err(failure) = &ended
+            && let Some(reason) = failure.parting()
+        {
+            // As far as it can be told at once.
+            let (bytes, length) = disconnect(reason, self.session.version());
+            self.output.push(bytes.get(..length).unwrap_or_default());
+            let until = timer.now() + Duration::from_secs(1);
+            poll_fn(|cx| {
+                let written = self.poll_write(cx, Duration::ZERO).map(drop);
+                if written.is_ready() { written } else { timer.poll(cx, Some(until)) }
+            })
+            .await;
+        }
+        ended
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<Result<(), Failure>> {
+        self.batch = 0;
+        self.session.poll_pending(cx, self.output);
+        self.session.subscribe(self.output);
+        self.session.exchange(cx.waker(), self.output);
+        let written = self.poll_write(cx, now)?;
+        if self.session.is_leaving() && written.is_ready() {
+            // What the broker still sends is not waited for: it has all that it needs.
+            return self.stream.poll_close(cx).map_err(Failure::from);
+        }
+        let read = self.poll_packets(cx, now);
+        if read.is_pending() && self.batch > 0 {
+            // Whoever was given values now publishes others, and then all of it is written at once.
+            cx.waker().wake_by_ref();
+        }
+        read
+    }
+
+    /// Reads and handles packets until there are none, or it is others' turn.
+    fn poll_packets(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<Result<(), Failure>> {
+        let limit = self.session.max_packet();
+        loop {
+            loop {
+                if self.batch >= BATCH || !self.session.has_room(self.output) {
+                    return Poll::Pending;
+                }
+                match self.input.packet(limit) {
+                    Ok((packet, header)) => {
+                        self.batch += 1;
+                        self.session.packet(packet, header, self.output)?;
+                    }
+                    Err(NoPacket::Partly) => break,
+                    Err(NoPacket::TooLarge(size)) => return Poll::Ready(Err(Failure::TooLarge { size, limit })),
+                    Err(NoPacket::Malformed(malformed)) => return Poll::Ready(Err(malformed.into())),
+                }
+            }
+            let count = ready!(self.stream.poll_read(cx, self.input.room()))?;
+            if count == 0 {
+                return Poll::Ready(Err(Failure::Ended));
+            }
+            self.input.filled(count);
+            self.session.heard(now);
+        }
+    }
+
+    /// Writes what there is to write; ready when all of it has gone.
+    fn poll_write(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<Result<(), Failure>> {
+        while !self.output.bytes().is_empty() {
+            let count = ready!(self.stream.poll_write(cx, self.output.bytes()))?;
+            if count == 0 {
+                return Poll::Ready(Err(Failure::Ended));
+            }
+            self.output.taken(count);
+            self.unflushed = true;
+            self.session.sent(now);
+        }
+        if self.unflushed {
+            ready!(self.stream.poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}

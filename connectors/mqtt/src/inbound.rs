@@ -1,0 +1,203 @@
+//! Values that come in: routed at once, acknowledged when they are in their records, each once.
+
+use crate::packet::{Ack, Publish, Qos};
+use alloc::{boxed::Box, vec::Vec};
+use anabranch_core::{Routed, Router};
+use core::task::Context;
+
+/// What came in, and is not over yet.
+pub(crate) struct Inbound<'r> {
+    router: &'r Router,
+    /// Values that wait for room in a queue, in the order in which they came.
+    pending: Vec<Pending<'r>>,
+    /// How many of them the broker waits for.
+    owed: usize,
+    /// How many a broker may leave without an acknowledgement, and how many of QoS 0 may wait.
+    limit: usize,
+    /// Values of QoS 2 that were acknowledged once: the broker may send them again until it releases them.
+    received: Received,
+    /// Values for which there is no link, and that nobody has counted.
+    pub(crate) uncounted: u64,
+    /// Values of QoS 0 that were dropped, since too many waited already.
+    pub(crate) dropped: u64,
+    /// The subscriptions of one value.
+    groups: Vec<usize>,
+}
+
+/// A value that waits for room in a queue.
+struct Pending<'r> {
+    routed: Routed<'r>,
+    /// `None` when no acknowledgement is owed: QoS 0, or a session that the broker has forgotten.
+    owed: Option<(Qos, u16)>,
+    /// It is in its records since there was no connection: when the broker sends it again, it is acknowledged.
+    arrived: bool,
+}
+
+/// What is to be done about a PUBLISH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Answer(Ack),
+    Nothing,
+    /// The broker had no right to send it.
+    TooMany,
+}
+
+impl<'r> Inbound<'r> {
+    pub(crate) fn new(router: &'r Router, limit: u16) -> Self {
+        Inbound {
+            router,
+            pending: Vec::new(),
+            owed: 0,
+            limit: limit.into(),
+            received: Received::default(),
+            uncounted: 0,
+            dropped: 0,
+            groups: Vec::with_capacity(8),
+        }
+    }
+
+    /// Begins a connection. What waits for a queue goes on waiting; a broker that has forgotten the session wants no
+    /// acknowledgement of it.
+    pub(crate) fn begin(&mut self, kept: bool) {
+        if !kept {
+            self.received.clear();
+            self.pending.retain(|pending| !pending.arrived);
+            self.pending.iter_mut().for_each(|pending| pending.owed = None);
+            self.owed = 0;
+        }
+    }
+
+    /// Whether the broker waits for an acknowledgement of something that waits for a queue.
+    pub(crate) fn owes(&self) -> bool {
+        self.owed > 0
+    }
+
+    /// Puts a value into its records.
+    pub(crate) fn publish(&mut self, publish: &Publish<'_>) -> Verdict {
+        let Publish { qos, id, topic, payload, .. } = *publish;
+        if qos > Qos::AtMostOnce {
+            if qos == Qos::ExactlyOnce && self.received.has(id) {
+                return Verdict::Answer(Ack::Pubrec);
+            }
+            if self.owed > 0 && let Some(place) = self.pending.iter().position(|known| known.owed == Some((qos, id))) {
+                // Sent again after a reconnect, while the first one still waits: that one will be acknowledged.
+                if !self.pending.get(place).is_some_and(|known| known.arrived) {
+                    return Verdict::Nothing;
+                }
+                drop(self.pending.remove(place));
+                self.owed -= 1;
+                return Verdict::Answer(self.taken(qos, id));
+            }
+            if self.owed + self.received.count >= self.limit {
+                return Verdict::TooMany;
+            }
+        }
+        let routed = match publish.subscriptions() {
+            None => self.router.route(topic, payload),
+            Some(subscriptions) => {
+                self.groups.clear();
+                // Subscription identifiers count from 1.
+                self.groups.extend(subscriptions.iter().map(|number| (*number as usize).wrapping_sub(1)));
+                self.router.route_groups(&self.groups, topic, payload)
+            }
+        };
+        if routed.is_unrouted() {
+            self.uncounted += 1;
+        }
+        // A closed record has not taken the value: no acknowledgement, so the broker keeps it for another time.
+        let owed = (qos > Qos::AtMostOnce && routed.closed() == 0).then_some((qos, id));
+        if routed.waits() {
+            if owed.is_none() && self.pending.len() - self.owed >= self.limit {
+                self.dropped += 1;
+                return Verdict::Nothing;
+            }
+            self.owed += usize::from(owed.is_some());
+            self.pending.push(Pending { routed, owed, arrived: false });
+            return Verdict::Nothing;
+        }
+        owed.map_or(Verdict::Nothing, |(qos, id)| Verdict::Answer(self.taken(qos, id)))
+    }
+
+    /// A value of QoS 2 will not be sent again.
+    pub(crate) fn released(&mut self, id: u16) -> bool {
+        self.received.remove(id)
+    }
+
+    /// Moves what waits into its queues; calls `answer` for what is then to be acknowledged, while there is `room`.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, mut room: usize, mut answer: impl FnMut(Ack, u16)) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let Inbound { pending, owed, received, .. } = self;
+        pending.retain_mut(|waiting| {
+            if room == 0 || waiting.arrived || waiting.routed.poll_done(cx).is_pending() {
+                return true;
+            }
+            let Some((qos, id)) = waiting.owed else { return false };
+            *owed -= 1;
+            if waiting.routed.closed() == 0 {
+                room -= 1;
+                answer(received.taken(qos, id), id);
+            }
+            false
+        });
+    }
+
+    /// The same while there is no connection: what gets into its queues now is acknowledged when the broker, which heard
+    /// nothing of it, sends it again.
+    pub(crate) fn poll_alone(&mut self, cx: &mut Context<'_>) {
+        let owed = &mut self.owed;
+        self.pending.retain_mut(|waiting| {
+            if waiting.arrived || waiting.routed.poll_done(cx).is_pending() {
+                return true;
+            }
+            waiting.arrived = waiting.owed.is_some() && waiting.routed.closed() == 0;
+            *owed -= usize::from(waiting.owed.is_some() && !waiting.arrived);
+            waiting.arrived
+        });
+    }
+
+    fn taken(&mut self, qos: Qos, id: u16) -> Ack {
+        self.received.taken(qos, id)
+    }
+}
+
+/// A set of packet identifiers.
+#[derive(Default)]
+struct Received {
+    /// A bit for each; there is none until one is needed.
+    bits: Option<Box<[u64; 1024]>>,
+    count: usize,
+}
+
+impl Received {
+    /// Remembers a value that is in its records, and says how it is acknowledged.
+    fn taken(&mut self, qos: Qos, id: u16) -> Ack {
+        if qos == Qos::ExactlyOnce {
+            let bits = self.bits.get_or_insert_with(|| Box::new([0; 1024]));
+            let word = &mut bits[usize::from(id / 64)];
+            self.count += usize::from(*word & 1 << (id % 64) == 0);
+            *word |= 1 << (id % 64);
+            Ack::Pubrec
+        } else {
+            Ack::Puback
+        }
+    }
+
+    fn has(&self, id: u16) -> bool {
+        self.bits.as_ref().is_some_and(|bits| bits[usize::from(id / 64)] & 1 << (id % 64) != 0)
+    }
+
+    fn remove(&mut self, id: u16) -> bool {
+        let had = self.has(id);
+        if had && let Some(bits) = &mut self.bits {
+            bits[usize::from(id / 64)] &= !(1 << (id % 64));
+            self.count -= 1;
+        }
+        had
+    }
+
+    fn clear(&mut self) {
+        *self = Received::default();
+    }
+}

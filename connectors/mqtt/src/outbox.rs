@@ -1,0 +1,511 @@
+//! What was published and is not done yet: a ring of bytes that is the queue, the retransmission store and the flow control
+//! at once. Taking a value copies it here; sending copies it out; it stays until the broker has acknowledged it.
+//!
+//! ```text
+//!      head                     next                 tail
+//!       │  sent, unacknowledged  │   not sent (again)  │   free
+//!  ─────┴────────────────────────┴─────────────────────┴──────────
+//! ```
+//!
+//! Entries are acknowledged in any order, and freed in order. After a reconnect `next` goes back to `head`: what is
+//! unacknowledged is sent again, in the order in which it was published.
+
+use crate::{
+    packet::{Ack, LONGEST_HEADER, PublishHeader, Qos, Reason, Version, ack, publish_header},
+    wire::{Memory, Output},
+};
+use core::fmt;
+
+/// The ring.
+#[derive(Debug)]
+pub(crate) struct Outbox<M> {
+    /// A power of two long, and so at least [`UNIT`].
+    memory: M,
+    // Positions count on and on; a place in the memory is their remainder.
+    head: usize,
+    next: usize,
+    tail: usize,
+    /// For each packet identifier but 0, where its entry is.
+    ids: Identifiers,
+    /// How many entries with an identifier were sent on this connection and are not done.
+    flying: usize,
+    /// How many entries are not done.
+    waiting: usize,
+    /// How many bytes somebody has waited for in vain.
+    starved: usize,
+}
+
+/// What the broker allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowed {
+    pub(crate) version: Version,
+    /// How many values may be under way.
+    pub(crate) under_way: usize,
+    pub(crate) packet: usize,
+    pub(crate) qos: Qos,
+    pub(crate) retain: bool,
+}
+
+/// Entries begin at multiples of this, so that an entry's head lies in one piece.
+const UNIT: usize = 16;
+
+/// An entry's head; its topic and its payload follow.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    payload: u32,
+    topic: u16,
+    /// 0 until it has one.
+    id: u16,
+    qos: Qos,
+    retain: bool,
+    state: State,
+}
+
+/// How far an entry has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It was never sent, or to a broker that has forgotten it.
+    Queued = 0,
+    /// A PUBLISH was sent.
+    Sent = 1,
+    /// The broker has it, and waits for the PUBREL.
+    Released = 2,
+    /// Nothing is left to do.
+    Done = 3,
+}
+
+/// It has no room now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoRoom;
+
+/// An answer of the broker to a PUBLISH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) kind: Ack,
+    pub(crate) id: u16,
+    pub(crate) reason: Reason,
+}
+
+impl Entry {
+    fn size(&self) -> usize {
+        Self::size_of(usize::from(self.topic), self.payload as usize)
+    }
+
+    fn size_of(topic: usize, payload: usize) -> usize {
+        topic.saturating_add(payload).saturating_add(UNIT).checked_next_multiple_of(UNIT).unwrap_or(usize::MAX)
+    }
+
+    fn read(from: &[u8]) -> Self {
+        let (payload, topic, id, bits) = match from {
+            [a, b, c, d, e, f, g, h, bits, ..] => {
+                (u32::from_le_bytes([*a, *b, *c, *d]), u16::from_le_bytes([*e, *f]), u16::from_le_bytes([*g, *h]), *bits)
+            }
+            _ => (0, 0, 0, State::Done as u8),
+        };
+        let state = match bits & 3 {
+            0 => State::Queued,
+            1 => State::Sent,
+            2 => State::Released,
+            _ => State::Done,
+        };
+        let qos = Qos::of(bits >> 2 & 3).unwrap_or(Qos::AtMostOnce);
+        Entry { payload, topic, id, qos, retain: bits & 0x10 != 0, state }
+    }
+
+    fn write(&self, to: &mut [u8]) {
+        let [a, b, c, d] = self.payload.to_le_bytes();
+        let [e, f] = self.topic.to_le_bytes();
+        let [g, h] = self.id.to_le_bytes();
+        let bits = self.state as u8 | (self.qos as u8) << 2 | u8::from(self.retain) << 4;
+        if let Some(place) = to.first_chunk_mut() {
+            *place = [a, b, c, d, e, f, g, h, bits];
+        }
+    }
+
+    fn header(&self) -> PublishHeader {
+        PublishHeader {
+            qos: self.qos,
+            retain: self.retain,
+            again: self.state == State::Sent,
+            topic: self.topic.into(),
+            payload: self.payload as usize,
+        }
+    }
+}
+
+impl<M: Memory> Outbox<M> {
+    /// An empty one. `memory`'s length is a power of two of at least 16; `under_way` values can have an identifier at once.
+    pub(crate) fn new(memory: M, under_way: u16) -> Self {
+        debug_assert!(memory.as_ref().len().is_power_of_two() && memory.as_ref().len() >= UNIT);
+        Outbox { memory, head: 0, next: 0, tail: 0, ids: Identifiers::new(under_way), flying: 0, waiting: 0, starved: 0 }
+    }
+
+    /// How large topic and payload may be together.
+    pub(crate) fn largest(&self) -> usize {
+        self.memory.as_ref().len() - UNIT
+    }
+
+    /// How many values are not done.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Takes a value.
+    pub(crate) fn push(&mut self, topic: &str, payload: &[u8], qos: Qos, retain: bool) -> Result<(), NoRoom> {
+        let size = Entry::size_of(topic.len(), payload.len());
+        let (Ok(long), Ok(short)) = (u32::try_from(payload.len()), u16::try_from(topic.len())) else {
+            return Err(NoRoom);
+        };
+        if size > self.free() {
+            self.starved = self.starved.max(size);
+            return Err(NoRoom);
+        }
+        let entry = Entry { payload: long, topic: short, id: 0, qos, retain, state: State::Queued };
+        self.put(self.tail, &entry);
+        self.copy_in(self.tail + UNIT, topic.as_bytes());
+        self.copy_in(self.tail + UNIT + topic.len(), payload);
+        self.tail = self.tail.wrapping_add(size);
+        self.waiting += 1;
+        Ok(())
+    }
+
+    /// Begins a connection: what is not done is due again. A broker that has kept the session is told which of it may have
+    /// come before; for one that has not, all of it is new.
+    pub(crate) fn begin(&mut self, kept: bool) {
+        self.next = self.head;
+        self.flying = 0;
+        self.ids.begin(kept);
+        if kept {
+            return;
+        }
+        let mut at = self.head;
+        while at != self.tail {
+            let mut entry = self.entry(at);
+            if matches!(entry.state, State::Sent | State::Released) {
+                entry.state = State::Queued;
+                self.put(at, &entry);
+            }
+            at = at.wrapping_add(entry.size());
+        }
+    }
+
+    /// Writes as many packets as there is room for, and as the broker allows. `refused` is told of those that this broker
+    /// does not take, with their topic: they are dropped.
+    pub(crate) fn send<O: Memory>(
+        &mut self,
+        out: &mut Output<O>,
+        allowed: &Allowed,
+        mut refused: impl FnMut(&str, &dyn fmt::Display),
+    ) {
+        while self.next != self.tail {
+            // The other half is for answers, which must not wait for values.
+            if out.bytes().len() >= out.size() / 2 {
+                return self.release();
+            }
+            let mut entry = self.entry(self.next);
+            match entry.state {
+                State::Done => {}
+                State::Released => {
+                    let (bytes, length) = ack(Ack::Pubrel, entry.id, Reason::SUCCESS, allowed.version);
+                    if !out.push(bytes.get(..length).unwrap_or_default()) {
+                        return self.release();
+                    }
+                    self.flying += 1;
+                }
+                State::Queued | State::Sent => {
+                    let header = entry.header();
+                    let total = header.total(allowed.version);
+                    let why = if total > allowed.packet {
+                        Some("it is larger than the broker allows")
+                    } else if entry.qos > allowed.qos {
+                        Some("the broker does not have this quality of service")
+                    } else if entry.retain && !allowed.retain {
+                        Some("the broker keeps no retained messages")
+                    } else {
+                        None
+                    };
+                    if let Some(why) = why {
+                        self.tell(self.next, &entry, &why, &mut refused);
+                        self.done(self.next, &mut entry);
+                    } else {
+                        let identified = entry.qos > Qos::AtMostOnce;
+                        if identified && self.flying >= allowed.under_way.min(self.ids.count()) {
+                            return self.release();
+                        }
+                        let at = self.place(self.next);
+                        let fresh = identified && entry.id == 0;
+                        if fresh {
+                            let Some((id, known)) = self.ids.next() else { return self.release() };
+                            entry.id = id;
+                            if known && entry.qos == Qos::ExactlyOnce && !forget(id, allowed.version, out) {
+                                return self.release();
+                            }
+                        }
+                        if !self.write(self.next, &entry, &header, allowed.version, out) {
+                            return self.release();
+                        }
+                        if fresh {
+                            self.ids.set(entry.id, at);
+                        }
+                        if identified {
+                            self.flying += 1;
+                            entry.state = State::Sent;
+                            self.put(self.next, &entry);
+                        } else {
+                            self.done(self.next, &mut entry);
+                        }
+                    }
+                }
+            }
+            self.next = self.next.wrapping_add(entry.size());
+        }
+        self.release();
+    }
+
+    /// Takes the broker's answer; writes what is to be answered to that. `refused` is told the topic, if the broker did not
+    /// want the value: it is dropped.
+    ///
+    /// The answer to a PUBREC needs room for six bytes in `out`.
+    pub(crate) fn answered<O: Memory>(
+        &mut self,
+        answer: Answer,
+        version: Version,
+        out: &mut Output<O>,
+        mut refused: impl FnMut(&str, &dyn fmt::Display),
+    ) {
+        let found = self.ids.get(answer.id).map(|at| {
+            let at = self.head.wrapping_add(at.wrapping_sub(self.head) & self.mask());
+            (at, self.entry(at))
+        });
+        let sent = |at: usize| at.wrapping_sub(self.head) < self.next.wrapping_sub(self.head);
+        let known = found.filter(|(at, entry)| sent(*at) && entry.id == answer.id && entry.qos > Qos::AtMostOnce);
+        match (answer.kind, known) {
+            (Ack::Puback, Some((at, mut entry))) if entry.qos == Qos::AtLeastOnce && entry.state == State::Sent => {
+                if answer.reason.is_refusal() {
+                    self.tell(at, &entry, &answer.reason, &mut refused);
+                }
+                self.done(at, &mut entry);
+            }
+            (Ack::Pubrec, Some((at, mut entry))) if entry.qos == Qos::ExactlyOnce && entry.state == State::Sent => {
+                if answer.reason.is_refusal() {
+                    self.tell(at, &entry, &answer.reason, &mut refused);
+                    self.done(at, &mut entry);
+                } else {
+                    entry.state = State::Released;
+                    self.put(at, &entry);
+                    let (bytes, length) = ack(Ack::Pubrel, answer.id, Reason::SUCCESS, version);
+                    out.push(bytes.get(..length).unwrap_or_default());
+                }
+            }
+            (Ack::Pubrec, _) if !answer.reason.is_refusal() => {
+                // One that comes twice, or of a session that this side does not know.
+                let known = known.is_some_and(|(_, entry)| entry.state == State::Released);
+                let reason = if known { Reason::SUCCESS } else { Reason::IDENTIFIER_NOT_FOUND };
+                let (bytes, length) = ack(Ack::Pubrel, answer.id, reason, version);
+                out.push(bytes.get(..length).unwrap_or_default());
+            }
+            (Ack::Pubcomp, Some((at, mut entry))) if entry.state == State::Released => self.done(at, &mut entry),
+            _ => {}
+        }
+        self.release();
+    }
+
+    /// Whether there is room again for who was refused it; asked once, as it is then told.
+    pub(crate) fn has_room_again(&mut self) -> bool {
+        let free = self.free();
+        // Not for the first byte: who waits is to be woken for more than one value.
+        let enough = self.starved > 0 && free >= self.starved.max(self.memory.as_ref().len() / 4);
+        if enough {
+            self.starved = 0;
+        }
+        enough
+    }
+
+    fn tell(
+        &self,
+        at: usize,
+        entry: &Entry,
+        why: &dyn fmt::Display,
+        refused: &mut impl FnMut(&str, &dyn fmt::Display),
+    ) {
+        let at = self.place(at.wrapping_add(UNIT));
+        let memory = self.memory.as_ref();
+        // A topic that lies around the end of the ring is told by its beginning.
+        let end = (at + usize::from(entry.topic)).min(memory.len());
+        let topic = memory.get(at..end).unwrap_or_default();
+        refused(topic.utf8_chunks().next().map_or("", |chunk| chunk.valid()), why);
+    }
+
+    fn write<O: Memory>(
+        &self,
+        at: usize,
+        entry: &Entry,
+        header: &PublishHeader,
+        version: Version,
+        out: &mut Output<O>,
+    ) -> bool {
+        let Some(packet) = out.packet(header.total(version)) else { return false };
+        let mut place = 0;
+        // A packet without room for the longest header has one that is shorter, and fits.
+        let head = packet.len().min(LONGEST_HEADER);
+        place += publish_header(header, version, packet.get_mut(..head).unwrap_or_default());
+        let (topic, payload) = (usize::from(entry.topic), entry.payload as usize);
+        let at = at.wrapping_add(UNIT);
+        self.copy_out(at, packet.get_mut(place..place + topic).unwrap_or_default());
+        place += topic;
+        if entry.qos > Qos::AtMostOnce {
+            if let Some(id) = packet.get_mut(place..place + 2) {
+                id.copy_from_slice(&entry.id.to_be_bytes());
+            }
+            place += 2;
+        }
+        if version == Version::V5 {
+            if let Some(properties) = packet.get_mut(place) {
+                *properties = 0;
+            }
+            place += 1;
+        }
+        self.copy_out(at.wrapping_add(topic), packet.get_mut(place..place + payload).unwrap_or_default());
+        true
+    }
+
+    fn done(&mut self, at: usize, entry: &mut Entry) {
+        // One that this connection has not sent is refused before it is under way.
+        let sent = at.wrapping_sub(self.head) < self.next.wrapping_sub(self.head);
+        if entry.id != 0 {
+            self.ids.free(entry.id);
+            if sent {
+                self.flying = self.flying.saturating_sub(1);
+            }
+        }
+        entry.state = State::Done;
+        self.waiting = self.waiting.saturating_sub(1);
+        self.put(at, entry);
+    }
+
+    /// Frees what is done at the beginning.
+    fn release(&mut self) {
+        while self.head != self.next {
+            let entry = self.entry(self.head);
+            if entry.state != State::Done {
+                return;
+            }
+            self.head = self.head.wrapping_add(entry.size());
+        }
+    }
+
+    fn free(&self) -> usize {
+        self.memory.as_ref().len() - self.tail.wrapping_sub(self.head)
+    }
+
+    fn mask(&self) -> usize {
+        self.memory.as_ref().len() - 1
+    }
+
+    fn place(&self, position: usize) -> usize {
+        position & self.mask()
+    }
+
+    fn entry(&self, at: usize) -> Entry {
+        let at = self.place(at);
+        Entry::read(self.memory.as_ref().get(at..at + UNIT).unwrap_or_default())
+    }
+
+    fn put(&mut self, at: usize, entry: &Entry) {
+        let at = self.place(at);
+        entry.write(self.memory.as_mut().get_mut(at..at + UNIT).unwrap_or_default());
+    }
+
+    fn copy_in(&mut self, at: usize, bytes: &[u8]) {
+        let at = self.place(at);
+        let memory = self.memory.as_mut();
+        let (first, second) = bytes.split_at(bytes.len().min(memory.len() - at));
+        if let Some(place) = memory.get_mut(at..at + first.len()) {
+            place.copy_from_slice(first);
+        }
+        if let Some(place) = memory.get_mut(..second.len()) {
+            place.copy_from_slice(second);
+        }
+    }
+
+    fn copy_out(&self, at: usize, to: &mut [u8]) {
+        let at = self.place(at);
+        let memory = self.memory.as_ref();
+        let middle = to.len().min(memory.len() - at);
+        let (first, second) = to.split_at_mut(middle);
+        first.copy_from_slice(memory.get(at..at + middle).unwrap_or_default());
+        second.copy_from_slice(memory.get(..second.len()).unwrap_or_default());
+    }
+}
+
+/// Tells a broker that knows this session from another life of this program to be done with what it may still hold of an
+/// identifier: else it would take a new value for an old one that is sent again, and drop it.
+fn forget<O: Memory>(id: u16, version: Version, out: &mut Output<O>) -> bool {
+    let (bytes, length) = ack(Ack::Pubrel, id, Reason::SUCCESS, version);
+    out.push(bytes.get(..length).unwrap_or_default())
+}
+
+/// Packet identifiers, and whose they are.
+#[derive(Debug)]
+struct Identifiers {
+    /// That of identifier 1 first; as few as are allowed to be under way.
+    places: alloc::boxed::Box<[u32]>,
+    last: usize,
+    /// No connection has begun yet.
+    new: bool,
+}
+
+impl Identifiers {
+    const FREE: u32 = u32::MAX;
+    /// Free, but a broker may know it from another life of this program.
+    const KNOWN: u32 = u32::MAX - 1;
+
+    fn new(count: u16) -> Self {
+        Identifiers { places: alloc::vec![Self::FREE; count.max(1).into()].into_boxed_slice(), last: 0, new: true }
+    }
+
+    fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    fn begin(&mut self, kept: bool) {
+        if kept && self.new {
+            self.places.fill(Self::KNOWN);
+        }
+        if !kept {
+            self.places.iter_mut().filter(|place| **place == Self::KNOWN).for_each(|place| *place = Self::FREE);
+        }
+        self.new = false;
+    }
+
+    /// One that is free, and whether a broker may know it; they go round, so that none is used again at once.
+    fn next(&mut self) -> Option<(u16, bool)> {
+        for _ in 0..self.places.len() {
+            self.last = if self.last + 1 >= self.places.len() { 0 } else { self.last + 1 };
+            match self.places.get(self.last).copied() {
+                Some(Self::FREE) => return Some((u16::try_from(self.last + 1).ok()?, false)),
+                Some(Self::KNOWN) => return Some((u16::try_from(self.last + 1).ok()?, true)),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn set(&mut self, id: u16, at: usize) {
+        if let Some(place) = self.places.get_mut(usize::from(id).wrapping_sub(1)) {
+            *place = u32::try_from(at / UNIT).unwrap_or(Self::FREE);
+        }
+    }
+
+    fn free(&mut self, id: u16) {
+        if let Some(place) = self.places.get_mut(usize::from(id).wrapping_sub(1)) {
+            *place = Self::FREE;
+        }
+    }
+
+    /// Where its entry is, by its place in the memory.
+    fn get(&self, id: u16) -> Option<usize> {
+        let place = *self.places.get(usize::from(id).wrapping_sub(1))?;
+        (place < Self::KNOWN).then_some(place as usize * UNIT)
+    }
+}

@@ -1,0 +1,430 @@
+//! One connection's conversation with the broker, and what a session remembers between connections. Packets and the time
+//! come in, packets go out: it touches no stream, no clock and no task.
+//!
+//! ```text
+//!  CONNECT ──▶ Connecting ──CONNACK──▶ Subscribing ──every SUBACK──▶ Online ──closed, all done──▶ Leaving
+//! ```
+
+use crate::{
+    desk::{Counter, Desk},
+    failure::Failure,
+    inbound::{Inbound, Verdict},
+    outbox::{Allowed, Answer},
+    packet::{
+        self, Accepted, Ack, Connect, Incoming, Publish, Qos, Reason, SUBSCRIBE_HEADER, Version, ack, disconnect, ping,
+        subscribe, subscribe_header, subscribe_length,
+    },
+    wire::{Memory, Output},
+};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use anabranch_core::Resource;
+use anabranch_executor::Duration;
+use core::task::{Context, Waker};
+
+/// How many packets are read before others get their turn.
+pub(crate) const BATCH: usize = 256;
+/// How many SUBSCRIBE packets are under way at once.
+const SUBSCRIBES: usize = 8;
+/// How many filters stand in one at most, at first.
+const FILTERS: usize = 128;
+/// The packet identifiers of SUBSCRIBE packets: above those of values.
+const SUBSCRIBE_IDS: u16 = 0xff00;
+/// What an answer takes at most.
+const ANSWER: usize = 5;
+
+/// See the file's first line.
+pub(crate) struct Session<'r> {
+    desk: &'r Desk,
+    pub(crate) inbound: Inbound<'r>,
+    /// The numbers of resources, those of one group together.
+    plan: Vec<u32>,
+    stage: Stage,
+    allowed: Allowed,
+    wildcards: bool,
+    identifiers: bool,
+    /// That which the broker chose, when none was configured.
+    client_id: String,
+    /// This is not the first connection: what is retained has been seen.
+    returned: bool,
+    /// The broker's answers that the outbox has not heard yet.
+    answers: Vec<Answer>,
+    /// How many filters stand in one SUBSCRIBE. A broker that breaks off while it is asked for many gets fewer.
+    filters: usize,
+    keep_alive: Duration,
+    heard: Duration,
+    sent: Duration,
+    /// When a PINGREQ was sent that nothing has answered.
+    pinged: Option<Duration>,
+    /// The connector was closed: nothing is taken any more, and what was taken is sent.
+    closing: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was said yet, or all is said.
+    Idle,
+    Connecting,
+    /// So many of the plan were asked for; these are under way: the first filter and how many.
+    Subscribing { asked: usize, under_way: [Option<(usize, usize)>; SUBSCRIBES] },
+    Online,
+    /// A DISCONNECT was written.
+    Leaving,
+}
+
+impl<'r> Session<'r> {
+    pub(crate) fn new(desk: &'r Desk) -> Self {
+        let resources = desk.router.resource_ids();
+        let mut plan: Vec<(u32, usize)> = (0..).zip(resources.map(|resource| resource.group())).collect();
+        plan.sort_by_key(|(_, group)| *group);
+        Session {
+            desk,
+            inbound: Inbound::new(&desk.router, desk.options.receive_maximum),
+            plan: plan.into_iter().map(|(number, _)| number).collect(),
+            stage: Stage::Idle,
+            allowed: desk.counter.with(|counter| counter.allowed),
+            wildcards: true,
+            identifiers: false,
+            client_id: desk.options.client_id.clone(),
+            returned: false,
+            answers: Vec::with_capacity(BATCH),
+            filters: FILTERS,
+            keep_alive: Duration::ZERO,
+            heard: Duration::ZERO,
+            sent: Duration::ZERO,
+            pinged: None,
+            closing: false,
+        }
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.desk.options.version
+    }
+
+    /// How large a packet may be that comes in.
+    pub(crate) fn max_packet(&self) -> usize {
+        self.desk.options.max_packet
+    }
+
+    /// Begins a connection.
+    pub(crate) fn begin<M: Memory>(&mut self, now: Duration, out: &mut Output<M>) -> Result<(), Failure> {
+        let options = &self.desk.options;
+        let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        let connect = Connect {
+            client_id: &self.client_id,
+            user: options.user.as_deref(),
+            password: options.password.as_deref(),
+            will: options.will.as_ref().map(|will| (&*will.topic, &*will.payload, will.qos, will.retain)),
+            keep_alive: u16::try_from(seconds(options.keep_alive)).unwrap_or(u16::MAX),
+            session_expiry: u32::try_from(seconds(options.session_expiry)).unwrap_or(u32::MAX),
+            receive_maximum: options.receive_maximum,
+            maximum_packet: u32::try_from(options.max_packet).unwrap_or(u32::MAX),
+        };
+        self.answers.clear();
+        self.pinged = None;
+        (self.heard, self.sent) = (now, now);
+        self.keep_alive = options.keep_alive;
+        packet::connect(&connect, options.version, |length| out.packet(length))
+            .ok_or(Failure::Unsayable("the CONNECT packet has no room: give less memory to the last will"))?;
+        self.stage = Stage::Connecting;
+        Ok(())
+    }
+
+    /// The stream has taken bytes.
+    pub(crate) fn sent(&mut self, now: Duration) {
+        self.sent = now;
+    }
+
+    /// Bytes have come.
+    pub(crate) fn heard(&mut self, now: Duration) {
+        self.heard = now;
+        self.pinged = None;
+    }
+
+    /// Whether another packet can be looked at: what it asks for has room.
+    pub(crate) fn has_room<M: Memory>(&self, out: &Output<M>) -> bool {
+        self.answers.len() < BATCH && out.room() >= ANSWER * (self.answers.len() + 2)
+    }
+
+    /// A packet has come.
+    pub(crate) fn packet<M: Memory>(&mut self, bytes: &[u8], header: usize, out: &mut Output<M>) -> Result<(), Failure> {
+        let version = self.desk.options.version;
+        let packet = packet::incoming(bytes, header, version)?;
+        if self.stage == Stage::Connecting {
+            return match packet {
+                Incoming::Accepted(accepted) => self.accepted(&accepted),
+                Incoming::Refused { reason, words } => Err(Failure::Refused(reason, words.to_string())),
+                Incoming::Disconnect { reason, words } => Err(Failure::Dismissed(reason, words.to_string())),
+                _ => Err(Failure::Against(Reason::PROTOCOL_ERROR, "something before its CONNACK")),
+            };
+        }
+        match packet {
+            Incoming::Publish(publish) => self.publish(&publish, out)?,
+            Incoming::Puback { id, reason } => self.answers.push(Answer { kind: Ack::Puback, id, reason }),
+            Incoming::Pubrec { id, reason } => self.answers.push(Answer { kind: Ack::Pubrec, id, reason }),
+            Incoming::Pubcomp { id } => self.answers.push(Answer { kind: Ack::Pubcomp, id, reason: Reason::SUCCESS }),
+            Incoming::Pubrel { id } => {
+                let known = self.inbound.released(id);
+                let reason = if known { Reason::SUCCESS } else { Reason::IDENTIFIER_NOT_FOUND };
+                answer(out, Ack::Pubcomp, id, reason, version);
+            }
+            Incoming::Suback { id, reasons } => self.subscribed(id, reasons)?,
+            Incoming::Pingresp => {}
+            Incoming::Disconnect { reason, words } => return Err(Failure::Dismissed(reason, words.to_string())),
+            Incoming::Accepted(_) | Incoming::Refused { .. } => {
+                return Err(Failure::Against(Reason::PROTOCOL_ERROR, "a second CONNACK"));
+            }
+        }
+        Ok(())
+    }
+
+    fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Failure> {
+        let options = &self.desk.options;
+        self.allowed = Allowed {
+            version: options.version,
+            under_way: accepted.receive_maximum.into(),
+            packet: accepted.maximum_packet,
+            qos: accepted.maximum_qos,
+            retain: accepted.retain,
+        };
+        self.wildcards = accepted.wildcards;
+        self.identifiers = accepted.identifiers;
+        if let Some(seconds) = accepted.keep_alive {
+            self.keep_alive = Duration::from_secs(seconds.into());
+        }
+        if let Some(id) = accepted.client_id {
+            self.client_id = id.into();
+        }
+        let kept = accepted.session_present;
+        self.inbound.begin(kept);
+        self.desk.counter.with(|counter| counter.outbox.begin(kept));
+        self.stage = Stage::Subscribing { asked: 0, under_way: [None; SUBSCRIBES] };
+        Ok(())
+    }
+
+    fn publish<M: Memory>(&mut self, publish: &Publish<'_>, out: &mut Output<M>) -> Result<(), Failure> {
+        if self.closing {
+            return Ok(());
+        }
+        match self.inbound.publish(publish) {
+            Verdict::Answer(kind) => {
+                answer(out, kind, publish.id, Reason::SUCCESS, self.desk.options.version);
+                Ok(())
+            }
+            Verdict::Nothing => Ok(()),
+            Verdict::TooMany => {
+                Err(Failure::Against(Reason::RECEIVE_MAXIMUM_EXCEEDED, "more values at once than it was allowed"))
+            }
+        }
+    }
+
+    fn resource(&self, place: usize) -> Option<Resource<'r>> {
+        self.plan.get(place).map(|number| self.desk.router.resource(*number as usize))
+    }
+
+    /// Asks for subscriptions, as many as there is room for; when all are had, there is a connection.
+    pub(crate) fn subscribe<M: Memory>(&mut self, out: &mut Output<M>) {
+        let Stage::Subscribing { mut asked, mut under_way } = self.stage else { return };
+        for (slot, place) in (0..).zip(&mut under_way) {
+            if place.is_some() || asked >= self.plan.len() {
+                continue;
+            }
+            let first = asked;
+            let Some(count) = self.write_subscribe(slot, &mut asked, out) else { break };
+            *place = Some((first, count)).filter(|_| count > 0);
+        }
+        self.stage = Stage::Subscribing { asked, under_way };
+        if asked >= self.plan.len() && under_way.iter().all(Option::is_none) {
+            self.stage = Stage::Online;
+            self.returned = true;
+            self.desk.online(self.allowed);
+        }
+    }
+
+    /// Writes one SUBSCRIBE for what comes next in the plan, and says how many filters it has; `None` when there is no room.
+    fn write_subscribe<M: Memory>(&self, slot: u16, asked: &mut usize, out: &mut Output<M>) -> Option<usize> {
+        let version = self.desk.options.version;
+        // A SUBSCRIBE that is too large for the usual buffer goes alone.
+        let limit = self.allowed.packet.min(out.size() / 2).saturating_sub(SUBSCRIBE_HEADER);
+        let (mut filters, mut length) = (Vec::new(), 0);
+        let mut group = None;
+        let mut next = *asked;
+        while filters.len() < self.filters {
+            let Some(resource) = self.resource(next) else { break };
+            let filter = resource.filter();
+            let why = match () {
+                () if subscribe_length(&filter) > self.allowed.packet.saturating_sub(SUBSCRIBE_HEADER) => {
+                    Some("the filter is longer than the broker allows a packet to be")
+                }
+                () if !self.wildcards && filter.contains(['+', '#']) => Some("the broker has no wildcard subscriptions"),
+                () => None,
+            };
+            if let Some(why) = why {
+                if !filters.is_empty() {
+                    break;
+                }
+                self.refused(&resource, &why);
+                next += 1;
+                *asked = next;
+                continue;
+            }
+            let other = group.is_some_and(|group| group != resource.group()) && self.identifiers;
+            if other || (length + subscribe_length(&filter) > limit && !filters.is_empty()) {
+                break;
+            }
+            group = Some(resource.group());
+            length += subscribe_length(&filter);
+            filters.push((filter, Qos::of(resource.qos()).unwrap_or(Qos::ExactlyOnce)));
+            next += 1;
+        }
+        let Some(group) = group else { return Some(0) };
+        let mut header = [0; SUBSCRIBE_HEADER];
+        // Subscription identifiers count from 1.
+        let subscription = self.identifiers.then(|| u32::try_from(group + 1).unwrap_or(1));
+        let before = subscribe_header(SUBSCRIBE_IDS + slot, subscription, length, version, &mut header);
+        let place = out.packet(before + length)?;
+        let (head, mut rest) = place.split_at_mut(before);
+        head.copy_from_slice(header.get(..before).unwrap_or_default());
+        for (filter, qos) in &filters {
+            let (place, after) = core::mem::take(&mut rest).split_at_mut(subscribe_length(filter));
+            subscribe(filter, *qos, self.returned, version, place);
+            rest = after;
+        }
+        *asked = next;
+        Some(filters.len())
+    }
+
+    fn subscribed(&mut self, id: u16, reasons: &[u8]) -> Result<(), Failure> {
+        const STRANGE: Failure = Failure::Against(Reason::PROTOCOL_ERROR, "a SUBACK that does not fit its SUBSCRIBE");
+        let Stage::Subscribing { under_way, .. } = &mut self.stage else { return Err(STRANGE) };
+        let slot = usize::from(id.wrapping_sub(SUBSCRIBE_IDS));
+        let (first, count) = under_way.get_mut(slot).and_then(Option::take).ok_or(STRANGE)?;
+        if reasons.len() != count {
+            return Err(STRANGE);
+        }
+        for (place, reason) in (first..).zip(reasons) {
+            let reason = Reason(*reason);
+            if reason.is_refusal()
+                && let Some(resource) = self.resource(place)
+            {
+                self.refused(&resource, &format_args!("the broker refused the subscription: {reason}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&self, resource: &Resource<'_>, why: &dyn core::fmt::Display) {
+        resource.refused(why);
+        self.desk.refused("subscription", &resource.filter(), why);
+    }
+
+    /// Values that waited for a queue are acknowledged.
+    pub(crate) fn poll_pending<M: Memory>(&mut self, cx: &mut Context<'_>, out: &mut Output<M>) {
+        let version = self.desk.options.version;
+        let room = (out.room() / ANSWER).saturating_sub(2 + self.answers.len());
+        self.inbound.poll(cx, room, |kind, id| answer(out, kind, id, Reason::SUCCESS, version));
+    }
+
+    /// The same while there is no connection.
+    pub(crate) fn without_connection(&mut self, cx: &mut Context<'_>) {
+        self.inbound.poll_alone(cx);
+    }
+
+    /// Hands the broker's answers to the outbox, and writes what is due to be sent. The task's `waker` waits there for more.
+    pub(crate) fn exchange<M: Memory>(&mut self, waker: &Waker, out: &mut Output<M>) {
+        let desk = self.desk;
+        let sends = self.stage == Stage::Online;
+        // Reported when the lock is free again.
+        let mut refused = Vec::new();
+        let mut note = |topic: &str, why: &dyn core::fmt::Display| refused.push((topic.to_string(), why.to_string()));
+        let (again, closed, over) = desk.counter.with(|counter| {
+            let Counter { outbox, allowed, waker: place, closed, .. } = counter;
+            for answer in self.answers.drain(..) {
+                outbox.answered(answer, allowed.version, out, &mut note);
+            }
+            if sends {
+                outbox.send(out, allowed, &mut note);
+            }
+            if !place.as_ref().is_some_and(|old| old.will_wake(waker)) {
+                *place = Some(waker.clone());
+            }
+            (sends && outbox.has_room_again(), *closed, *closed && outbox.waiting() == 0)
+        });
+        self.closing = closed;
+        if self.inbound.uncounted > 0 {
+            let unrouted = core::mem::take(&mut self.inbound.uncounted);
+            desk.board.with(|board| board.unrouted += unrouted);
+        }
+        for (topic, why) in refused {
+            desk.refused("value for", &topic, &why);
+        }
+        if again {
+            desk.connection.says(anabranch_core::ConnectionState::Online);
+        }
+        let talking = matches!(self.stage, Stage::Online | Stage::Subscribing { .. });
+        if over && talking && !self.inbound.owes() {
+            let (bytes, length) = disconnect(Reason::SUCCESS, desk.options.version);
+            if out.push(bytes.get(..length).unwrap_or_default()) {
+                self.stage = Stage::Leaving;
+            }
+        }
+    }
+
+    /// Whether the last word was written.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.stage == Stage::Leaving
+    }
+
+    /// When to call [`tick`](Self::tick).
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let patience = self.desk.options.patience;
+        match self.stage {
+            Stage::Idle => None,
+            Stage::Connecting | Stage::Subscribing { .. } => Some(self.heard + patience),
+            Stage::Leaving => Some(self.sent + patience),
+            Stage::Online if self.keep_alive.is_zero() => None,
+            Stage::Online => Some(match self.pinged {
+                Some(pinged) => pinged + patience,
+                // Also one who only sends wants to know whether somebody is there.
+                None => self.sent.min(self.heard) + self.keep_alive,
+            }),
+        }
+    }
+
+    /// It is `now`: asks the broker whether it is there, or gives it up.
+    pub(crate) fn tick<M: Memory>(&mut self, now: Duration, out: &mut Output<M>) -> Result<(), Failure> {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return Ok(());
+        }
+        match self.stage {
+            Stage::Connecting => Err(Failure::Silent("the CONNECT")),
+            Stage::Subscribing { .. } => Err(Failure::Silent("a SUBSCRIBE")),
+            Stage::Leaving => Err(Failure::Silent("the end of the connection")),
+            Stage::Online if self.pinged.is_some() => Err(Failure::Silent("a PINGREQ")),
+            Stage::Idle | Stage::Online => {
+                // Without room for it the stream takes nothing, which is no sign of life either.
+                out.push(&ping());
+                self.pinged = Some(now);
+                Ok(())
+            }
+        }
+    }
+
+    /// The connection has ended.
+    pub(crate) fn end(&mut self) {
+        if let Stage::Subscribing { .. } = self.stage {
+            self.filters = (self.filters / 4).max(1);
+        }
+        self.stage = Stage::Idle;
+        self.answers.clear();
+        self.desk.offline();
+    }
+}
+
+/// Writes an answer; [`Session::has_room`] was asked before.
+fn answer<M: Memory>(out: &mut Output<M>, kind: Ack, id: u16, reason: Reason, version: Version) {
+    let (bytes, length) = ack(kind, id, reason, version);
+    out.push(bytes.get(..length).unwrap_or_default());
+}
