@@ -1,9 +1,10 @@
 //! Dates, times and durations: Cypher's temporal types, to the nanosecond.
 //!
-//! The calendar is `jiff`'s, from the year -9999 to 9999, and stays behind these types. Text is that of RFC 3339, with the
+//! The calendar is `jiff-core`'s, from the year -9999 to 9999, and stays behind these types. Text is that of RFC 3339, with the
 //! name of a time zone in brackets as RFC 9557 has it.
 
 mod duration;
+mod iso;
 
 pub use duration::Duration;
 
@@ -12,11 +13,7 @@ use alloc::string::ToString;
 use core::cmp::Ordering;
 use core::fmt;
 use core::str::FromStr;
-use jiff::SignedDuration;
-use jiff::civil;
-use jiff::fmt::temporal::DateTimeParser;
-
-static PARSER: DateTimeParser = DateTimeParser::new();
+use jiff_core::civil;
 
 /// A day of the calendar: `2026-03-29`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,11 +21,16 @@ pub struct Date(civil::Date);
 
 /// A time of day, wherever that is: `13:37:00.25`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalTime(civil::Time);
+pub struct LocalTime {
+    nanosecond_of_day: u64,
+}
 
 /// A day and a time, wherever that is: `2026-03-29T13:37:00`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalDateTime(civil::DateTime);
+pub struct LocalDateTime {
+    date: Date,
+    time: LocalTime,
+}
 
 /// A time of day at an offset from UTC: `13:37:00+02:00`.
 ///
@@ -53,7 +55,6 @@ pub struct ZonedDateTime {
 const NANOS: i64 = 1_000_000_000;
 /// Offsets are less than a day.
 const DAY: i32 = 86_400;
-const EPOCH: civil::DateTime = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 impl Date {
     /// The day, if the calendar has it.
@@ -78,77 +79,79 @@ impl Date {
 
     /// The days since 1970-01-01.
     pub fn unix_days(self) -> i32 {
-        let seconds = self.0.to_datetime(civil::Time::midnight()).duration_since(EPOCH).as_secs();
-        i32::try_from(seconds / i64::from(DAY)).expect("a calendar of 20,000 years has 7.3 million days")
+        self.0.to_unix_epoch_day().day()
     }
 
     /// So many days after 1970-01-01, if the calendar goes so far.
     pub fn from_unix_days(days: i32) -> Option<Self> {
-        EPOCH.date().checked_add(SignedDuration::from_secs(i64::from(days) * i64::from(DAY))).ok().map(Self)
+        civil::UnixEpochDay::new(days).ok().map(|day| Self(day.to_date()))
     }
 }
 
 impl LocalTime {
     /// The time, if a day has it.
     pub fn new(hour: u8, minute: u8, second: u8, nanosecond: u32) -> Option<Self> {
-        let part = |number: u8| i8::try_from(number).ok();
-        let nanosecond = nanosecond.try_into().ok()?;
-        civil::Time::new(part(hour)?, part(minute)?, part(second)?, nanosecond).ok().map(Self)
+        let is_time = hour < 24 && minute < 60 && second < 60 && i64::from(nanosecond) < NANOS;
+        let seconds = u64::from(hour) * 3600 + u64::from(minute) * 60 + u64::from(second);
+        is_time.then_some(Self { nanosecond_of_day: seconds * NANOS.unsigned_abs() + u64::from(nanosecond) })
+    }
+
+    fn second_of_day(self) -> u32 {
+        (self.nanosecond_of_day / NANOS.unsigned_abs()) as u32
     }
 
     /// The hour, from 0 to 23.
     pub fn hour(self) -> u8 {
-        self.0.hour().unsigned_abs()
+        (self.second_of_day() / 3600) as u8
     }
 
     /// The minute.
     pub fn minute(self) -> u8 {
-        self.0.minute().unsigned_abs()
+        (self.second_of_day() / 60 % 60) as u8
     }
 
     /// The second, from 0 to 59.
     pub fn second(self) -> u8 {
-        self.0.second().unsigned_abs()
+        (self.second_of_day() % 60) as u8
     }
 
     /// The nanosecond of the second.
     pub fn nanosecond(self) -> u32 {
-        self.0.subsec_nanosecond().unsigned_abs()
+        (self.nanosecond_of_day % NANOS.unsigned_abs()) as u32
     }
 
     /// The nanoseconds since midnight.
     pub fn nanosecond_of_day(self) -> u64 {
-        let seconds = u64::from(self.hour()) * 3600 + u64::from(self.minute()) * 60 + u64::from(self.second());
-        seconds * NANOS.unsigned_abs() + u64::from(self.nanosecond())
+        self.nanosecond_of_day
     }
 }
 
 impl LocalDateTime {
     /// A time on a day.
     pub fn new(date: Date, time: LocalTime) -> Self {
-        Self(date.0.to_datetime(time.0))
+        Self { date, time }
     }
 
     /// The day.
     pub fn date(self) -> Date {
-        Date(self.0.date())
+        self.date
     }
 
     /// The time of day.
     pub fn time(self) -> LocalTime {
-        LocalTime(self.0.time())
+        self.time
     }
 
-    /// The time since 1970-01-01T00:00:00, with the nanoseconds in the direction of time.
-    fn since_epoch(self) -> (i64, u32) {
-        let since = self.0.duration_since(EPOCH);
-        let nanos = i64::from(since.subsec_nanos());
-        (since.as_secs() + nanos.div_euclid(NANOS), nanos.rem_euclid(NANOS) as u32)
+    /// The seconds since 1970-01-01T00:00:00.
+    fn seconds(self) -> i64 {
+        i64::from(self.date.unix_days()) * i64::from(DAY) + i64::from(self.time.second_of_day())
     }
 
-    fn from_epoch(seconds: i64, nanosecond: u32) -> Option<Self> {
-        let since = SignedDuration::new(seconds, nanosecond.try_into().ok()?);
-        EPOCH.checked_add(since).ok().map(Self)
+    fn from_seconds(seconds: i64, nanosecond: u32) -> Option<Self> {
+        let date = Date::from_unix_days(seconds.div_euclid(i64::from(DAY)).try_into().ok()?)?;
+        let second_of_day = seconds.rem_euclid(i64::from(DAY)).unsigned_abs();
+        let nanosecond_of_day = second_of_day * NANOS.unsigned_abs() + u64::from(nanosecond);
+        (i64::from(nanosecond) < NANOS).then_some(Self { date, time: LocalTime { nanosecond_of_day } })
     }
 }
 
@@ -188,13 +191,12 @@ impl ZonedDateTime {
 
     /// The moment so many seconds and nanoseconds after 1970-01-01T00:00:00Z, in UTC, if the calendar goes so far.
     pub fn from_unix(seconds: i64, nanosecond: u32) -> Option<Self> {
-        Some(Self { local: LocalDateTime::from_epoch(seconds, nanosecond)?, offset: 0, zone: None })
+        Some(Self { local: LocalDateTime::from_seconds(seconds, nanosecond)?, offset: 0, zone: None })
     }
 
     /// The seconds since 1970-01-01T00:00:00Z, and the nanoseconds after them.
     pub fn unix(&self) -> (i64, u32) {
-        let (seconds, nanosecond) = self.local.since_epoch();
-        (seconds - i64::from(self.offset), nanosecond)
+        (self.local.seconds() - i64::from(self.offset), self.local.time.nanosecond())
     }
 
     /// The nanoseconds since 1970-01-01T00:00:00Z, from 1677 to 2262.
@@ -252,85 +254,6 @@ fn is_zone(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-+.~".contains(&byte))
 }
 
-/// An offset, written `Z`, `+02`, `+02:00`, `+0200` or `+02:00:30`.
-fn parse_offset(text: &str) -> Option<i32> {
-    if text.eq_ignore_ascii_case("z") {
-        return Some(0);
-    }
-    let (sign, digits) = match text.split_at_checked(1)? {
-        ("+", digits) => (1, digits),
-        ("-", digits) => (-1, digits),
-        _ => return None,
-    };
-    let two = |text: &str, below: i32| {
-        let is_number = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<i32>().ok().filter(|number| is_number && *number < below)
-    };
-    let (hours, minutes, seconds) = match digits.len() {
-        2 => (digits, "00", "00"),
-        4 => (digits.get(..2)?, digits.get(2..)?, "00"),
-        _ => {
-            let mut parts = digits.split(':');
-            let parts = (parts.next()?, parts.next()?, parts.next().unwrap_or("00"), parts.next());
-            if parts.3.is_some() {
-                return None;
-            }
-            (parts.0, parts.1, parts.2)
-        }
-    };
-    Some(sign * (two(hours, 24)? * 3600 + two(minutes, 60)? * 60 + two(seconds, 60)?))
-}
-
-fn write_offset(seconds: i32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if seconds == 0 {
-        return f.write_str("Z");
-    }
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let seconds = seconds.abs();
-    write!(f, "{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60)?;
-    match seconds % 60 {
-        0 => Ok(()),
-        seconds => write!(f, ":{seconds:02}"),
-    }
-}
-
-/// Where the offset begins: at the last `Z` or sign after the time has begun.
-fn split_offset(text: &str) -> Option<(&str, i32)> {
-    let at = text.rfind(['Z', 'z', '+', '-'])?;
-    let (time, offset) = text.split_at(at);
-    Some((time, parse_offset(offset)?))
-}
-
-/// The parser would read a date from `2026-03-29T13:37`, too, and a time from `13`.
-fn parse_date(text: &str) -> Option<Date> {
-    let is_date = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+'));
-    PARSER.parse_date(text).ok().filter(|_| is_date).map(Date)
-}
-
-fn parse_time(text: &str) -> Option<LocalTime> {
-    let is_time = text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'));
-    PARSER.parse_time(text).ok().filter(|_| is_time).map(LocalTime)
-}
-
-fn parse_local(text: &str) -> Option<LocalDateTime> {
-    let (date, time) = text.split_once(['T', 't', ' '])?;
-    Some(LocalDateTime::new(parse_date(date)?, parse_time(time)?))
-}
-
-fn parse_zoned_time(text: &str) -> Option<ZonedTime> {
-    let (time, offset) = split_offset(text)?;
-    ZonedTime::new(parse_time(time)?, offset)
-}
-
-fn parse_zoned(text: &str) -> Option<ZonedDateTime> {
-    let (text, zone) = match text.strip_suffix(']') {
-        Some(text) => text.split_once('[').map(|(text, zone)| (text, Some(zone.into())))?,
-        None => (text, None),
-    };
-    let (local, offset) = split_offset(text)?;
-    ZonedDateTime::new(parse_local(local)?, offset, zone)
-}
-
 /// The text of each type: reading, writing (with `{:.9}`, all nine digits), and what serde sees.
 macro_rules! text {
     ($($type:ident: $kind:literal, $name:literal, like $example:literal, $parse:path, |$it:ident, $f:ident| $write:expr;)*) => {$(
@@ -376,17 +299,17 @@ macro_rules! text {
 }
 
 text! {
-    Date: "date", "$date", like "2026-03-29", parse_date, |it, f| fmt::Display::fmt(&it.0, f);
-    LocalTime: "local time", "$localtime", like "13:37:00", parse_time, |it, f| fmt::Display::fmt(&it.0, f);
-    LocalDateTime: "local date and time", "$localdatetime", like "2026-03-29T13:37:00", parse_local,
-        |it, f| fmt::Display::fmt(&it.0, f);
-    ZonedTime: "time with an offset", "$time", like "13:37:00+02:00", parse_zoned_time, |it, f| {
-        fmt::Display::fmt(&it.time, f)?;
-        write_offset(it.offset, f)
+    Date: "date", "$date", like "2026-03-29", iso::date, |it, f| iso::write_date(*it, f);
+    LocalTime: "local time", "$localtime", like "13:37:00", iso::time, |it, f| iso::write_time(*it, f);
+    LocalDateTime: "local date and time", "$localdatetime", like "2026-03-29T13:37:00", iso::local,
+        |it, f| iso::write_local(*it, f);
+    ZonedTime: "time with an offset", "$time", like "13:37:00+02:00", iso::zoned_time, |it, f| {
+        iso::write_time(it.time, f)?;
+        iso::write_offset(it.offset, f)
     };
-    ZonedDateTime: "date and time with an offset", "$datetime", like "2026-03-29T13:37:00+02:00", parse_zoned, |it, f| {
-        fmt::Display::fmt(&it.local, f)?;
-        write_offset(it.offset, f)?;
+    ZonedDateTime: "date and time with an offset", "$datetime", like "2026-03-29T13:37:00+02:00", iso::zoned, |it, f| {
+        iso::write_local(it.local, f)?;
+        iso::write_offset(it.offset, f)?;
         it.zone.as_ref().map_or(Ok(()), |zone| write!(f, "[{zone}]"))
     };
     Duration: "duration", "$duration", like "P1Y2M10DT2H30M", duration::parse, |it, f| duration::write(it, f);
