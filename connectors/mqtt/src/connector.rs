@@ -288,7 +288,10 @@ impl MqttConnector {
             Ok(url) => {
                 let secured = matches!(url.carrier, Carrier::Tls | Carrier::WebSocketTls);
                 if !secured && !self.tls.is_empty() {
-                    wrong.push("it has a CA, a certificate or a server name, and a URL without TLS: write mqtts:// or wss://".into());
+                    wrong.push(
+                        "it has a CA, a certificate or a server name, and a URL without TLS: write mqtts:// or wss://"
+                            .into(),
+                    );
                 }
                 if wrong.is_empty() {
                     return Ok(Options {

@@ -45,13 +45,8 @@ pub(crate) struct Board {
 impl Desk {
     pub(crate) fn new(options: Options, router: Router) -> Self {
         let bytes = options.outbox_bytes.clamp(1024, 1 << 30).next_power_of_two();
-        let allowed = Allowed {
-            version: options.version,
-            under_way: 0,
-            packet: usize::MAX,
-            qos: Qos::ExactlyOnce,
-            retain: true,
-        };
+        let allowed =
+            Allowed { version: options.version, under_way: 0, packet: usize::MAX, qos: Qos::ExactlyOnce, retain: true };
         let counter = Counter {
             outbox: Outbox::new(alloc::vec![0; bytes], options.send_maximum),
             online: false,

@@ -25,7 +25,10 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
     let start = runtime.now();
     let options = &desk.options;
     let seed = runtime.unix_time().unwrap_or_default().subsec_nanos();
-    let seed = options.client_id.bytes().fold(u64::from(seed), |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let seed = options
+        .client_id
+        .bytes()
+        .fold(u64::from(seed), |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     let mut backoff = Backoff::new(options.first_pause, options.longest_pause, seed);
     let mut session = Session::new(desk);
     let mut input = Input::new(alloc::vec![0; BUFFER]);
@@ -47,7 +50,14 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
             Ok(Ok(stream)) => {
                 input.clear();
                 output.clear();
-                let mut link = Link { stream, input: &mut input, output: &mut output, session: &mut session, unflushed: false, batch: 0 };
+                let mut link = Link {
+                    stream,
+                    input: &mut input,
+                    output: &mut output,
+                    session: &mut session,
+                    unflushed: false,
+                    batch: 0,
+                };
                 let ended = link.run(&mut timer).await;
                 let was_online = desk.counter.with(|counter| counter.online);
                 if was_online {

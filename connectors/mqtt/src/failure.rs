@@ -80,10 +80,9 @@ impl fmt::Display for Failure {
                 said(f, words)
             }
             Failure::Against(_, how) => write!(f, "the broker sent what MQTT does not allow: {how}"),
-            Failure::TooLarge { size, limit } => write!(
-                f,
-                "the broker sent a packet of {size} bytes, of which {limit} are allowed: raise `max_packet`"
-            ),
+            Failure::TooLarge { size, limit } => {
+                write!(f, "the broker sent a packet of {size} bytes, of which {limit} are allowed: raise `max_packet`")
+            }
             Failure::Unsayable(what) => f.write_str(what),
         }
     }

@@ -79,7 +79,9 @@ impl<'r> Inbound<'r> {
             if qos == Qos::ExactlyOnce && self.received.has(id) {
                 return Verdict::Answer(Ack::Pubrec);
             }
-            if self.owed > 0 && let Some(place) = self.pending.iter().position(|known| known.owed == Some((qos, id))) {
+            if self.owed > 0
+                && let Some(place) = self.pending.iter().position(|known| known.owed == Some((qos, id)))
+            {
                 // Sent again after a reconnect, while the first one still waits: that one will be acknowledged.
                 if !self.pending.get(place).is_some_and(|known| known.arrived) {
                     return Verdict::Nothing;

@@ -97,9 +97,12 @@ impl Entry {
 
     fn read(from: &[u8]) -> Self {
         let (payload, topic, id, bits) = match from {
-            [a, b, c, d, e, f, g, h, bits, ..] => {
-                (u32::from_le_bytes([*a, *b, *c, *d]), u16::from_le_bytes([*e, *f]), u16::from_le_bytes([*g, *h]), *bits)
-            }
+            [a, b, c, d, e, f, g, h, bits, ..] => (
+                u32::from_le_bytes([*a, *b, *c, *d]),
+                u16::from_le_bytes([*e, *f]),
+                u16::from_le_bytes([*g, *h]),
+                *bits,
+            ),
             _ => (0, 0, 0, State::Done as u8),
         };
         let state = match bits & 3 {
@@ -137,7 +140,16 @@ impl<M: Memory> Outbox<M> {
     /// An empty one. `memory`'s length is a power of two of at least 16; `under_way` values can have an identifier at once.
     pub(crate) fn new(memory: M, under_way: u16) -> Self {
         debug_assert!(memory.as_ref().len().is_power_of_two() && memory.as_ref().len() >= UNIT);
-        Outbox { memory, head: 0, next: 0, tail: 0, ids: Identifiers::new(under_way), flying: 0, waiting: 0, starved: 0 }
+        Outbox {
+            memory,
+            head: 0,
+            next: 0,
+            tail: 0,
+            ids: Identifiers::new(under_way),
+            flying: 0,
+            waiting: 0,
+            starved: 0,
+        }
     }
 
     /// How large topic and payload may be together.

@@ -68,7 +68,10 @@ enum Stage {
     Idle,
     Connecting,
     /// So many of the plan were asked for; these are under way: the first filter and how many.
-    Subscribing { asked: usize, under_way: [Option<(usize, usize)>; SUBSCRIBES] },
+    Subscribing {
+        asked: usize,
+        under_way: [Option<(usize, usize)>; SUBSCRIBES],
+    },
     Online,
     /// A DISCONNECT was written.
     Leaving,
@@ -149,7 +152,12 @@ impl<'r> Session<'r> {
     }
 
     /// A packet has come.
-    pub(crate) fn packet<M: Memory>(&mut self, bytes: &[u8], header: usize, out: &mut Output<M>) -> Result<(), Failure> {
+    pub(crate) fn packet<M: Memory>(
+        &mut self,
+        bytes: &[u8],
+        header: usize,
+        out: &mut Output<M>,
+    ) -> Result<(), Failure> {
         let version = self.desk.options.version;
         let packet = packet::incoming(bytes, header, version)?;
         if self.stage == Stage::Connecting {
@@ -258,7 +266,9 @@ impl<'r> Session<'r> {
                 () if subscribe_length(&filter) > self.allowed.packet.saturating_sub(SUBSCRIBE_HEADER) => {
                     Some("the filter is longer than the broker allows a packet to be")
                 }
-                () if !self.wildcards && filter.contains(['+', '#']) => Some("the broker has no wildcard subscriptions"),
+                () if !self.wildcards && filter.contains(['+', '#']) => {
+                    Some("the broker has no wildcard subscriptions")
+                }
                 () => None,
             };
             if let Some(why) = why {

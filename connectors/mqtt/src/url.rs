@@ -60,14 +60,16 @@ impl Url {
         if (!web && !matches!(path, "" | "/")) || path.contains('#') {
             return Err(UrlError::Path);
         }
-        let (login, place) = authority.rsplit_once('@').map_or((None, authority), |(login, place)| (Some(login), place));
-        let (user, password) = match login.map(|login| login.split_once(':').map_or((login, None), |(u, p)| (u, Some(p)))) {
-            None => (None, None),
-            Some((user, password)) => {
-                let user = String::from_utf8(decoded(user)?).map_err(|_| UrlError::User)?;
-                (Some(user), password.map(decoded).transpose()?)
-            }
-        };
+        let (login, place) =
+            authority.rsplit_once('@').map_or((None, authority), |(login, place)| (Some(login), place));
+        let (user, password) =
+            match login.map(|login| login.split_once(':').map_or((login, None), |(u, p)| (u, Some(p)))) {
+                None => (None, None),
+                Some((user, password)) => {
+                    let user = String::from_utf8(decoded(user)?).map_err(|_| UrlError::User)?;
+                    (Some(user), password.map(decoded).transpose()?)
+                }
+            };
         let (host, port) = match place.strip_prefix('[') {
             Some(rest) => {
                 let (host, after) = rest.split_once(']').ok_or(UrlError::Host)?;

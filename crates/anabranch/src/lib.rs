@@ -54,6 +54,7 @@
 //! | write code for every runtime | [`Runtime`], [`RuntimeContext`], [`RuntimeExt`] | |
 //! | have it supervised | `#[service]` | `services`, `macros` |
 //! | put records and services together | `Anabranch::builder()` | `services`, `alloc` |
+//! | link records to an MQTT broker | `mqtt::MqttConnector` | `mqtt` |
 //! | run on Tokio | `TokioAdapter`, `tokio` | `tokio-runtime` |
 //! | run on a microcontroller | `embassy::EmbassyAdapter` | `embassy-runtime` |
 //! | run in JavaScript hosts | `WasmAdapter`, `wasm` | `wasm-runtime` |
@@ -65,6 +66,7 @@
 //! |---|---|
 //! | `tokio-runtime`, `embassy-runtime`, `wasm-runtime`, `sim-runtime` | an adapter; several can be on at once |
 //! | `tls` | TLS for connections on Tokio |
+//! | `mqtt` | links to an MQTT broker: `mqtt::MqttConnector`; implies `alloc` |
 //! | `json`, `cbor`, `postcard` | how links' values become bytes, as `Json`, `Cbor` and `Postcard`; each implies `alloc` |
 //! | `macros` | `#[derive(RecordKey)]`, and with `services` `#[service]` |
 //! | `services` | supervision, and with `alloc` databases |
@@ -156,6 +158,12 @@ pub use anabranch_sim::SimAdapter;
 #[cfg(feature = "wasm-runtime")]
 #[doc(inline)]
 pub use anabranch_wasm::WasmAdapter;
+
+/// Links to MQTT brokers.
+#[cfg(feature = "mqtt")]
+pub mod mqtt {
+    pub use anabranch_mqtt::*;
+}
 
 /// Everything of the adapter for Tokio.
 #[cfg(feature = "tokio-runtime")]

@@ -34,16 +34,35 @@ pub(crate) fn framed(bytes: &[u8]) -> Result<Framed, Malformed> {
 pub(crate) enum Incoming<'a> {
     Accepted(Accepted<'a>),
     /// A CONNACK that refuses.
-    Refused { reason: Reason, words: &'a str },
+    Refused {
+        reason: Reason,
+        words: &'a str,
+    },
     Publish(Publish<'a>),
-    Puback { id: u16, reason: Reason },
-    Pubrec { id: u16, reason: Reason },
-    Pubrel { id: u16 },
-    Pubcomp { id: u16 },
+    Puback {
+        id: u16,
+        reason: Reason,
+    },
+    Pubrec {
+        id: u16,
+        reason: Reason,
+    },
+    Pubrel {
+        id: u16,
+    },
+    Pubcomp {
+        id: u16,
+    },
     /// One code for each filter.
-    Suback { id: u16, reasons: &'a [u8] },
+    Suback {
+        id: u16,
+        reasons: &'a [u8],
+    },
     Pingresp,
-    Disconnect { reason: Reason, words: &'a str },
+    Disconnect {
+        reason: Reason,
+        words: &'a str,
+    },
 }
 
 /// A CONNACK that accepts: what the broker allows.
