@@ -20,6 +20,7 @@
 
 use crate::deserialize::Root;
 use crate::{Place, Value, ValueError};
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -89,10 +90,8 @@ fn too_deep(_error: serde_json::Error) -> ValueError {
 /// The message without the place, which we say ourselves.
 fn reason(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    match message.rfind(" at line ") {
-        Some(end) => message[..end].into(),
-        None => message,
-    }
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    message.strip_suffix(&place).unwrap_or(&message).into()
 }
 
 /// Where an integer stands that does not fit into 64 bits, by which `serde_json` makes it a float.

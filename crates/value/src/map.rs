@@ -57,7 +57,9 @@ impl Entries {
         }
         self.entries.push((key, value));
         if position == SEARCHED {
-            self.index = self.entries.iter().enumerate().map(|(position, (key, _))| (key.clone(), position)).collect();
+            for (position, (key, _)) in self.entries.iter().enumerate() {
+                self.index.insert(key.clone(), position);
+            }
         }
     }
 }
