@@ -356,7 +356,8 @@ impl Broker {
 
     // What a test may ask.
 
-    /// All that it took, in order, since it was made or [asked to hand it over](Self::take_published).
+    /// All that it took, in order, since it was made or [asked to hand it over](Self::take_published); nothing, when it is
+    /// to keep no [log](BrokerOptions::log).
     #[must_use]
     pub fn published(&self) -> &[Published] {
         &self.published
@@ -680,14 +681,16 @@ impl Broker {
 
     /// Brings a message to all who subscribed to it, and says whether there is anybody.
     fn route(&mut self, message: Message, now: Duration) -> bool {
-        self.published.push(Published {
-            at: now,
-            client: message.from.clone(),
-            topic: (*message.topic).into(),
-            payload: message.payload.clone(),
-            qos: message.qos as u8,
-            retain: message.retain,
-        });
+        if self.options.log {
+            self.published.push(Published {
+                at: now,
+                client: message.from.clone(),
+                topic: (*message.topic).into(),
+                payload: message.payload.clone(),
+                qos: message.qos as u8,
+                retain: message.retain,
+            });
+        }
         let message = Arc::new(message);
         if message.retain {
             let topic: Arc<str> = (*message.topic).into();

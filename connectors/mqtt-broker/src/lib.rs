@@ -1,5 +1,5 @@
 //! A small deterministic MQTT broker for tests and simulations of applications. **Not for production**: it keeps everything in
-//! memory, looks at every session for each message, and logs all that is published.
+//! memory, looks at every session for each message, and logs all that is published unless [told not to](BrokerOptions::log).
 //!
 //! ```text
 //!   simulated network, TCP, … ──▶ ServedBroker: accepts, reads, writes, keeps the time      (served)

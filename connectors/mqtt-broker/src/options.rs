@@ -19,6 +19,9 @@ pub struct BrokerOptions {
     pub maximum_queued: usize,
     /// How long a connection may stay without a CONNECT before it is closed.
     pub connect_timeout: Duration,
+    /// Whether what is published is [logged](crate::Broker::published). A test wants that; what runs for days does not, for
+    /// the log grows with every message.
+    pub log: bool,
 }
 
 impl Default for BrokerOptions {
@@ -30,6 +33,7 @@ impl Default for BrokerOptions {
             topic_alias_maximum: 16,
             maximum_queued: 10_000,
             connect_timeout: Duration::from_secs(30),
+            log: true,
         }
     }
 }

@@ -432,6 +432,15 @@ fn a_full_queue_drops_new_messages_and_counts_them() {
     assert_eq!(world.payloads(subscriber), ["0", "1"]);
 }
 
+#[test]
+fn a_broker_that_keeps_no_log_passes_everything_on_and_remembers_nothing_of_it() {
+    let mut world = World::new(BrokerOptions { log: false, ..BrokerOptions::default() });
+    let (subscriber, publisher) = pair(&mut world, Q1);
+    world.say(publisher, publish(q1(1), "a", "x"));
+    assert_eq!(world.payloads(subscriber), ["x"]);
+    assert_eq!(world.broker.published(), []);
+}
+
 // Flow.
 
 #[test]

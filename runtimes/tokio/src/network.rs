@@ -42,6 +42,14 @@ enum Sending {
     Closed,
 }
 
+/// A connection that was accepted.
+impl From<TcpStream> for TokioStream {
+    fn from(stream: TcpStream) -> Self {
+        let _ = stream.set_nodelay(true); // as for one that was opened
+        TokioStream { carrier: Carrier::Tcp(stream), sending: Sending::Open }
+    }
+}
+
 impl Network for TokioAdapter {
     type Stream = TokioStream;
 
