@@ -8,18 +8,24 @@ use clap::{
 };
 
 use crate::{
+    check::Check,
     flow::Limits,
+    run::Run,
     services::{LEAST_PERIOD, Watching},
     tell,
+    watch::Watch,
 };
 
 const EXAMPLES: &str = "\
 Examples:
   anabranch demo                       watch this machine live
+  anabranch run                        run a node from anabranch.toml
+  anabranch check                      say what is wrong with that, or what it describes
+  anabranch watch temperature          follow a record of that node
   anabranch demo --plain --for 10s     a line a reading, for ten seconds
-  anabranch demo --help                all that the demo can do
+  anabranch run --help                 a config to begin with
 
-Exit codes: 0 done, 1 failed, 2 wrong use";
+Exit codes: 0 done, 1 failed, 2 wrong use or a wrong config, 3 not found";
 
 /// Anabranch: one live data engine for every place where data lives.
 #[derive(Debug, Parser)]
@@ -33,6 +39,9 @@ pub struct Arguments {
 pub enum Command {
     /// Watch this machine live: real readings through records and services
     Demo(Demo),
+    Run(Run),
+    Check(Check),
+    Watch(Watch),
 }
 
 const DEMO_EXAMPLES: &str = "\
@@ -146,9 +155,8 @@ fn celsius(text: &str) -> Result<f64, String> {
 }
 
 /// Commands that are designed and not there yet.
-const LATER: [&str; 15] = [
-    "delete", "diff", "export", "get", "history", "import", "list", "put", "query", "run", "stats", "vector", "verify",
-    "watch", "why",
+const LATER: [&str; 13] = [
+    "delete", "diff", "export", "get", "history", "import", "list", "put", "query", "stats", "vector", "verify", "why",
 ];
 
 impl Arguments {
@@ -185,7 +193,11 @@ fn unknown(name: &str, error: &clap::Error) -> String {
         (false, _) => format!("there is no command `{name}`"),
     };
     format!(
-        "error: {what}\n\nThis version has:\n  anabranch demo    watch this machine live\n\nFor more, try `anabranch --help`."
+        "error: {what}\n\nThis version has:\n  \
+         anabranch demo     watch this machine live\n  \
+         anabranch run      run a node from a config\n  \
+         anabranch check    say what is wrong with a config\n  \
+         anabranch watch    follow a record of a running node\n\nFor more, try `anabranch --help`."
     )
 }
 

@@ -3,10 +3,11 @@
 use std::io;
 
 use anabranch::{AccessError, BuildErrors, RunError, tokio::AdapterError};
+use anabranch_node::{ClientError, Faults, NodeError, ReadError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    #[error("no threads could be started for the demo ({0}); end other programs, or raise the limit with `ulimit -u`")]
+    #[error("no threads could be started ({0}); end other programs, or raise the limit with `ulimit -u`")]
     Threads(io::Error),
     #[error(transparent)]
     Adapter(#[from] AdapterError),
@@ -30,4 +31,37 @@ pub enum Failure {
     Stuck,
     #[error("these services did not end in time and were aborted: {}; please report it", .0.join(", "))]
     Aborted(Vec<String>),
+    #[error(transparent)]
+    Unread(#[from] ReadError),
+    #[error(transparent)]
+    Config(#[from] Faults),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error(
+        "signals could not be listened to ({0}), so the node could not be told to end; raise the limit with `ulimit -u`"
+    )]
+    EndUnheard(ctrlc::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("which node? name its directory with `--data DIR`, or go to where an anabranch.toml names it with `data`")]
+    WhichNode,
+}
+
+impl Failure {
+    /// 1 failed, 2 wrong use (a wrong config is one), 3 not found.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Config(_) | Failure::WhichNode => 2,
+            Failure::Client(error) if error.is_not_found() => 3,
+            _ => 1,
+        }
+    }
+}
+
+/// A reader that has seen enough closes the pipe, as `head` does: that is an end and no failure.
+pub fn quiet(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  arguments.rs   what can be typed
+//!       ├─ run.rs · check.rs · watch.rs                     a node, which is a crate of its own
 //!       │
 //!  demo.rs ───▶ flow.rs ──▶ services.rs ──▶ machine.rs       records, services, this machine
 //!       │       readings.rs · smoothing.rs · timestamp.rs
@@ -12,18 +13,21 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod check;
 mod demo;
 mod failure;
 mod flow;
 mod lines;
 mod machine;
 mod readings;
+mod run;
 #[cfg(test)]
 mod scripted;
 mod services;
 mod smoothing;
 mod timestamp;
 mod view;
+mod watch;
 
 use std::{
     fmt::Display,
@@ -35,14 +39,19 @@ use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     let done = match Arguments::read(std::env::args_os()) {
-        Ok(Arguments { command: Command::Demo(demo) }) => demo::run(&demo),
+        Ok(Arguments { command }) => match command {
+            Command::Demo(demo) => demo::run(&demo),
+            Command::Run(run) => run::run(&run),
+            Command::Check(check) => check::run(&check),
+            Command::Watch(watch) => watch::run(&watch),
+        },
         Err(refused) => return ExitCode::from(refused.say()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tell(format_args!("error: {failure}"));
-            ExitCode::FAILURE
+            ExitCode::from(failure.code())
         }
     }
 }

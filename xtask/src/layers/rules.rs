@@ -27,8 +27,9 @@ pub enum Nature {
 const EVERYTHING_BELOW_ADAPTERS: &[&str] = &["contract", "value", "macros", "core", "engine"];
 const EVERYTHING_BELOW_THE_FACADE: &[&str] = &["contract", "value", "macros", "core", "engine", "adapter"];
 const PRODUCT: &[&str] = &["contract", "value", "macros", "core", "engine", "adapter", "façade"];
+const PRODUCT_AND_NODE: &[&str] = &["contract", "value", "macros", "core", "engine", "adapter", "façade", "node"];
 const EVERYTHING: &[&str] =
-    &["contract", "value", "macros", "core", "engine", "adapter", "façade", "binding", "app", "proof"];
+    &["contract", "value", "macros", "core", "engine", "adapter", "façade", "binding", "node", "app", "proof"];
 
 /// From the bottom to the top. Imports point down, and never sideways: no layer stands in its own list but the last.
 pub const LAYERS: &[Layer] = &[
@@ -51,7 +52,9 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer { name: "façade", at: &["crates/anabranch"], imports: EVERYTHING_BELOW_THE_FACADE, nature: Nature::Glue },
     Layer { name: "binding", at: &["bindings/*"], imports: PRODUCT, nature: Nature::Free },
-    Layer { name: "app", at: &["apps/*"], imports: PRODUCT, nature: Nature::Free },
+    // What runs a config; the command is one that uses it.
+    Layer { name: "node", at: &["apps/node"], imports: PRODUCT, nature: Nature::Free },
+    Layer { name: "app", at: &["apps/*"], imports: PRODUCT_AND_NODE, nature: Nature::Free },
     Layer { name: "proof", at: &["tests/**", "examples/**", "xtask"], imports: EVERYTHING, nature: Nature::Free },
 ];
 

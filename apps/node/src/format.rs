@@ -1,0 +1,174 @@
+//! How a node's values become bytes and bytes values: JSON, CBOR, text, or the bytes themselves.
+
+use anabranch::{Bound, Decode, DecodeError, Encode, EncodeError, Payload};
+use anabranch_value::{Map, Value, cbor, json};
+use std::fmt::{self, Write};
+
+/// The format of a link.
+///
+/// What the names of an inbound address stand for becomes fields: beside those of a payload that is a map, and over them
+/// where they have one name; a payload that is no map becomes the field `value`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JSON.
+    Json,
+    /// CBOR.
+    Cbor,
+    /// Text in UTF-8.
+    Text,
+    /// The bytes themselves.
+    Bytes,
+}
+
+impl Format {
+    /// By the name that the config has for it.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "cbor" => Format::Cbor,
+            "text" => Format::Text,
+            "bytes" => Format::Bytes,
+            _ => Format::Json,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::Json => "json",
+            Format::Cbor => "cbor",
+            Format::Text => "text",
+            Format::Bytes => "bytes",
+        })
+    }
+}
+
+impl Decode<Value> for Format {
+    fn decode(&self, payload: &[u8], bound: &Bound<'_>) -> Result<Value, DecodeError> {
+        let value = match self {
+            Format::Json => json::from_slice(payload).map_err(DecodeError::new)?,
+            Format::Cbor => cbor::from_slice(payload).map_err(DecodeError::new)?,
+            Format::Text => Value::from(std::str::from_utf8(payload).map_err(|error| {
+                DecodeError::new(format_args!(
+                    "this is not text in UTF-8 ({error}): send text, or set `format = \"bytes\"`"
+                ))
+            })?),
+            Format::Bytes => Value::from(payload),
+        };
+        if bound.is_empty() {
+            return Ok(value);
+        }
+        let map = match value {
+            Value::Map(mut map) => {
+                map.extend(bound.iter());
+                map
+            }
+            value => {
+                let mut map: Map = bound.iter().collect();
+                map.insert("value", value);
+                map
+            }
+        };
+        Ok(Value::Map(map))
+    }
+}
+
+impl Encode<Value> for Format {
+    fn encode(&self, value: &Value, payload: &mut Payload<'_>) -> Result<(), EncodeError> {
+        let inner = || value.get("value").unwrap_or(value);
+        match self {
+            Format::Json => payload.push(&json::to_vec(value).map_err(EncodeError::new)?)?,
+            Format::Cbor => payload.push(&cbor::to_vec(value).map_err(EncodeError::new)?)?,
+            Format::Text => {
+                payload.push(inner().as_str().ok_or_else(|| unfit(value, "text", "a string"))?.as_bytes())?
+            }
+            Format::Bytes => payload.push(inner().as_bytes().ok_or_else(|| unfit(value, "bytes", "bytes"))?)?,
+        }
+        Ok(())
+    }
+
+    fn field(&self, value: &Value, name: &str, text: &mut Payload<'_>) -> Result<(), EncodeError> {
+        let written = match value.get(name) {
+            Some(Value::String(field)) => text.write_str(field),
+            Some(Value::Int(number)) => write!(text, "{number}"),
+            Some(Value::Float(number)) => write!(text, "{number}"),
+            Some(Value::Bool(truth)) => write!(text, "{truth}"),
+            Some(other) => {
+                let kind = other.kind();
+                return Err(EncodeError::new(format_args!("it is {kind}, and not a string, a number or a boolean")));
+            }
+            None if value.as_map().is_none() => {
+                return Err(EncodeError::new(format_args!("the value has no fields: it is {}", value.kind())));
+            }
+            None => return Err(EncodeError::new("the value has no such field")),
+        };
+        written.map_err(|fmt::Error| EncodeError::Full)
+    }
+}
+
+fn unfit(value: &Value, format: &str, wanted: &str) -> EncodeError {
+    let kind = value.get("value").unwrap_or(value).kind();
+    EncodeError::new(format_args!(
+        "the format \"{format}\" writes {wanted}, itself or in the field `value`, and this is {kind}: set `format = \"json\"`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anabranch_value::value;
+
+    const NAMES: Bound<'static> = Bound::new("sensors/{device}/temp", "sensors/kitchen/temp");
+
+    fn encoded(format: Format, value: &Value) -> Result<Vec<u8>, EncodeError> {
+        let mut buffer = [0; 256];
+        let mut payload = Payload::new(&mut buffer);
+        format.encode(value, &mut payload).map(|()| payload.written().to_vec())
+    }
+
+    #[test]
+    fn names_become_fields_and_stand_over_those_of_the_payload() {
+        let decoded = Format::Json.decode(br#"{"celsius": 21.5, "device": "x"}"#, &NAMES).unwrap();
+        assert_eq!(decoded, value!({ "celsius": 21.5, "device": "kitchen" }));
+        let scalar = Format::Json.decode(b"21.5", &NAMES).unwrap();
+        assert_eq!(scalar, value!({ "device": "kitchen", "value": 21.5 }));
+        assert_eq!(Format::Text.decode(b"on", &NAMES).unwrap(), value!({ "device": "kitchen", "value": "on" }));
+        assert_eq!(Format::Text.decode(b"on", &Bound::NONE).unwrap(), value!("on"));
+    }
+
+    #[test]
+    fn what_comes_in_goes_out_as_it_was() {
+        let reading = value!({ "device": "kitchen", "id": 9007199254740993_i64, "raw": (b"\x15".as_slice()) });
+        for format in [Format::Json, Format::Cbor] {
+            let bytes = encoded(format, &reading).unwrap();
+            assert_eq!(format.decode(&bytes, &Bound::NONE).unwrap(), reading);
+        }
+        for format in [Format::Text, Format::Bytes] {
+            let named = format.decode(b"on", &NAMES).unwrap();
+            assert_eq!(encoded(format, &named).unwrap(), b"on");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_says_why() {
+        let says = |format: Format, value| encoded(format, &value).unwrap_err().to_string();
+        assert!(says(Format::Text, value!(21.5)).contains("writes a string"));
+        assert!(says(Format::Bytes, value!({ "value": "on" })).contains("this is a string"));
+        let says = Format::Text.decode(b"\xff", &Bound::NONE).unwrap_err().to_string();
+        assert!(says.contains("format = \"bytes\""), "{says}");
+    }
+
+    #[test]
+    fn fields_of_addresses_are_words() {
+        let reading = value!({ "device": "kitchen", "floor": 2, "deep": { "a": 1 } });
+        let field = |name: &str| {
+            let mut buffer = [0; 32];
+            let mut text = Payload::new(&mut buffer);
+            Format::Json.field(&reading, name, &mut text).map(|()| text.written().to_vec())
+        };
+        assert_eq!(field("device").unwrap(), b"kitchen");
+        assert_eq!(field("floor").unwrap(), b"2");
+        assert!(field("deep").unwrap_err().to_string().contains("a map"));
+        assert!(field("room").unwrap_err().to_string().contains("no such field"));
+    }
+}

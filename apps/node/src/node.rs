@@ -1,0 +1,225 @@
+//! The node: what a config describes, running until it is told to end.
+
+use crate::{
+    assemble::{Assembled, Database, assemble},
+    config::{Config, Faults},
+    http::{Ending, Face},
+    records::Records,
+    socket::{self, Owned, SocketError},
+};
+use anabranch::{Connection, ConnectionState, Connector, Graph, LinkDirection, TokioAdapter};
+use std::{
+    fmt,
+    future::Future,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{net::UnixListener, sync::watch, task::JoinSet};
+
+/// A node, made of a config. It runs when it is told to: [`run`](Self::run).
+pub struct Node {
+    config: Config,
+    db: Database,
+    connectors: Vec<Arc<dyn Connector>>,
+    records: Arc<Records>,
+}
+
+/// Why a node could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Its directory could not be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// Something had not ended in time and was cut off.
+    #[error("this had not ended after {} s and was cut off; what was on its way there is lost: {}", .grace.as_secs(), .aborted.join(", "))]
+    Aborted {
+        /// What.
+        aborted: Vec<String>,
+        /// How long it had.
+        grace: Duration,
+    },
+}
+
+impl Node {
+    /// Makes what `config` describes, and connects to nothing yet.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the config, together.
+    pub async fn from_config(config: Config, runtime: TokioAdapter) -> Result<Self, Faults> {
+        match assemble(&config, &runtime).await {
+            Ok(Assembled { db, connectors }) => {
+                let records = Arc::new(Records::of(&db));
+                Ok(Node { config, db, connectors, records })
+            }
+            Err(faults) => Err(Faults { file: config.file, faults }),
+        }
+    }
+
+    /// The config's file.
+    pub fn file(&self) -> &Path {
+        &self.config.file
+    }
+
+    /// Its records and links, as data and as Mermaid text.
+    pub fn graph(&self) -> &Graph {
+        self.db.graph()
+    }
+
+    /// Where its socket is, when it runs; a node without a directory has none.
+    pub fn socket(&self) -> Option<PathBuf> {
+        self.config.data.as_deref().map(socket::path)
+    }
+
+    /// What its config holds that does nothing yet.
+    pub fn not_active(&self) -> &[String] {
+        &self.config.later
+    }
+
+    /// What it consists of, for people.
+    pub fn summary(&self) -> impl fmt::Display {
+        fmt::from_fn(|f| self.summarize(f))
+    }
+
+    fn summarize(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config { connectors, records, links, .. } = &self.config;
+        for connector in connectors {
+            writeln!(f, "connector {:<20} {}", format!("{}://", connector.scheme), without_secrets(&connector.url))?;
+        }
+        for record in records {
+            let shared = if record.shared { ", shared" } else { "" };
+            let buffer = record.buffer.map_or_else(String::new, |buffer| match buffer.capacity() {
+                1 => buffer.kind().to_string(),
+                capacity => format!("{} {capacity}", buffer.kind()),
+            });
+            writeln!(f, "record    {:<20} {buffer}{shared}", record.name)?;
+            for link in links.iter().filter(|link| link.record == record.name) {
+                let arrow = if link.direction == LinkDirection::In { "from" } else { "to  " };
+                writeln!(f, "  {arrow}    {} ({})", link.address, link.format)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs until `until` has come, and then ends so that nothing on its way is lost.
+    ///
+    /// # Errors
+    /// [`NodeError`] when its directory could not be had, or something did not end in time.
+    pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), NodeError> {
+        let Node { config, db, connectors, records } = self;
+        let socket = config.data.as_deref().map(Owned::take).transpose()?;
+        let name = config.name.as_deref().unwrap_or("the node");
+        let counts = [(config.records.len(), "record"), (config.links.len(), "link"), (connectors.len(), "connector")];
+        let counts = counts.map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }));
+        tracing::info!("{name} starts: {}", counts.join(", "));
+        config.later.iter().for_each(|later| tracing::warn!("not active yet: {later}"));
+        match &config.data {
+            Some(data) => tracing::info!("it is talked to over {}", socket::path(data).display()),
+            None => tracing::warn!("it has no socket, so nobody can watch it: set `data` in [node] for that"),
+        }
+
+        // They end with these: dropped, each task is aborted.
+        let mut tellers = JoinSet::new();
+        for connector in connectors {
+            tellers.spawn(tell_of(connector));
+        }
+        let mut connections = JoinSet::new();
+        let (answering, ending) = watch::channel(());
+        db.start();
+        match &socket {
+            Some(Owned { listener, .. }) => {
+                let face = Face { name: config.name.clone(), db: db.clone(), records, started: Instant::now() };
+                accept(listener, &Arc::new(face), &mut connections, &ending, until).await;
+            }
+            None => until.await,
+        }
+
+        tracing::info!("{name} ends: what is on its way goes on to its end, for {} s at most", GRACE.as_secs());
+        tellers.abort_all();
+        drop(answering);
+        let aborted = db.shutdown(GRACE).await.aborted;
+        // Who follows a record hears that it has closed.
+        let heard = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, heard).await;
+        if aborted.is_empty() {
+            tracing::info!("{name} has ended");
+            return Ok(());
+        }
+        Err(NodeError::Aborted { aborted, grace: GRACE })
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// How long an end may take.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long those who follow a record have, after that, to hear that it has closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Answers who connects, until `until` has come.
+async fn accept(
+    listener: &UnixListener,
+    face: &Arc<Face>,
+    connections: &mut JoinSet<()>,
+    ending: &Ending,
+    until: impl Future<Output = ()>,
+) {
+    let mut until = pin!(until);
+    loop {
+        tokio::select! {
+            () = &mut until => return,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((connection, _)) => {
+                    connections.spawn(face.clone().serve(connection, ending.clone()));
+                }
+                Err(error) => {
+                    // Too many open files, most likely: who is served now will close some.
+                    tracing::warn!("a connection to the socket was not taken: {error}");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            },
+        }
+    }
+}
+
+/// How long no connection is taken after one could not be.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Says when a connector is connected, and when it is not any more. Why not is said by itself, also before the first time.
+async fn tell_of(connector: Arc<dyn Connector>) {
+    let Some(mut states) = Connection::watch(connector.connection()) else { return };
+    let mut said = ConnectionState::Offline;
+    while let Some(state) = states.next().await {
+        // Room after a full connection is said as `Online`, too.
+        if state == said {
+            continue;
+        }
+        said = state;
+        let status = connector.status();
+        match state {
+            ConnectionState::Online => tracing::info!("{}:// is connected to {}", status.scheme, status.peer),
+            ConnectionState::Offline => {
+                tracing::warn!(
+                    "{}:// has lost its connection to {}, and tries to have it again",
+                    status.scheme,
+                    status.peer
+                );
+            }
+        }
+    }
+}
+
+/// A URL without what stands before `@`.
+fn without_secrets(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
+        None => url.into(),
+    }
+}

@@ -1,0 +1,180 @@
+//! What is wrong with a config is said all at once: where, what, and what to do.
+
+use anabranch::TokioAdapter;
+use anabranch_node::{Config, Fault, Node, Place};
+use std::{fs, path::Path};
+
+/// What a node is made of.
+const GOOD: &str = r#"
+[[connector]]
+url = "mqtt://127.0.0.1:1"
+
+[[record]]
+name = "temperature"
+buffer = { kind = "spmc-ring", capacity = 64 }
+
+[[link]]
+record = "temperature"
+from = "mqtt://sensors/{device}/temp"
+"#;
+
+async fn node(text: &str) -> Result<Node, Vec<Fault>> {
+    let config = Config::parse(Path::new("anabranch.toml"), text);
+    Node::from_config(config, TokioAdapter::current().expect("this runs on Tokio")).await.map_err(|wrong| wrong.faults)
+}
+
+/// The faults of a good config of which `old` is replaced.
+async fn faults_with(old: &str, new: &str) -> Vec<Fault> {
+    assert!(GOOD.contains(old), "{old}");
+    node(&GOOD.replace(old, new)).await.expect_err(new)
+}
+
+/// Compares with what was said before. `ANABRANCH_BLESS=1 cargo test` takes what is said now; look at it.
+fn compare(file: &Path, said: &str) {
+    if std::env::var_os("ANABRANCH_BLESS").is_some() {
+        fs::write(file, said).expect("it can be written");
+    }
+    let before = fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(said, before, "{} says otherwise; if that is meant, run with ANABRANCH_BLESS=1", file.display());
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_said_at_once() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configs");
+    let text = fs::read_to_string(folder.join("wrong.toml")).expect("it is there");
+    // Beside the file nothing is found; the name is that of no machine.
+    let config = Config::parse(Path::new("wrong.toml"), &text);
+    let faults = Node::from_config(config, TokioAdapter::current().unwrap()).await.expect_err("it is wrong");
+    compare(&folder.join("wrong.txt"), &format!("{faults}\n"));
+}
+
+#[test]
+fn the_reference_page_is_that_of_the_code() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/config.md");
+    compare(&page, &anabranch_node::reference_page());
+}
+
+#[tokio::test]
+async fn a_good_config_is_a_node() {
+    let node = node(GOOD).await.expect("it is good");
+    let graph = node.graph();
+    assert_eq!((graph.records.len(), graph.inbound.len()), (1, 1));
+    assert_eq!(node.socket(), None);
+}
+
+#[tokio::test]
+async fn each_fault_has_its_place_its_key_and_a_way_out() {
+    let cases = [
+        // an unknown key, and a known one in another section
+        ("capacity", "capactiy", "[[record]] buffer capactiy", "did you mean `capacity`?"),
+        ("name =", "format = 'json'\nname =", "[[record]] format", "this key belongs to [[link]]"),
+        // a wrong type
+        ("64", "'many'", "[[record]] buffer capacity", "\"many\" is not a whole number from 1 to"),
+        ("64", "0", "[[record]] buffer capacity", "0 is not a whole number from 1 to"),
+        ("\"spmc-ring\"", "\"spmc\"", "[[record]] buffer kind", "\"spmc\" is not \"spmc-ring\""),
+        ("\"temperature\"", "7", "[[record]] name", "7 is not a text in quotes"),
+        // an unknown scheme
+        ("mqtt://127", "coap://127", "[[connector]] url", "begins with mqtt:// or mqtts://"),
+        ("mqtt://sensors", "coap://sensors", "[[link]] from", "\"coap\" is no scheme that is spoken here"),
+        // wildcards in wrong places
+        ("{device}/temp", "#/temp", "[[link]] from", "`#` stands before the end"),
+        ("{device}", "x{device}", "[[link]] from", "is a whole level between `/`"),
+        ("from = \"mqtt://sensors/{device}", "to = \"mqtt://sensors/+", "[[link]] to", "cannot be published to"),
+        ("/{device}/", "/{device}/{device}/", "[[link]] from", "stands there twice"),
+        // a link without a connector
+        (
+            "url = \"mqtt://127.0.0.1:1\"",
+            "url = \"mqtt://127.0.0.1:1\"\nname = 'a'\n[[connector]]\nurl = 'mqtt://b'\nname = 'b'",
+            "[[link]] from",
+            "write mqtt+a://sensors/{device}/temp or mqtt+b://",
+        ),
+        (
+            "\"mqtt://sensors",
+            "\"mqtt+plant://sensors",
+            "[[link]] from",
+            "no connector has the scheme \"mqtt+plant\": there are mqtt://",
+        ),
+        ("[[connector]]\nurl = \"mqtt://127.0.0.1:1\"", "", "[[link]] from", "add a [[connector]] for it"),
+        // files that cannot be read
+        ("url =", "ca = 'no-such.pem'\nurl =", "[[connector]] ca", "no-such.pem cannot be read"),
+        (
+            "url =",
+            "user = 'me'\npassword_file = 'no-such'\nurl =",
+            "[[connector]] password_file",
+            "no-such cannot be read",
+        ),
+        // sections in another form
+        ("[[record]]", "[record]", "[record]", "write [[record]]"),
+        ("[[link]]", "[[links]]", "links", "did you mean [[link]]?"),
+        // what belongs together
+        ("url =", "certificate = 'Cargo.toml'\nurl =", "[[connector]] certificate", "`key` is missing"),
+        ("record = \"temperature\"", "record = \"temprature\"", "[[link]] record", "did you mean \"temperature\"?"),
+        (
+            "record = \"temperature\"",
+            "record = \"temperature\"\nretain = true",
+            "[[link]] retain",
+            "for links with `to`",
+        ),
+    ];
+    for (old, new, key, says) in cases {
+        let faults = faults_with(old, new).await;
+        let about = faults.iter().find(|fault| fault.key == key && fault.message.contains(says));
+        assert!(about.is_some(), "{new}: {faults:#?}");
+        let [Fault { place, .. }] = &*faults else { continue };
+        let text = GOOD.replace(old, new);
+        let line = text.lines().nth(place.line - 1).expect("the line is there");
+        let name = key.rsplit(' ').next().expect("a key");
+        assert!(line.contains(name) || line.starts_with('['), "{key}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn two_writers_need_a_shared_record() {
+    let other = "[[connector]]\nurl = 'mqtt://b'\nname = 'b'\n[[link]]\nrecord = 'temperature'\nfrom = 'mqtt+b://x'\n";
+    let text = format!("{GOOD}{other}");
+    let faults = node(&text).await.expect_err("two write");
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!((faults[0].place, &*faults[0].key), (Place { line: 6, column: 1 }, "[[record]] name"));
+    assert!(
+        faults[0].message.contains("links from mqtt:// and links from mqtt+b://: set `shared = true`"),
+        "{faults:?}"
+    );
+    node(&text.replace("name = \"temperature\"", "name = \"temperature\"\nshared = true")).await.expect("it is shared");
+}
+
+#[tokio::test]
+async fn more_readers_than_a_queue_declares_say_how_many_there_are() {
+    let to = "[[link]]\nrecord = 'temperature'\nto = 'mqtt://a'\n[[link]]\nrecord = 'temperature'\nto = 'mqtt://b'\n";
+    let text = format!("{GOOD}{to}").replace("spmc-ring", "queue");
+    let faults = node(&text).await.expect_err("two read");
+    assert!(faults[0].message.ends_with("set `consumers = 2`"), "{faults:?}");
+    node(&text.replace("capacity = 64", "capacity = 64, consumers = 2")).await.expect("there is a place for each");
+}
+
+#[tokio::test]
+async fn what_is_no_toml_is_said_with_what_is_wrong_before_it() {
+    let faults = node("[[record]]\nnam = 'a'\nbuffer = { kind = 'mailbox' }\n[node]\ndata = 7 8\nlissten = 1\n")
+        .await
+        .expect_err("a bracket is missing");
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert_eq!(&*faults[0].key, "[[record]] nam");
+    assert_eq!((faults[1].place.line, &*faults[1].key), (5, ""));
+    assert!(faults[1].message.starts_with("this is not TOML"), "{faults:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_active_yet_is_accepted_and_said() {
+    let text = format!(
+        "{}\n[node]\nlisten = '127.0.0.1:7340'\n[[namespace]]\nname = 'a'\n[[query]]\nx = 1\n[[query]]\n[[reaction]]\n",
+        GOOD.replace("capacity = 64 }", "capacity = 64 }\nkeep = { namespace = 'a', key = '{device}' }")
+    );
+    let node = node(&text).await.expect("it is accepted");
+    let mut later = node.not_active().to_vec();
+    later.sort();
+    assert_eq!(later, ["[[namespace]]", "[[query]] (2 times)", "[[reaction]]", "[[record]] keep", "[node] listen"]);
+}
+
+#[tokio::test]
+async fn an_empty_file_is_a_node_that_does_nothing() {
+    assert!(node("").await.is_ok());
+}
