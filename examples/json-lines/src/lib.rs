@@ -7,7 +7,8 @@
 use anabranch::prelude::*;
 use anabranch::{
     Backoff, ByteStream, ByteStreamExt, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig,
-    ConnectorError, ConnectorStatus, Endpoint, Network, PublishError, Router, RouterBuilder, Running, StreamError, Transport,
+    ConnectorError, ConnectorStatus, Endpoint, Network, PublishError, Router, RouterBuilder, Running, StreamError,
+    Transport,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -88,7 +89,8 @@ struct State {
 
 impl<R: Runtime + SpawnDynamically + Network> Connector for Lines<R> {
     fn publish(&self, destination: &str, _: &ConnectorConfig, payload: &[u8]) -> Result<(), PublishError> {
-        let value = serde_json::from_slice(payload).map_err(|_| PublishError::Unsupported("only JSON goes in a line"))?;
+        let value =
+            serde_json::from_slice(payload).map_err(|_| PublishError::Unsupported("only JSON goes in a line"))?;
         let line = Line { to: destination, value };
         let mut bytes = serde_json::to_vec(&line).map_err(|_| PublishError::Destination("it is no text"))?;
         bytes.push(b'\n');
@@ -117,7 +119,9 @@ impl<R: Runtime + SpawnDynamically + Network> Connector for Lines<R> {
     }
 
     fn status(&self) -> ConnectorStatus {
-        self.state(|state| ConnectorStatus { in_flight: self.taken.status().held, ..state.status.clone() })
+        let mut status = self.state(|state| state.status.clone());
+        status.in_flight = self.taken.status().held;
+        status
     }
 }
 
@@ -133,7 +137,10 @@ impl<R: Runtime + SpawnDynamically + Network> Lines<R> {
             let why = match self.runtime.timeout(Duration::from_secs(10), self.runtime.connect(&endpoint)).await {
                 Ok(Ok(stream)) => {
                     backoff.succeeded();
-                    self.state(|state| (state.status.state, state.status.connects) = (ConnectionState::Online, state.status.connects + 1));
+                    self.state(|state| {
+                        (state.status.state, state.status.connects) =
+                            (ConnectionState::Online, state.status.connects + 1)
+                    });
                     self.connection.says(ConnectionState::Online);
                     let Err(error) = self.talk(stream).await else { return };
                     error.to_string()

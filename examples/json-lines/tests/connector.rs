@@ -1,8 +1,8 @@
 //! The connector keeps what every connector promises, in simulation: against a peer that is written here.
 
 use anabranch::{
-    ByteStream, ByteStreamExt, ConnectorBuilder, Consumer, Duration, Producer, SimAdapter, SpawnDynamically, TimeSource,
-    channel,
+    ByteStream, ByteStreamExt, ConnectorBuilder, Consumer, Duration, Producer, SimAdapter, SpawnDynamically,
+    TimeSource, channel,
     sim::{SimJoinHandle, SimOptions, SimStream},
 };
 use anabranch_conformance::{ConnectorFixture, Tally, run_connectors};

@@ -23,6 +23,7 @@ pub use signal::{EDGES, Reading, SAMPLE, signal};
 
 use anabranch::prelude::*;
 use core::fmt;
+use serde::{Deserialize, Serialize};
 
 /// What the sensor measures.
 pub static TEMPERATURE: Record<Reading, Ring<64>> = Record::new("sensor/temperature");
@@ -34,7 +35,7 @@ pub static LIMIT: Record<Limit, Latest> = Record::new("temperature/limit");
 pub static ALERT: Record<Alert, Queue<16>> = Record::new("alert");
 
 /// An alert is raised above the one, and cleared below the other: a signal that lingers at a limit makes one alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// In thousandths of a degree Celsius.
     pub raise_above: i32,
@@ -43,7 +44,7 @@ pub struct Limit {
 }
 
 /// Says that it has become too warm, or that it no longer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// Too warm, or no longer.
     pub raised: bool,

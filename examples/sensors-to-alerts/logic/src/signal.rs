@@ -1,6 +1,7 @@
 //! The world that the sensor measures: a temperature that leaps up and down, with a ripple on it, always the same.
 
 use anabranch::Duration;
+use serde::{Deserialize, Serialize};
 
 /// The time between two readings.
 pub const SAMPLE: Duration = Duration::from_millis(4);
@@ -17,7 +18,7 @@ const COLD: i32 = 20_000;
 const WARM: i32 = 30_000;
 
 /// A measured temperature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// In thousandths of a degree Celsius.
     pub millicelsius: i32,
