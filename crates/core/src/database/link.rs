@@ -211,7 +211,7 @@ where
         let alike = type_if_empty(&decode);
         let sink = Box::new(|record: &dyn AnyRecord| {
             let record = record.as_any().downcast_ref::<HeapRecord<T>>()?;
-            Some(Arc::new(Sink { producer: record.link_producer(), decode }) as Arc<dyn Deliver>)
+            Some(Arc::new(Sink::new(record.link_producer(), decode)) as Arc<dyn Deliver>)
         });
         self.with_format(Format::In { no_names, alike, sink })
     }
