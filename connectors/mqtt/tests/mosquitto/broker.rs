@@ -105,7 +105,6 @@ impl Mosquitto {
             .args(["-oL", &program("mosquitto_sub"), "-h", "127.0.0.1", "-V", "5", "-p", &self.port.to_string()])
             .args(["-t", topic, "-q", &qos, "-d", "-F", "got %q %r %t %p"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .expect("mosquitto_sub runs: Debian's package is `mosquitto-clients`");
         let lines = BufReader::new(process.stdout.take().expect("its output"));

