@@ -51,6 +51,8 @@ pub struct Published {
     pub qos: u8,
     /// Whether it was to be retained.
     pub retain: bool,
+    /// The clients that it is for: those who had subscribed, and whose sessions had room for it. Of QoS 0, those who were there.
+    pub to: Vec<Arc<str>>,
 }
 
 /// What a broker knows of a session.
@@ -681,16 +683,6 @@ impl Broker {
 
     /// Brings a message to all who subscribed to it, and says whether there is anybody.
     fn route(&mut self, message: Message, now: Duration) -> bool {
-        if self.options.log {
-            self.published.push(Published {
-                at: now,
-                client: message.from.clone(),
-                topic: (*message.topic).into(),
-                payload: message.payload.clone(),
-                qos: message.qos as u8,
-                retain: message.retain,
-            });
-        }
         let message = Arc::new(message);
         if message.retain {
             let topic: Arc<str> = (*message.topic).into();
@@ -702,6 +694,7 @@ impl Broker {
         }
         let maximum = self.options.maximum_queued;
         let mut found = false;
+        let mut to = Vec::new();
         let mut groups: BTreeMap<Arc<str>, Vec<(Arc<str>, Subscription)>> = BTreeMap::new();
         for (client, session) in &mut self.sessions {
             let own = message.from.as_ref() == Some(client);
@@ -714,9 +707,13 @@ impl Broker {
                 }
             }
             found |= !copies.is_empty();
+            let mut takes = false;
             for copy in copies {
-                session.enqueue(copy, maximum);
+                takes |= session.enqueue(copy, maximum);
                 self.ready.extend(session.connection);
+            }
+            if takes && self.options.log {
+                to.push(client.clone());
             }
         }
         for (filter, members) in groups {
@@ -729,9 +726,23 @@ impl Broker {
             let (client, subscription) = among[(*turn % among.len() as u64) as usize];
             *turn += 1;
             if let Some(session) = self.sessions.get_mut(client) {
-                session.enqueue(copy(&message, [subscription].into_iter()), maximum);
+                let takes = session.enqueue(copy(&message, [subscription].into_iter()), maximum);
                 self.ready.extend(session.connection);
+                if takes && self.options.log {
+                    to.push(client.clone());
+                }
             }
+        }
+        if self.options.log {
+            self.published.push(Published {
+                at: now,
+                client: message.from.clone(),
+                topic: (*message.topic).into(),
+                payload: message.payload.clone(),
+                qos: message.qos as u8,
+                retain: message.retain,
+                to,
+            });
         }
         found
     }

@@ -206,19 +206,20 @@ impl Session {
         self.in_flight.len()
     }
 
-    /// Puts a message in for the client. One of QoS 0 is only for a client that is there; when `maximum` messages wait,
-    /// it is dropped and counted.
-    pub fn enqueue(&mut self, outgoing: Outgoing, maximum: usize) {
+    /// Puts a message in for the client, and says so. One of QoS 0 is only for a client that is there; when `maximum`
+    /// messages wait, it is dropped and counted.
+    pub fn enqueue(&mut self, outgoing: Outgoing, maximum: usize) -> bool {
         if outgoing.qos == QoS::Level0 && self.connection.is_none() {
-            return;
+            return false;
         }
         if self.queued() >= maximum {
             self.dropped += 1;
-            return;
+            return false;
         }
         let number = self.number();
         let queue = if outgoing.qos == QoS::Level0 { &mut self.waiting_once } else { &mut self.waiting };
         queue.push_back((number, outgoing));
+        true
     }
 
     fn number(&mut self) -> u64 {
