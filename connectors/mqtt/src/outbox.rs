@@ -521,3 +521,229 @@ impl Identifiers {
         (place < Self::KNOWN).then_some(place as usize * UNIT)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Framed, framed};
+    use alloc::{format, string::String, vec, vec::Vec};
+
+    const ALLOWED: Allowed =
+        Allowed { version: Version::V5, under_way: 20, packet: 4096, qos: Qos::ExactlyOnce, retain: true };
+
+    fn outbox(bytes: usize) -> Outbox<Vec<u8>> {
+        let mut outbox = Outbox::new(vec![0; bytes], 8);
+        outbox.begin(false);
+        outbox
+    }
+
+    /// A packet that was sent, as a broker sees it.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Seen {
+        Publish { again: bool, qos: u8, id: u16, topic: String, payload: String },
+        Release(u16),
+    }
+
+    fn seen(output: &mut Output<Vec<u8>>) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        while let Ok(Framed::Packet { header, total }) = framed(output.bytes()) {
+            let packet = &output.bytes()[..total];
+            let number = |at: usize| u16::from_be_bytes([packet[at], packet[at + 1]]);
+            seen.push(if packet[0] >> 4 == 6 {
+                Seen::Release(number(2))
+            } else {
+                let qos = packet[0] >> 1 & 3;
+                let topic = header + 2..header + 2 + usize::from(number(header));
+                let id = if qos > 0 { number(topic.end) } else { 0 };
+                let payload = topic.end + if qos > 0 { 3 } else { 1 };
+                let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                let again = packet[0] & 8 != 0;
+                Seen::Publish { again, qos, id, topic: text(&packet[topic]), payload: text(&packet[payload..]) }
+            });
+            output.taken(total);
+        }
+        seen
+    }
+
+    fn send(outbox: &mut Outbox<Vec<u8>>) -> Vec<Seen> {
+        let mut output = Output::new(vec![0; 8192]);
+        outbox.send(&mut output, &ALLOWED, |topic, why| panic!("{topic}: {why}"));
+        seen(&mut output)
+    }
+
+    fn answer(outbox: &mut Outbox<Vec<u8>>, kind: Ack, id: u16, reason: u8) -> (Vec<Seen>, Vec<String>) {
+        let mut output = Output::new(vec![0; 64]);
+        let mut refused = Vec::new();
+        let answer = Answer { kind, id, reason: Reason(reason) };
+        outbox.answered(answer, Version::V5, &mut output, |topic, why| refused.push(format!("{topic}: {why}")));
+        (seen(&mut output), refused)
+    }
+
+    fn publish(again: bool, qos: u8, id: u16, payload: &str) -> Seen {
+        Seen::Publish { again, qos, id, topic: "t".into(), payload: payload.into() }
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_is_sent_again_in_its_order() {
+        let mut outbox = outbox(1024);
+        for (payload, qos) in [("a", Qos::AtLeastOnce), ("b", Qos::AtMostOnce), ("c", Qos::ExactlyOnce)] {
+            outbox.push("t", payload.as_bytes(), qos, false).unwrap();
+        }
+        let first = [publish(false, 1, 2, "a"), publish(false, 0, 0, "b"), publish(false, 2, 3, "c")];
+        assert_eq!(send(&mut outbox), first);
+        assert_eq!((send(&mut outbox), outbox.waiting()), (vec![], 2));
+        outbox.begin(true);
+        assert_eq!(send(&mut outbox), [publish(true, 1, 2, "a"), publish(true, 2, 3, "c")]);
+        assert_eq!(answer(&mut outbox, Ack::Pubrec, 3, 0).0, [Seen::Release(3)]);
+        outbox.begin(true);
+        assert_eq!(send(&mut outbox), [publish(true, 1, 2, "a"), Seen::Release(3)], "each in its state");
+        outbox.begin(false);
+        assert_eq!(send(&mut outbox), [publish(false, 1, 2, "a"), publish(false, 2, 3, "c")], "all of it is new");
+        answer(&mut outbox, Ack::Puback, 2, 0);
+        answer(&mut outbox, Ack::Pubrec, 3, 0);
+        answer(&mut outbox, Ack::Pubcomp, 3, 0);
+        assert_eq!((outbox.waiting(), outbox.free()), (0, 1024));
+    }
+
+    #[test]
+    fn only_the_right_answer_is_one() {
+        let mut outbox = outbox(1024);
+        outbox.push("t", b"a", Qos::AtLeastOnce, false).unwrap();
+        outbox.push("t", b"b", Qos::ExactlyOnce, false).unwrap();
+        send(&mut outbox);
+        for (kind, id) in [(Ack::Pubcomp, 2), (Ack::Puback, 3), (Ack::Pubcomp, 3), (Ack::Puback, 7), (Ack::Puback, 999)] {
+            answer(&mut outbox, kind, id, 0);
+            assert_eq!(outbox.waiting(), 2, "{kind:?} {id}");
+        }
+        // An answer before what it answers was sent on this connection.
+        outbox.begin(true);
+        answer(&mut outbox, Ack::Puback, 2, 0);
+        assert_eq!(outbox.waiting(), 2);
+        send(&mut outbox);
+        assert_eq!(answer(&mut outbox, Ack::Puback, 2, 0x87).1.len(), 1, "a refusal is told");
+        let (_, refused) = answer(&mut outbox, Ack::Pubrec, 3, 0x97);
+        assert!(refused[0].starts_with("t: a quota"), "{refused:?}");
+        assert_eq!(outbox.waiting(), 0);
+    }
+
+    #[test]
+    fn no_more_is_under_way_than_is_allowed_and_who_waits_for_room_is_told_once() {
+        let mut outbox = outbox(1024);
+        let mut pushed = 0;
+        while outbox.push("t", b"0123456789", Qos::AtLeastOnce, false).is_ok() {
+            pushed += 1;
+        }
+        assert_eq!(pushed, 1024 / 32);
+        assert_eq!(send(&mut outbox).len(), 8, "as many as have an identifier");
+        assert!(!outbox.has_room_again());
+        for id in [3, 4, 5, 6, 7, 8, 1] {
+            answer(&mut outbox, Ack::Puback, id, 0);
+        }
+        assert_eq!(outbox.free(), 0, "the first holds up the others' room");
+        answer(&mut outbox, Ack::Puback, 2, 0);
+        assert_eq!(outbox.free(), 8 * 32);
+        assert!(outbox.has_room_again() && !outbox.has_room_again());
+    }
+
+    #[test]
+    fn what_a_broker_does_not_take_is_told_and_dropped() {
+        let mut outbox = outbox(8192);
+        outbox.push("large", &[b'x'; 5000], Qos::AtLeastOnce, false).unwrap();
+        outbox.push("kept", b"", Qos::AtMostOnce, true).unwrap();
+        outbox.push("good", b"", Qos::AtMostOnce, false).unwrap();
+        let mut output = Output::new(vec![0; 8192]);
+        let mut refused = Vec::new();
+        outbox.send(&mut output, &Allowed { retain: false, ..ALLOWED }, |topic, _| refused.push(String::from(topic)));
+        assert_eq!(refused, ["large", "kept"]);
+        assert_eq!((seen(&mut output).len(), outbox.waiting(), outbox.free()), (1, 0, 8192));
+    }
+
+    #[test]
+    fn an_identifier_of_another_life_is_finished_with_first() {
+        let mut outbox = Outbox::new(vec![0; 1024], 8);
+        outbox.begin(true);
+        outbox.push("t", b"a", Qos::ExactlyOnce, false).unwrap();
+        outbox.push("t", b"b", Qos::AtLeastOnce, false).unwrap();
+        assert_eq!(send(&mut outbox), [Seen::Release(2), publish(false, 2, 2, "a"), publish(false, 1, 3, "b")]);
+        answer(&mut outbox, Ack::Pubcomp, 2, 0x92);
+        assert_eq!(outbox.waiting(), 2, "that was the answer to the other life's");
+    }
+
+    /// Whatever is published, answered, cut off and forgotten: nothing is lost, and what a broker keeps comes once.
+    #[test]
+    fn any_order_of_events_loses_nothing() {
+        for seed in 1..200_u64 {
+            let mut random = seed;
+            let mut below = |limit: u64| {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                usize::try_from((random >> 33) % limit).unwrap()
+            };
+            let mut outbox = outbox(512);
+            let (mut pushed, mut arrived): (usize, Vec<usize>) = (0, Vec::new());
+            // What the broker knows, and has to answer.
+            let (mut open, mut owes): (Vec<u16>, Vec<(Ack, u16)>) = (Vec::new(), Vec::new());
+            let mut forgot = false;
+            let mut steps = 0;
+            while pushed < 300 || outbox.waiting() > 0 {
+                steps += 1;
+                assert!(steps < 100_000, "seed {seed}: it goes on");
+                let mut packets = Vec::new();
+                match below(8) {
+                    0..3 if pushed < 300 => {
+                        let qos = [Qos::AtLeastOnce, Qos::ExactlyOnce][below(2)];
+                        let payload = format!("{pushed}{}", " ".repeat(below(40)));
+                        pushed += usize::from(outbox.push("t", payload.as_bytes(), qos, false).is_ok());
+                    }
+                    3 | 4 => packets = send(&mut outbox),
+                    7 if below(8) == 0 => {
+                        let kept = below(3) > 0;
+                        owes.clear();
+                        if !kept {
+                            open.clear();
+                            forgot = true;
+                        }
+                        outbox.begin(kept);
+                    }
+                    _ if !owes.is_empty() => {
+                        let (kind, id) = owes.remove(below(owes.len() as u64));
+                        packets = answer(&mut outbox, kind, id, 0).0;
+                    }
+                    _ => {}
+                }
+                for packet in packets {
+                    match packet {
+                        Seen::Publish { qos: 1, id, payload, .. } => {
+                            arrived.push(payload.trim().parse().unwrap());
+                            owes.push((Ack::Puback, id));
+                        }
+                        Seen::Publish { id, payload, again, .. } => {
+                            if open.contains(&id) {
+                                assert!(again, "seed {seed}: a new value with an identifier in use");
+                            } else {
+                                open.push(id);
+                                arrived.push(1_000_000 + payload.trim().parse::<usize>().unwrap());
+                            }
+                            owes.push((Ack::Pubrec, id));
+                        }
+                        Seen::Release(id) => {
+                            open.retain(|known| *known != id);
+                            owes.push((Ack::Pubcomp, id));
+                        }
+                    }
+                }
+            }
+            let twice: Vec<usize> = arrived.iter().filter(|value| **value >= 1_000_000).copied().collect();
+            let mut all: Vec<usize> = arrived.iter().map(|value| value % 1_000_000).collect();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all, (0..300).collect::<Vec<_>>(), "seed {seed}");
+            if !forgot {
+                let mut once = twice.clone();
+                once.dedup();
+                assert_eq!(once.len(), twice.len(), "seed {seed}: exactly once");
+                assert!(twice.is_sorted(), "seed {seed}: in order");
+            }
+            assert_eq!(outbox.free(), 512, "seed {seed}");
+        }
+    }
+}
