@@ -1,12 +1,12 @@
 //! The links that come in through one connector: what every value needs lies close together, the rest apart.
 //!
 //! ```text
-//!   Index ──number──▶ hot:  [ values · sink ][ values · sink ] …      24 bytes a link, the only ones that a value touches
+//!   Index ──number──▶ hot:  [ values · sink · resource ][ … ] …      a cache line for each link
 //!                     cold: [ record · address · config · failures ] …
 //! ```
 //!
-//! With ten thousand links, what routing costs is the memory that it has to fetch: one place of the index, one address to
-//! compare, one of these.
+//! With ten thousand links, what routing costs is the memory that it has to fetch: one place of the index, and one line
+//! of these, which has the address to compare, the way to the record, and the count.
 
 use super::sink::{Deliver, Delivery};
 use crate::link::{
@@ -23,10 +23,36 @@ pub(crate) struct Inbound {
     cold: Box<[Cold]>,
 }
 
-/// What each value touches.
+/// What each value touches: one line of the cache, and no second one.
+#[repr(align(64))]
 struct Hot {
     values: AtomicUsize,
     sink: Arc<dyn Deliver>,
+    resource: Resource,
+}
+
+/// An address without its scheme, if it is short.
+struct Resource {
+    /// [`Resource::ELSEWHERE`] when it is longer than its place.
+    length: u8,
+    text: [u8; Resource::PLACE],
+}
+
+impl Resource {
+    const PLACE: usize = 39;
+    const ELSEWHERE: u8 = u8::MAX;
+
+    fn new(resource: &str) -> Self {
+        let mut text = [0; Self::PLACE];
+        let length = match text.get_mut(..resource.len()) {
+            Some(place) => {
+                place.copy_from_slice(resource.as_bytes());
+                u8::try_from(resource.len()).unwrap_or(Self::ELSEWHERE)
+            }
+            None => Self::ELSEWHERE,
+        };
+        Resource { length, text }
+    }
 }
 
 struct Cold {
@@ -47,7 +73,7 @@ impl NewInbound {
     /// Adds a link, and gives its number.
     pub(crate) fn add(&mut self, ties: Ties, config: ConnectorConfig, sink: Arc<dyn Deliver>) -> u32 {
         let config = (config != ConnectorConfig::default()).then(|| Box::new(config));
-        self.hot.push(Hot { values: AtomicUsize::new(0), sink });
+        self.hot.push(Hot { values: AtomicUsize::new(0), sink, resource: Resource::new(ties.resource()) });
         self.cold.push(Cold { ties, config, failures: Failures::new() });
         u32::try_from(self.hot.len() - 1).unwrap_or(u32::MAX)
     }
@@ -66,6 +92,13 @@ impl Inbound {
         &self.cold[link as usize].ties
     }
 
+    /// The link's address without its scheme.
+    #[inline]
+    pub(super) fn resource(&self, link: u32) -> &[u8] {
+        let Resource { length, text } = &self.hot[link as usize].resource;
+        text.get(..usize::from(*length)).unwrap_or_else(|| self.cold[link as usize].ties.resource().as_bytes())
+    }
+
     pub(super) fn config(&self, link: u32) -> ConnectorConfig {
         self.cold[link as usize].config.as_deref().copied().unwrap_or_default()
     }
@@ -73,7 +106,7 @@ impl Inbound {
     /// Hands the value in `payload` to the link's record, and counts what becomes of it unless it waits.
     #[inline]
     pub(super) fn deliver(&self, link: u32, payload: &[u8], bound: Bound<'_>) -> Delivery<'_> {
-        let Hot { values, sink } = &self.hot[link as usize];
+        let Hot { values, sink, .. } = &self.hot[link as usize];
         let delivery = sink.deliver(payload, bound);
         match &delivery {
             Delivery::Done => _ = values.fetch_add(1, Ordering::Relaxed),

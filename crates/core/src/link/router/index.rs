@@ -18,11 +18,9 @@ pub(super) struct Index {
     /// For each place what is there, in a byte, so that a lookup reads little memory to pass by what it does not look for:
     /// 0 when it is free, else a bit that says whether the resource has no wildcards, and the highest bits of its hash.
     tags: Box<[u8]>,
-    places: Box<[Place]>,
-    /// All resources' text, one after the other: what is compared lies close together. An [`END`] stands after each.
-    text: Box<[u8]>,
+    places: Box<[Target]>,
     /// Resources with more than [`LEVELS`] levels.
-    long: Vec<Place>,
+    long: Vec<Target>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,35 +33,32 @@ struct Shape {
     rest: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    target: Target,
-    /// Where its text begins.
-    text: u32,
+/// Where the text of a resource is: the index has none, since it is looked at together with what the resource leads to.
+pub(super) trait Texts<'a>: Copy {
+    fn text(self, of: Target) -> &'a [u8];
 }
 
-/// No byte of text.
-const END: u8 = 0xff;
+impl<'a, F: Fn(Target) -> &'a [u8] + Copy> Texts<'a> for F {
+    #[inline]
+    fn text(self, of: Target) -> &'a [u8] {
+        self(of)
+    }
+}
 
 impl Index {
     /// Of resources that are all different, with where each leads to.
     pub(super) fn new<'a>(resources: impl Iterator<Item = (&'a str, Target)> + Clone) -> Self {
         let count = resources.clone().count();
-        let places = (count * 5 / 4 + 1).next_power_of_two();
+        let places = count * 3 / 2 + 1;
         let mut index = Index {
             shapes: Vec::new(),
             tags: vec![0; places].into_boxed_slice(),
-            places: vec![Place { target: Target(0), text: 0 }; places].into_boxed_slice(),
-            text: Box::default(),
+            places: vec![Target(0); places].into_boxed_slice(),
             long: Vec::new(),
         };
-        let mut text = Vec::with_capacity(resources.clone().map(|(resource, _)| resource.len() + 1).sum());
         for (resource, target) in resources {
-            let place = Place { target, text: u32::try_from(text.len()).unwrap_or(u32::MAX) };
-            text.extend_from_slice(resource.as_bytes());
-            text.push(END);
             let Some((shape, hash)) = Shape::of(resource) else {
-                index.long.push(place);
+                index.long.push(target);
                 continue;
             };
             if !index.shapes.contains(&shape) {
@@ -74,42 +69,35 @@ impl Index {
                 at = index.next(at);
             }
             index.tags[at] = shape.tag(hash);
-            index.places[at] = place;
+            index.places[at] = target;
         }
-        index.text = text.into_boxed_slice();
         // those that match most often come first: exact ones
         index.shapes.sort_by_key(|shape| (shape.rest, shape.wild.count_ones(), shape.levels));
         index
     }
 
-    /// Where a hash is looked for first: by its low bits; the high ones are the tag.
+    /// Where a hash is looked for first: its low half, as a fraction of the places. Its highest bits are the tag.
     #[inline]
     fn first(&self, hash: u64) -> usize {
-        usize::try_from(hash & 0xffff_ffff).unwrap_or(0) & (self.tags.len() - 1)
+        let places = self.tags.len() as u64;
+        usize::try_from((hash & 0xffff_ffff).wrapping_mul(places) >> 32).unwrap_or(0)
     }
 
     #[inline]
     fn next(&self, at: usize) -> usize {
-        (at + 1) & (self.tags.len() - 1)
-    }
-
-    fn text(&self, place: Place) -> &str {
-        let text = self.text.get(place.text as usize..).unwrap_or_default();
-        let text = text.split(|byte| *byte == END).next().unwrap_or_default();
-        core::str::from_utf8(text).unwrap_or_default()
-    }
-
-    /// Whether the text at a place is all of `address`.
-    #[inline]
-    fn is(&self, place: Place, address: &str) -> bool {
-        let text = self.text.get(place.text as usize..).unwrap_or_default();
-        text.strip_prefix(address.as_bytes()).is_some_and(|after| after.first() == Some(&END))
+        if at + 1 == self.tags.len() { 0 } else { at + 1 }
     }
 
     /// The resource of `shape` and `hash` that matches `address`, and its text. There is one at most, as those of one
     /// shape that match an address agree in every level that is no wildcard.
     #[inline]
-    fn lookup<'a>(&'a self, shape: Shape, hash: u64, address: &'a str) -> Option<(Target, &'a str)> {
+    fn lookup<'a>(
+        &self,
+        shape: Shape,
+        hash: u64,
+        address: &'a str,
+        texts: impl Texts<'a>,
+    ) -> Option<(Target, &'a str)> {
         let tag = shape.tag(hash);
         let mut at = self.first(hash);
         loop {
@@ -118,16 +106,16 @@ impl Index {
                 return None;
             }
             if found == tag {
-                let place = self.places[at];
+                let target = self.places[at];
+                let text = texts.text(target);
                 if shape.is_exact() {
-                    if self.is(place, address) {
-                        return Some((place.target, address));
+                    if text == address.as_bytes() {
+                        return Some((target, address));
                     }
-                } else {
-                    let text = self.text(place);
-                    if shape.fits(text, address) {
-                        return Some((place.target, text));
-                    }
+                } else if let text = utf8(text)
+                    && shape.fits(text, address)
+                {
+                    return Some((target, text));
                 }
             }
             at = self.next(at);
@@ -136,19 +124,24 @@ impl Index {
 
     /// The group of a resource: those of one group never match the same address. All of one shape are one; each of those
     /// that are too long for a shape is one.
-    pub(super) fn group(&self, resource: &str) -> usize {
+    pub(super) fn group<'a>(&self, resource: &str, texts: impl Texts<'a>) -> usize {
         let shape = Shape::of(resource).and_then(|(shape, _)| self.shapes.iter().position(|other| *other == shape));
-        let alone = || self.long.iter().position(|place| self.text(*place) == resource).unwrap_or(0);
+        let alone = || self.long.iter().position(|long| texts.text(*long) == resource.as_bytes()).unwrap_or(0);
         shape.unwrap_or_else(|| self.shapes.len() + alone())
     }
 
     /// The resource of `group` that matches `address`: one lookup.
     #[inline]
-    pub(super) fn find_in<'a>(&'a self, group: usize, address: &'a str) -> Option<(Target, &'a str)> {
+    pub(super) fn find_in<'a>(
+        &self,
+        group: usize,
+        address: &'a str,
+        texts: impl Texts<'a>,
+    ) -> Option<(Target, &'a str)> {
         let Some(shape) = self.shapes.get(group) else {
-            let place = *self.long.get(group.checked_sub(self.shapes.len())?)?;
-            let text = self.text(place);
-            return matches(text, address).then_some((place.target, text));
+            let target = *self.long.get(group.checked_sub(self.shapes.len())?)?;
+            let text = utf8(texts.text(target));
+            return matches(text, address).then_some((target, text));
         };
         let mut sum = shape.salt();
         let mut count = 0;
@@ -167,12 +160,12 @@ impl Index {
         if count < shape.levels {
             return None;
         }
-        self.lookup(*shape, finish(sum), address)
+        self.lookup(*shape, finish(sum), address, texts)
     }
 
     /// Calls `found` with each resource that matches `address`, and with its text.
     #[inline]
-    pub(super) fn find(&self, address: &str, mut found: impl FnMut(Target, &str)) {
+    pub(super) fn find<'a>(&self, address: &'a str, texts: impl Texts<'a>, mut found: impl FnMut(Target, &'a str)) {
         let mut terms = [0_u64; LEVELS];
         let mut count = 0_u32;
         let mut sum = 0_u64;
@@ -202,17 +195,22 @@ impl Index {
                 hash = hash.wrapping_sub(terms[wild.trailing_zeros() as usize % LEVELS]);
                 wild &= wild - 1;
             }
-            if let Some((target, text)) = self.lookup(*shape, finish(hash), address) {
+            if let Some((target, text)) = self.lookup(*shape, finish(hash), address, texts) {
                 found(target, text);
             }
         }
-        for place in &self.long {
-            let text = self.text(*place);
+        for long in &self.long {
+            let text = utf8(texts.text(*long));
             if matches(text, address) {
-                found(place.target, text);
+                found(*long, text);
             }
         }
     }
+}
+
+/// The text of a resource, which came from a `str`.
+fn utf8(text: &[u8]) -> &str {
+    core::str::from_utf8(text).unwrap_or_default()
 }
 
 impl Shape {
@@ -374,9 +372,13 @@ mod tests {
         Index::new((0..).map(Target::link).zip(resources.iter().copied()).map(|(target, resource)| (resource, target)))
     }
 
+    fn texts<'a>(resources: &'a [&'a str]) -> impl Texts<'a> {
+        |of: Target| resources[of.0 as usize].as_bytes()
+    }
+
     fn found(resources: &[&str], address: &str) -> Vec<usize> {
         let mut numbers = Vec::new();
-        index(resources).find(address, |target, _| numbers.push(target.0 as usize));
+        index(resources).find(address, texts(resources), |target, _| numbers.push(target.0 as usize));
         numbers.sort_unstable();
         numbers
     }
@@ -416,10 +418,10 @@ mod tests {
         for address in ["a/b", "a", "a/b/c", "b/a", "", "$SYS/x", "$SYS", &long[0], &"l/".repeat(33), "x/y/z"] {
             let mut by_group = Vec::new();
             for group in 0..16 {
-                let Some((target, text)) = index.find_in(group, address) else { continue };
+                let Some((target, text)) = index.find_in(group, address, texts(&all)) else { continue };
                 let number = target.0 as usize;
                 assert!(text == all[number] || text == address, "{text}");
-                assert_eq!(index.group(all[number]), group, "{address}");
+                assert_eq!(index.group(all[number], texts(&all)), group, "{address}");
                 by_group.push(number);
             }
             by_group.sort_unstable();
@@ -430,14 +432,15 @@ mod tests {
     #[test]
     fn ten_thousand_resources_each_find_themselves() {
         let resources: Vec<String> = (0..10_000).map(|i| format!("site/{}/sensor/{i}", i % 7)).collect();
-        let index = index(&resources.iter().map(String::as_str).collect::<Vec<_>>());
+        let resources: Vec<&str> = resources.iter().map(String::as_str).collect();
+        let index = index(&resources);
         for (i, resource) in resources.iter().enumerate() {
             let mut numbers = Vec::new();
-            index.find(resource, |target, _| numbers.push(target.0 as usize));
+            index.find(resource, texts(&resources), |target, _| numbers.push(target.0 as usize));
             assert_eq!(numbers, [i]);
         }
         let mut nothing = true;
-        index.find("site/1/sensor/nobody", |_, _| nothing = false);
+        index.find("site/1/sensor/nobody", texts(&resources), |_, _| nothing = false);
         assert!(nothing);
     }
 
@@ -474,7 +477,7 @@ mod tests {
             for address in addresses.iter().map(|levels| levels.join("/")).chain(itself) {
                 let naive: Vec<usize> = (0..resources.len()).filter(|i| matches(resources[*i], &address)).collect();
                 prop_assert_eq!(&found(&resources, &address), &naive, "{}", &address);
-                let groups = (0..64).filter_map(|group| index.find_in(group, &address));
+                let groups = (0..64).filter_map(|group| index.find_in(group, &address, texts(&resources)));
                 let mut by_group: Vec<usize> = groups.map(|(target, _)| target.0 as usize).collect();
                 by_group.sort_unstable();
                 prop_assert_eq!(&by_group, &naive, "by group: {}", &address);

@@ -191,7 +191,7 @@ impl Router {
     /// One of them by its number; one without links when there is none of this number.
     pub fn resource(&self, number: usize) -> Resource<'_> {
         let routes = self.of(number);
-        let group = routes.first().map_or(0, |first| self.index.group(first.resource()));
+        let group = routes.first().map_or(0, |first| self.index.group(first.resource(), |target| self.text(target)));
         Resource { routes, group }
     }
 
@@ -216,9 +216,13 @@ impl Router {
     /// [`Routed::done`] before the peer is told that the value has arrived.
     pub fn route<'r>(&'r self, address: &str, payload: &[u8]) -> Routed<'r> {
         let mut routed = Routed::default();
-        self.index.find(address, |target, pattern| {
-            self.deliver(target, Bound::new(pattern, address), payload, &mut routed);
-        });
+        self.index.find(
+            address,
+            |target| self.text(target),
+            |target, pattern| {
+                self.deliver(target, Bound::new(pattern, address), payload, &mut routed);
+            },
+        );
         routed
     }
 
@@ -238,11 +242,21 @@ impl Router {
     pub fn route_groups<'r>(&'r self, groups: &[usize], address: &str, payload: &[u8]) -> Routed<'r> {
         let mut routed = Routed::default();
         for group in groups {
-            if let Some((target, pattern)) = self.index.find_in(*group, address) {
+            if let Some((target, pattern)) = self.index.find_in(*group, address, |target| self.text(target)) {
                 self.deliver(target, Bound::new(pattern, address), payload, &mut routed);
             }
         }
         routed
+    }
+
+    /// The text of what the index leads to.
+    #[inline]
+    fn text(&self, target: Target) -> &[u8] {
+        match (target.to(), &self.links) {
+            (To::Link(link), Some(links)) => links.resource(link),
+            (To::Resource(resource), _) => self.of(resource).first().map_or(b"", |first| first.resource().as_bytes()),
+            (To::Link(_), None) => b"",
+        }
     }
 
     #[inline]
