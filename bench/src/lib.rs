@@ -6,12 +6,12 @@
 use serde_json::{Value, json};
 use std::{io, path::Path};
 
-/// How ours must stand to the named peer.
+/// How ours must stand to the named peer, or a figure to its number.
 #[derive(Debug, Clone, Copy)]
 pub enum Bound {
-    /// Ours ÷ peer's at most this (times, instructions, bytes).
+    /// Ours ÷ peer's, or the figure, at most this (times, instructions, bytes).
     AtMost(f64),
-    /// Ours ÷ peer's at least this (values a second, speed-up).
+    /// Ours ÷ peer's, or the figure, at least this (values a second, speed-up).
     AtLeast(f64),
 }
 
@@ -69,10 +69,34 @@ impl Row {
     }
 }
 
+/// A line of a report that stands by itself: a promise that names a number, and no peer.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    /// What was done.
+    pub case: String,
+    /// In which unit `ours` and the bound are.
+    pub unit: &'static str,
+    /// Our median.
+    pub ours: f64,
+    /// What `ours` must keep.
+    pub bound: Bound,
+    /// What else belongs to the case.
+    pub note: String,
+}
+
+impl Figure {
+    fn json(&self) -> Value {
+        json!({
+            "case": self.case, "unit": self.unit, "ours": self.ours, "peers": {}, "ratio": null,
+            "bound": self.bound.text(), "holds": self.bound.holds(self.ours), "note": self.note,
+        })
+    }
+}
+
 /// The rows of one bench.
 #[derive(Debug, Default)]
 pub struct Report {
-    rows: Vec<Row>,
+    rows: Vec<Value>,
     foreign: Vec<Value>,
 }
 
@@ -90,7 +114,22 @@ impl Report {
             row.bound.text(),
             row.note,
         );
-        self.rows.push(row);
+        self.rows.push(row.json());
+    }
+
+    /// Adds and prints a figure.
+    pub fn figure(&mut self, figure: Figure) {
+        println!(
+            "{:4} {:58} {:>10.1} {:>10} {:<26} ({}) {}",
+            if figure.bound.holds(figure.ours) { "ok" } else { "FAIL" },
+            figure.case,
+            figure.ours,
+            "",
+            figure.unit,
+            figure.bound.text(),
+            figure.note,
+        );
+        self.rows.push(figure.json());
     }
 
     /// Adds and prints a row that another program measured, in the JSON form.
@@ -105,7 +144,7 @@ impl Report {
     /// When the file cannot be written.
     pub fn write(&self, folder: &Path, name: &str) -> io::Result<(usize, usize)> {
         std::fs::create_dir_all(folder)?;
-        let rows: Vec<Value> = self.rows.iter().map(Row::json).chain(self.foreign.iter().cloned()).collect();
+        let rows: Vec<Value> = self.rows.iter().chain(&self.foreign).cloned().collect();
         let holding = rows.iter().filter(|row| row["holds"] == true).count();
         std::fs::write(folder.join(format!("{name}.json")), format!("{:#}\n", Value::from(rows.clone())))?;
         Ok((holding, rows.len()))
