@@ -112,7 +112,10 @@ impl Client {
 
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
         let stream = UnixStream::connect(socket::path(&self.data)).await.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning(self.data.clone()),
+            // The last is a path that is too long for a socket: no node can run there.
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput => {
+                ClientError::NotRunning(self.data.clone())
+            }
             io::ErrorKind::PermissionDenied => ClientError::NotYours(self.data.clone()),
             _ => self.gone(&error),
         })?;
