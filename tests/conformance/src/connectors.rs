@@ -289,7 +289,12 @@ async fn inbound_flows_again_whenever_the_peer_was_restarted<F: ConnectorFixture
     for round in 1..=3 {
         until(&db, fixture.scheme(), ConnectionState::Online).await?;
         fixture.send("case/again", round.to_string().as_bytes()).await;
-        expect(values.next().await == Some(round), "a value to come in after each restart of the peer")?;
+        // The one before comes again when its acknowledgement was lost with the connection.
+        let mut came = values.next().await;
+        while came.is_some_and(|came| came + 1 == round) {
+            came = values.next().await;
+        }
+        expect(came == Some(round), "a value to come in after each restart of the peer")?;
         fixture.stop().await;
         until(&db, fixture.scheme(), ConnectionState::Offline).await?;
         fixture.start().await;
