@@ -1,0 +1,321 @@
+//! The connector against a simulated broker over a simulated network: every fault at any moment, in virtual time.
+
+mod conformance;
+mod world;
+
+use anabranch_core::{BufferCfg, ConnectorConfig, RecordConfig};
+use anabranch_executor::Duration;
+use anabranch_mqtt_broker::{BrokerOptions, Memory};
+use anabranch_sim::{NetworkFaults, Sim, SimAdapter, SimOptions};
+use std::collections::BTreeMap;
+use world::{World, bridge, connector, is_online, text};
+
+const QUEUE: BufferCfg = BufferCfg::Queue { capacity: 4, consumers: 1 };
+
+/// What the broker took for each topic: each payload, and how often.
+fn taken(world: &World) -> BTreeMap<String, BTreeMap<String, usize>> {
+    let mut taken: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for published in world.broker.published() {
+        let payload = String::from_utf8(published.payload.to_vec()).unwrap();
+        *taken.entry(published.topic.to_string()).or_default().entry(payload).or_default() += 1;
+    }
+    taken
+}
+
+/// Runs a bridge of each quality of service through an hour of faults, and then looks at what came.
+fn an_hour_of_faults(sim: &mut Sim, memory: Memory) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let world = World::new(sim, BrokerOptions::default());
+    let network = sim.network();
+    let adapter = sim.adapter();
+    sim.block_on(async {
+        let mut builder = world.builder(connector().keep_alive(Duration::from_secs(5)).answer_within(Duration::from_secs(3)));
+        for qos in 0..=2 {
+            let [name, from, to] = ["record", "in", "out"].map(|word| format!("{word}{qos}"));
+            let [from, to] = [format!("mqtt://{from}"), format!("mqtt://{to}")];
+            builder = bridge(builder, &name, QUEUE, [&from, &to], qos);
+        }
+        let db = builder.build().await.unwrap();
+        db.start();
+        world.until("online", || is_online(&db)).await;
+        network.set_faults(NetworkFaults { reset: 0.01, cut_on_drop: 0.5, ..NetworkFaults::harsh() });
+        let mut sent = 0;
+        for _ in 0..60 {
+            match adapter.random_below(8) {
+                0 => {
+                    world.broker.crash(memory);
+                    world.sleep(adapter.random_below(4000)).await;
+                    world.broker.restart();
+                }
+                1 => {
+                    network.partition("client", "broker");
+                    world.sleep(adapter.random_below(20_000)).await;
+                    network.heal("client", "broker");
+                }
+                2 => network.reset("client", "broker"),
+                3 => {
+                    network.partition_one_way("broker", "client");
+                    world.sleep(adapter.random_below(20_000)).await;
+                    network.heal_all();
+                }
+                _ => {}
+            }
+            for _ in 0..adapter.random_below(20) {
+                let qos = u8::try_from(adapter.random_below(3)).unwrap();
+                let _down = world.broker.publish(&format!("in{qos}"), format!("{sent}"), qos, false);
+                sent += 1;
+            }
+            world.sleep(adapter.random_below(2000)).await;
+        }
+        network.set_faults(NetworkFaults::none());
+        network.heal_all();
+        world.until("online again", || is_online(&db)).await;
+        let settled = || {
+            let sessions = world.broker.sessions();
+            let quiet = sessions.iter().all(|session| session.queued == 0 && session.in_flight == 0);
+            quiet && db.connectors()[0].in_flight == 0 && db.links().iter().all(|link| link.kept == 0)
+        };
+        world.until("settled", settled).await;
+        world.sleep(1000).await;
+        let taken = taken(&world);
+        let none = BTreeMap::new();
+        for qos in 0..=2 {
+            let input = taken.get(&format!("in{qos}")).unwrap_or(&none);
+            let output = taken.get(&format!("out{qos}")).unwrap_or(&none);
+            for (value, times) in output {
+                assert!(input.contains_key(value), "QoS {qos}: {value} comes from nowhere");
+                if qos != 1 && memory == Memory::Keep {
+                    assert_eq!(*times, 1, "QoS {qos}: {value}");
+                }
+            }
+            if qos > 0 && memory == Memory::Keep {
+                for value in input.keys() {
+                    assert!(output.contains_key(value), "QoS {qos}: {value} is lost");
+                }
+            }
+        }
+        assert!(db.connectors()[0].connects > 1 || sent == 0, "there were faults");
+        let end = db.shutdown(Duration::from_secs(20)).await;
+        assert!(end.aborted.is_empty(), "{end:?}");
+    })?;
+    Ok(())
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    let count = std::env::var("ANABRANCH_MQTT_SEEDS").ok().and_then(|count| count.parse().ok());
+    0..count.unwrap_or(30)
+}
+
+#[test]
+fn each_quality_of_service_keeps_its_promise_whatever_the_world_does() {
+    SimOptions::default().check(seeds(), |sim| an_hour_of_faults(sim, Memory::Keep));
+}
+
+#[test]
+fn it_comes_back_to_a_broker_that_forgets() {
+    SimOptions::default().check(seeds(), |sim| an_hour_of_faults(sim, Memory::Forget));
+}
+
+#[test]
+fn what_was_taken_outlives_a_broker_that_forgets() {
+    SimOptions::default().check(seeds(), |sim| {
+        let world = World::new(sim, BrokerOptions { receive_maximum: 7, ..Default::default() });
+        let adapter = sim.adapter();
+        sim.block_on(async {
+            let builder = world.builder(connector()).configure::<u32>("out", |r| {
+                r.with_buffer(BufferCfg::Queue { capacity: 64, consumers: 1 });
+                r.link_to("mqtt://out")
+                    .with_config(ConnectorConfig { qos: Some(1), ..Default::default() })
+                    .with_serializer(|value: &u32, out| out.push(&value.to_be_bytes()));
+            });
+            let db = builder.build().await.unwrap();
+            let values = db.producer::<u32>("out").unwrap();
+            db.start();
+            for value in 0..500 {
+                values.send(value).await.unwrap();
+                if adapter.random_below(40) == 0 {
+                    world.sleep(adapter.random_below(5)).await;
+                    world.broker.crash(Memory::Forget);
+                    world.sleep(adapter.random_below(1000)).await;
+                    world.broker.restart();
+                }
+            }
+            world.until("all acknowledged", || {
+                let links = db.links();
+                links[0].values == 500 && db.connectors()[0].in_flight == 0
+            })
+            .await;
+            let mut came: Vec<u32> = Vec::new();
+            for published in world.broker.published() {
+                came.push(u32::from_be_bytes(published.payload[..].try_into().unwrap()));
+            }
+            came.sort_unstable();
+            came.dedup();
+            assert_eq!(came, (0..500).collect::<Vec<_>>());
+        })?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_value_comes_to_each_link_once_where_subscriptions_overlap() {
+    SimOptions::default().check(0..5, |sim| {
+        let world = World::new(sim, BrokerOptions::default());
+        sim.block_on(async {
+            let mut builder = world.builder(connector());
+            for filter in ["a/b", "a/+", "+/b", "a/#", "#", "{x}/{y}"] {
+                builder = builder.configure::<String>(filter, |r: &mut RecordConfig<'_, SimAdapter, String>| {
+                    r.with_buffer(BufferCfg::SpmcRing { capacity: 8 });
+                    r.link_from(format!("mqtt://{filter}")).with_deserializer(|bytes, _| text(bytes));
+                });
+            }
+            let db = builder.build().await.unwrap();
+            db.start();
+            world.until("online", || is_online(&db)).await;
+            world.broker.publish("a/b", "value", 0, false).unwrap();
+            world.sleep(100).await;
+            for link in db.links() {
+                assert_eq!(link.values, 1, "{}", link.address);
+            }
+        })?;
+        Ok(())
+    });
+}
+
+#[test]
+fn ten_thousand_topics_are_subscribed_to_and_come_back() {
+    SimOptions::default().check(0..1, |sim| {
+        let world = World::new(sim, BrokerOptions::default());
+        sim.block_on(async {
+            let builder = world.builder(connector()).configure::<String>("all", |r| {
+                r.with_buffer(BufferCfg::SpmcRing { capacity: 8 });
+                for i in 0..10_000 {
+                    r.link_from(format!("mqtt://site/{}/sensor/{i}", i % 7)).with_deserializer(|bytes, _| text(bytes));
+                }
+            });
+            let db = builder.build().await.unwrap();
+            db.start();
+            for _ in 0..2 {
+                world.until("online", || is_online(&db)).await;
+                assert_eq!(world.broker.sessions()[0].subscriptions.len(), 10_000);
+                world.broker.publish(&format!("site/{}/sensor/{}", 9999 % 7, 9999), "value", 0, false).unwrap();
+                world.sleep(100).await;
+                world.broker.crash(Memory::Forget);
+                world.until("offline", || !is_online(&db)).await;
+                world.broker.restart();
+            }
+            assert_eq!(db.links().iter().map(|link| link.values).sum::<u64>(), 2);
+        })?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_broker_that_accepts_and_never_answers_is_left() {
+    SimOptions::default().check(0..5, |sim| {
+        let world = World::new(sim, BrokerOptions::default());
+        sim.block_on(async {
+            world.broker.never_answer(true);
+            let patient = connector().answer_within(Duration::from_secs(2)).keep_alive(Duration::from_secs(5));
+            let db = bridge(world.builder(patient), "record", QUEUE, ["mqtt://in", "mqtt://out"], 1).build().await.unwrap();
+            db.start();
+            let says = |words: &'static str| {
+                let db = db.clone();
+                move || db.connectors()[0].last_error.as_ref().is_some_and(|error| error.contains(words))
+            };
+            world.until("it is given up", says("did not answer the CONNECT in time")).await;
+            world.broker.never_answer(false);
+            world.until("online", || is_online(&db)).await;
+            world.broker.never_answer(true);
+            world.until("it is given up later, too", says("did not answer a PINGREQ in time")).await;
+            assert!(!is_online(&db));
+            world.broker.never_answer(false);
+            world.until("online", || is_online(&db)).await;
+            world.broker.publish("in", "value", 1, false).unwrap();
+            world.until("it passes", || taken(&world).contains_key("out")).await;
+        })?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_will_is_published_after_a_cut_and_not_after_a_shutdown() {
+    SimOptions::default().check(0..5, |sim| {
+        let world = World::new(sim, BrokerOptions::default());
+        let network = sim.network();
+        sim.block_on(async {
+            let willing = || connector().last_will("gone", "yes", 1, true);
+            for cut in [false, true] {
+                let builder = bridge(world.builder(willing()), "record", QUEUE, ["mqtt://in", "mqtt://out"], 1);
+                let db = builder.build().await.unwrap();
+                db.start();
+                world.until("online", || is_online(&db)).await;
+                if cut {
+                    network.reset("client", "broker");
+                    world.until("offline", || !is_online(&db)).await;
+                }
+                let end = db.shutdown(Duration::from_secs(5)).await;
+                assert!(end.aborted.is_empty(), "{end:?}");
+                world.sleep(1000).await;
+                assert_eq!(taken(&world).contains_key("gone"), cut);
+            }
+        })?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_slow_consumer_holds_up_its_own_link_only() {
+    SimOptions::default().check(0..5, |sim| {
+        let world = World::new(sim, BrokerOptions::default());
+        sim.block_on(async {
+            let builder = world.builder(connector().receive_maximum(50)).configure::<String>("slow", |r| {
+                r.with_buffer(BufferCfg::Queue { capacity: 1, consumers: 1 });
+                let config = ConnectorConfig { qos: Some(2), ..Default::default() };
+                r.link_from("mqtt://slow").with_config(config).with_deserializer(|bytes, _| text(bytes));
+            });
+            let db = bridge(builder, "fast", QUEUE, ["mqtt://in", "mqtt://out"], 1).build().await.unwrap();
+            let mut slow = db.consumer::<String>("slow").unwrap();
+            db.start();
+            world.until("online", || is_online(&db)).await;
+            for i in 0..40 {
+                world.broker.publish("slow", format!("{i}"), 2, false).unwrap();
+                world.broker.publish("in", format!("{i}"), 1, false).unwrap();
+            }
+            world.until("the others pass", || taken(&world).get("out").is_some_and(|out| out.len() == 40)).await;
+            // The connection is lost meanwhile, and the session is not.
+            world.broker.crash(Memory::Keep);
+            world.until("offline", || !is_online(&db)).await;
+            for i in 0..10 {
+                assert_eq!(slow.next().await, Some(format!("{i}")));
+            }
+            world.broker.restart();
+            world.until("online", || is_online(&db)).await;
+            for i in 10..40 {
+                assert_eq!(slow.next().await, Some(format!("{i}")));
+            }
+            world.sleep(1000).await;
+            assert!(slow.try_recv().is_err(), "each once");
+            let sessions = world.broker.sessions();
+            assert_eq!((sessions[0].in_flight, sessions[0].queued), (0, 0), "all is acknowledged");
+        })?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_packet_that_is_too_large_is_kept_back_by_the_broker_and_others_pass() {
+    SimOptions::default().check(0..2, |sim| {
+        let world = World::new(sim, BrokerOptions { maximum_packet_size: 2000, ..Default::default() });
+        sim.block_on(async {
+            let builder = world.builder(connector().max_packet(1000));
+            let db = bridge(builder, "record", QUEUE, ["mqtt://in", "mqtt://out"], 1).build().await.unwrap();
+            db.start();
+            world.until("online", || is_online(&db)).await;
+            world.broker.publish("in", "x".repeat(1500), 1, false).unwrap();
+            world.broker.publish("in", "small", 1, false).unwrap();
+            world.until("it passes", || taken(&world).contains_key("out")).await;
+            assert!(is_online(&db) && db.connectors()[0].connects == 1);
+        })?;
+        Ok(())
+    });
+}
