@@ -43,5 +43,5 @@ pub(crate) use outbound::{Outbound, Slot};
 pub use payload::{Payload, PayloadFull};
 pub(crate) use router::{Deliver, Inbound, NewInbound, Sink};
 pub use router::{InboundRoute, Resource, Routed, Router, RouterBuilder};
-pub(crate) use state::{LinkState, Ties};
 pub use state::{LinkDirection, LinkStatus};
+pub(crate) use state::{LinkState, Ties};

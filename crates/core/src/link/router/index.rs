@@ -15,10 +15,11 @@ const LEVELS: usize = 32;
 
 pub(super) struct Index {
     shapes: Vec<Shape>,
-    /// For each place what is there, in a byte, so that a lookup reads little memory to pass by what it does not look for:
-    /// 0 when it is free, else a bit that says whether the resource has no wildcards, and the highest bits of its hash.
-    tags: Box<[u8]>,
-    places: Box<[Target]>,
+    /// What is at each place, in one word so that a lookup reads little memory: 0 when it is free, else a [tag](Shape::tag)
+    /// above and a target in the lowest bits, of which there are as many as the largest target needs.
+    places: Box<[u32]>,
+    /// The bits that are a target.
+    target: u32,
     /// Resources with more than [`LEVELS`] levels.
     long: Vec<Target>,
 }
@@ -50,10 +51,12 @@ impl Index {
     pub(super) fn new<'a>(resources: impl Iterator<Item = (&'a str, Target)> + Clone) -> Self {
         let count = resources.clone().count();
         let places = count * 3 / 2 + 1;
+        let largest = resources.clone().map(|(_, target)| target.0).max().unwrap_or(0);
         let mut index = Index {
             shapes: Vec::new(),
-            tags: vec![0; places].into_boxed_slice(),
-            places: vec![Target(0); places].into_boxed_slice(),
+            places: vec![0; places].into_boxed_slice(),
+            // two bits are left for a tag at least; as many links as that have no place in any memory
+            target: u32::MAX.checked_shr(largest.leading_zeros().max(2)).unwrap_or(0),
             long: Vec::new(),
         };
         for (resource, target) in resources {
@@ -65,27 +68,26 @@ impl Index {
                 index.shapes.push(shape);
             }
             let mut at = index.first(hash);
-            while index.tags[at] != 0 {
+            while index.places[at] != 0 {
                 at = index.next(at);
             }
-            index.tags[at] = shape.tag(hash);
-            index.places[at] = target;
+            index.places[at] = shape.tag(hash) & !index.target | target.0 & index.target;
         }
         // those that match most often come first: exact ones
         index.shapes.sort_by_key(|shape| (shape.rest, shape.wild.count_ones(), shape.levels));
         index
     }
 
-    /// Where a hash is looked for first: its low half, as a fraction of the places. Its highest bits are the tag.
+    /// Where a hash is looked for first: its low half, as a fraction of the places. Its highest bits are in the tag.
     #[inline]
     fn first(&self, hash: u64) -> usize {
-        let places = self.tags.len() as u64;
+        let places = self.places.len() as u64;
         usize::try_from((hash & 0xffff_ffff).wrapping_mul(places) >> 32).unwrap_or(0)
     }
 
     #[inline]
     fn next(&self, at: usize) -> usize {
-        if at + 1 == self.tags.len() { 0 } else { at + 1 }
+        if at + 1 == self.places.len() { 0 } else { at + 1 }
     }
 
     /// The resource of `shape` and `hash` that matches `address`, and its text. There is one at most, as those of one
@@ -101,12 +103,12 @@ impl Index {
         let tag = shape.tag(hash);
         let mut at = self.first(hash);
         loop {
-            let found = self.tags[at];
-            if found == 0 {
+            let place = self.places[at];
+            if place == 0 {
                 return None;
             }
-            if found == tag {
-                let target = self.places[at];
+            if (place ^ tag) & !self.target == 0 {
+                let target = Target(place & self.target);
                 let text = texts.text(target);
                 if shape.is_exact() {
                     if text == address.as_bytes() {
@@ -244,13 +246,14 @@ impl Shape {
         self.wild & 1 == 1 || (self.rest && self.levels == 0)
     }
 
-    /// What a place says of a resource with this hash.
+    /// What a place says of a resource with this hash: that it is not free, whether it has no wildcards, and as many of the
+    /// hash's highest bits as there is room for.
     #[inline]
-    fn tag(self, hash: u64) -> u8 {
-        const EXACT: u8 = 0x80;
-        const WILD: u8 = 0x40;
-        let [high, ..] = hash.to_be_bytes();
-        if self.is_exact() { EXACT | high } else { WILD | high >> 2 }
+    fn tag(self, hash: u64) -> u32 {
+        const TAKEN: u32 = 1 << 31;
+        const EXACT: u32 = 1 << 30;
+        let high = u32::try_from(hash >> 34).unwrap_or(0);
+        TAKEN | if self.is_exact() { EXACT } else { 0 } | high
     }
 
     /// Whether `resource` is of this shape and matches `address`. It is both at once: a resource of another shape whose
@@ -368,17 +371,26 @@ mod tests {
     use alloc::{format, string::String};
     use proptest::{collection::vec as many, prelude::*};
 
+    impl Target {
+        fn number(self) -> usize {
+            match self.to() {
+                super::super::To::Link(number) => number as usize,
+                super::super::To::Resource(number) => number,
+            }
+        }
+    }
+
     fn index(resources: &[&str]) -> Index {
         Index::new((0..).map(Target::link).zip(resources.iter().copied()).map(|(target, resource)| (resource, target)))
     }
 
     fn texts<'a>(resources: &'a [&'a str]) -> impl Texts<'a> {
-        |of: Target| resources[of.0 as usize].as_bytes()
+        |of: Target| resources[of.number()].as_bytes()
     }
 
     fn found(resources: &[&str], address: &str) -> Vec<usize> {
         let mut numbers = Vec::new();
-        index(resources).find(address, texts(resources), |target, _| numbers.push(target.0 as usize));
+        index(resources).find(address, texts(resources), |target, _| numbers.push(target.number()));
         numbers.sort_unstable();
         numbers
     }
@@ -419,7 +431,7 @@ mod tests {
             let mut by_group = Vec::new();
             for group in 0..16 {
                 let Some((target, text)) = index.find_in(group, address, texts(&all)) else { continue };
-                let number = target.0 as usize;
+                let number = target.number();
                 assert!(text == all[number] || text == address, "{text}");
                 assert_eq!(index.group(all[number], texts(&all)), group, "{address}");
                 by_group.push(number);
@@ -436,7 +448,7 @@ mod tests {
         let index = index(&resources);
         for (i, resource) in resources.iter().enumerate() {
             let mut numbers = Vec::new();
-            index.find(resource, texts(&resources), |target, _| numbers.push(target.0 as usize));
+            index.find(resource, texts(&resources), |target, _| numbers.push(target.number()));
             assert_eq!(numbers, [i]);
         }
         let mut nothing = true;
@@ -478,7 +490,7 @@ mod tests {
                 let naive: Vec<usize> = (0..resources.len()).filter(|i| matches(resources[*i], &address)).collect();
                 prop_assert_eq!(&found(&resources, &address), &naive, "{}", &address);
                 let groups = (0..64).filter_map(|group| index.find_in(group, &address, texts(&resources)));
-                let mut by_group: Vec<usize> = groups.map(|(target, _)| target.0 as usize).collect();
+                let mut by_group: Vec<usize> = groups.map(|(target, _)| target.number()).collect();
                 by_group.sort_unstable();
                 prop_assert_eq!(&by_group, &naive, "by group: {}", &address);
             }
@@ -489,7 +501,7 @@ mod tests {
     fn an_address_of_many_thousand_levels_is_an_address() {
         let hostile = ["/".repeat(60_000), "+/".repeat(30_000), "\u{10ffff}".repeat(10_000), String::new()];
         for address in &hostile {
-            assert_eq!(found(&["a/b", "+/+", "#", "{x}/#", "/#"], address).contains(&2), true);
+            assert!(found(&["a/b", "+/+", "#", "{x}/#", "/#"], address).contains(&2));
         }
         assert_eq!(found(&["a/b", "+/+", "#", "{x}/#", "/#"], &hostile[0]), [2, 3, 4]);
         assert_eq!(found(&["+", "#"], &hostile[2]), [0, 1]);

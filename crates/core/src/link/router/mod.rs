@@ -114,20 +114,20 @@ enum To {
 }
 
 impl Target {
-    const RESOURCE: u32 = 1 << 31;
+    const RESOURCE: u32 = 1;
 
     fn link(number: u32) -> Self {
-        Target(number & !Self::RESOURCE)
+        Target(number << 1)
     }
 
     fn resource(number: u32) -> Self {
-        Target(number | Self::RESOURCE)
+        Target(number << 1 | Self::RESOURCE)
     }
 
     fn to(self) -> To {
         match self.0 & Self::RESOURCE {
-            0 => To::Link(self.0),
-            _ => To::Resource((self.0 & !Self::RESOURCE) as usize),
+            0 => To::Link(self.0 >> 1),
+            _ => To::Resource((self.0 >> 1) as usize),
         }
     }
 }
