@@ -51,7 +51,8 @@ pub struct Published {
     pub qos: u8,
     /// Whether it was to be retained.
     pub retain: bool,
-    /// The clients that it is for: those who had subscribed, and whose sessions had room for it. Of QoS 0, those who were there.
+    /// The clients that it is for, one for each copy: those who had subscribed, and whose sessions had room for it. Of QoS 0,
+    /// those who were there.
     pub to: Vec<Arc<str>>,
 }
 
@@ -707,13 +708,11 @@ impl Broker {
                 }
             }
             found |= !copies.is_empty();
-            let mut takes = false;
             for copy in copies {
-                takes |= session.enqueue(copy, maximum);
+                if session.enqueue(copy, maximum) && self.options.log {
+                    to.push(client.clone());
+                }
                 self.ready.extend(session.connection);
-            }
-            if takes && self.options.log {
-                to.push(client.clone());
             }
         }
         for (filter, members) in groups {
@@ -726,11 +725,10 @@ impl Broker {
             let (client, subscription) = among[(*turn % among.len() as u64) as usize];
             *turn += 1;
             if let Some(session) = self.sessions.get_mut(client) {
-                let takes = session.enqueue(copy(&message, [subscription].into_iter()), maximum);
-                self.ready.extend(session.connection);
-                if takes && self.options.log {
+                if session.enqueue(copy(&message, [subscription].into_iter()), maximum) && self.options.log {
                     to.push(client.clone());
                 }
+                self.ready.extend(session.connection);
             }
         }
         if self.options.log {
