@@ -90,7 +90,10 @@ pub const UNSAFE_LEAVES: &[Leaf] = &[
     },
     // Tests: `GlobalAlloc` is an unsafe trait, whatever its methods do.
     Leaf { at: "crates/core/tests/allocations.rs", why: "an allocator that counts shows that no value costs one" },
-    Leaf { at: "crates/core/tests/routing.rs", why: "an allocator that counts shows what a link and a routed value cost" },
+    Leaf {
+        at: "crates/core/tests/routing.rs",
+        why: "an allocator that counts shows what a link and a routed value cost",
+    },
 ];
 
 /// A rule of pure layers that one file may break, for one path.

@@ -101,14 +101,14 @@ where
     T: Clone + Send + 'static,
 {
     /// Takes values from `address`, as `mqtt://sensors/{device}/temp`: each `{name}` stands for one level, and becomes a
-    /// field of the decoded value. Say how the bytes become values: [`with_json`](LinkFrom::with_json) and its like.
+    /// field of the decoded value. Say how the bytes become values: `with_json` and its like.
     pub fn link_from(&mut self, address: impl Into<String>) -> LinkFrom<'_, 'b, R, T> {
         let link = self.link(address.into(), LinkDirection::In);
         LinkFrom { record: self, link }
     }
 
     /// Publishes every value to `address`, as `mqtt://copy/{device}`: each `{field}` is filled in from the value. Say how
-    /// values become bytes: [`with_json`](LinkTo::with_json) and its like.
+    /// values become bytes: `with_json` and its like.
     pub fn link_to(&mut self, address: impl Into<String>) -> LinkTo<'_, 'b, R, T> {
         let link = self.link(address.into(), LinkDirection::Out);
         LinkTo { record: self, link }
@@ -174,7 +174,7 @@ where
         self.with_decode(crate::Json)
     }
 
-    /// Values are CBOR. Names in the address become fields, as in [`with_json`](Self::with_json).
+    /// Values are CBOR. Names in the address become fields, as in `with_json`.
     #[cfg(feature = "cbor")]
     #[cfg_attr(docsrs, doc(cfg(feature = "cbor")))]
     pub fn with_cbor(self) -> Self
