@@ -105,9 +105,18 @@ const TESTS: &[Step] = &[
         counts: Counts::Nothing,
         runs: |workspace| {
             let package = workspace.package(FACADE)?;
-            let hack = Run::cargo(["hack", "clippy", "-p", CORE, "-p", &package.name, "--feature-powerset"]);
-            // The defaults are features like others, and the native tests run with them.
-            Ok(vec![hack.args(["--exclude-features", "default", "--", "-D", "warnings"])])
+            let hack = |package, how: &[&str]| {
+                // The defaults are features like others, and the native tests run with them.
+                let hack = Run::cargo(["hack", "clippy", "-p", package, "--exclude-features", "default"]);
+                hack.args(how).args(["--", "-D", "warnings"])
+            };
+            // Formats and connectors touch nothing of one another: each by itself, and all of them with everything else.
+            let together = ["--feature-powerset", "--group-features", "json,cbor,postcard,mqtt,tls"];
+            Ok(vec![
+                hack(CORE, &["--feature-powerset"]),
+                hack(&package.name, &together),
+                hack(&package.name, &["--each-feature"]),
+            ])
         },
     },
     Step {

@@ -190,6 +190,14 @@ pub mod embassy {
 }
 
 /// The README's code compiles and does what it says.
-#[cfg(all(doctest, feature = "tokio-runtime", feature = "sim-runtime", feature = "macros", feature = "services"))]
+#[cfg(all(
+    doctest,
+    feature = "tokio-runtime",
+    feature = "sim-runtime",
+    feature = "macros",
+    feature = "services",
+    feature = "mqtt",
+    feature = "json"
+))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
