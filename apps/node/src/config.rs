@@ -15,8 +15,10 @@ pub use page::reference_page;
 pub(crate) use place::nearest;
 pub use place::{Fault, Faults, Place};
 
-use anabranch::{Address, BufferCfg, ConnectorConfig, LinkDirection, Offline};
-use anabranch_mqtt::{MqttConnector, Version};
+use anabranch::{
+    Address, BufferCfg, ConnectorConfig, LinkDirection, Offline,
+    mqtt::{MqttConnector, Version},
+};
 use read::{At, Document, Entry};
 use std::{
     fs, io,

@@ -106,6 +106,17 @@ async fn each_fault_has_its_place_its_key_and_a_way_out() {
         // sections in another form
         ("[[record]]", "[record]", "[record]", "write [[record]]"),
         ("[[link]]", "[[links]]", "links", "did you mean [[link]]?"),
+        (
+            "mqtt://127.0.0.1:1",
+            "mqtts://127.0.0.1\"\nca = \"Cargo.toml",
+            "[[connector]] ca",
+            "the CA holds no certificate in PEM",
+        ),
+        ("mqtt://127.0.0.1:1", "mqtt://127.0.0.1:1\"\nca = \"Cargo.toml", "[[connector]] url", "a URL without TLS"),
+        // what the protocol does not allow
+        ("mqtt://127.0.0.1:1", "mqtt://127.0.0.1:0", "[[connector]] url", "its port is no number"),
+        ("url =", "version = '3.1.1'\nurl =", "[[connector]] client_id", "MQTT 3.1.1 needs a `client_id`"),
+        ("url =", "will = { topic = 'a/+' }\nurl =", "[[connector]] will", "cannot be published to"),
         // what belongs together
         ("url =", "certificate = 'Cargo.toml'\nurl =", "[[connector]] certificate", "`key` is missing"),
         ("record = \"temperature\"", "record = \"temprature\"", "[[link]] record", "did you mean \"temperature\"?"),

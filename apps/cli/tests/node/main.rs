@@ -206,6 +206,56 @@ fn a_broker_that_is_not_there_is_said_and_tried_again() {
     assert_eq!(node.end(), Some(0));
 }
 
+/// Values that wait for a broker hold an end up.
+const WAITING: &str = r#"
+[node]
+data = "data"
+[[connector]]
+url = "mqtt://127.0.0.1:1883"
+[[record]]
+name = "fan"
+buffer = { kind = "single-latest" }
+[[link]]
+record = "fan"
+to = "mqtt://fan"
+qos = 1
+retain = true
+"#;
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let place = Place::at(WAITING, broker::free_port());
+    let node = place.node();
+    place.put("fan", "1");
+    node.signal("TERM");
+    node.says("the node ends");
+    node.signal("TERM");
+    node.says("ended at once; what was on its way is lost");
+    assert_eq!(node.end(), Some(1));
+}
+
+#[test]
+fn values_that_wait_for_a_broker_go_out_when_it_comes_while_the_node_ends() {
+    let port = broker::free_port();
+    let place = Place::at(WAITING, port);
+    let node = place.node();
+    place.put("fan", "1");
+    let broker = Broker::at(port).expect("nobody has taken the port meanwhile");
+    let fan = broker.subscribe("fan");
+    node.signal("TERM");
+    assert_eq!(fan.next(), "fan 1");
+    assert_eq!(node.end(), Some(0));
+}
+
+#[test]
+fn a_node_without_a_directory_says_that_nobody_can_watch_it() {
+    let place = Place::with("");
+    let node = place.starts(&["run"]);
+    node.says("it has no socket");
+    node.signal("TERM");
+    assert_eq!(node.end(), Some(0));
+}
+
 #[test]
 fn a_record_that_is_not_there_is_3_and_names_the_nearest() {
     let place = Place::at(CONFIG, broker::free_port());
