@@ -9,7 +9,7 @@ use clap::{
 
 use crate::{
     check::Check,
-    flow::Limits,
+    readings::{CELSIUS, Limits, PERCENT},
     run::Run,
     services::{LEAST_PERIOD, Watching},
     tell,
@@ -37,7 +37,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch this machine live: real readings through records and services
+    /// Watch this machine live: real readings through records, services and a broker
     Demo(Demo),
     Run(Run),
     Check(Check),
@@ -46,8 +46,9 @@ pub enum Command {
 
 const DEMO_EXAMPLES: &str = "\
 What happens: cpu, memory, disk, network, and temperature where the machine has sensors, are measured and flow
-through typed records. Transforms make levels of them, a join makes the load, and a supervised service smooths
-the levels and raises alerts.
+through typed records. Joins make levels and the load of them, and a supervised service smooths the levels and
+raises alerts. All of it goes out over MQTT, to a broker in the process or to yours; the readings of the processor
+come back from there, and are timed; and limits can be set from outside.
 
 Examples:
   anabranch demo                              the live view: g shows the graph, p pauses, q ends
@@ -55,7 +56,13 @@ Examples:
   anabranch demo --every 250ms --for 1min     four readings a second, for a minute
   anabranch demo --plain | tee readings.txt   a line a reading
   anabranch demo --json | jq 'select(.record == \"cpu\").value.percent'
-  anabranch demo --graph > flow.mmd           the records and services as Mermaid text
+  anabranch demo --graph > flow.mmd           the records, services and links as Mermaid text
+  anabranch demo --broker mqtt://127.0.0.1    through a broker that runs already
+
+Beside it, with the port that it shows (Debian: mosquitto-clients) and the name of this machine:
+  mosquitto_sub -p PORT -t 'anabranch/#' -v
+  mosquitto_pub -p PORT -t anabranch/HOST/limits/set -r -m '{\"cpu\":50}'     limits: cpu, memory, disk, temperature
+  mosquitto_pub -p PORT -t anabranch/HOST/limits/set -r -n                   as they were at the start
 
 Each JSON line is one value: {\"record\": \"cpu\", \"time\": \"2026-01-31T08:05:09.123456789Z\", \"value\": {…}}.";
 
@@ -78,7 +85,16 @@ pub struct Demo {
     #[arg(long)]
     pub json: bool,
 
-    /// Print the records and services as Mermaid text, and end
+    /// Go through this broker: mqtt://host:1883, mqtts://user:password@host; without it, one in the process listens on a
+    /// free port of 127.0.0.1
+    #[arg(long, value_name = "URL", conflicts_with = "no_mqtt")]
+    pub broker: Option<String>,
+
+    /// Publish nothing and take no commands
+    #[arg(long)]
+    pub no_mqtt: bool,
+
+    /// Print the records, services and links as Mermaid text, and end
     #[arg(long, conflicts_with_all = ["plain", "json", "run_for"])]
     pub graph: bool,
 
@@ -146,12 +162,12 @@ fn period(text: &str) -> Result<Duration, String> {
 
 fn percent(text: &str) -> Result<f64, String> {
     let number: f64 = text.trim_end_matches('%').trim().parse().map_err(|_| "write a number, as 80".to_owned())?;
-    (0.0..=100.0).contains(&number).then_some(number).ok_or_else(|| "write a number from 0 to 100".to_owned())
+    PERCENT.contains(&number).then_some(number).ok_or_else(|| "write a number from 0 to 100".to_owned())
 }
 
 fn celsius(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "write a number, as 80".to_owned())?;
-    (-273.15..=1000.0).contains(&number).then_some(number).ok_or_else(|| "write degrees Celsius, as 80".to_owned())
+    CELSIUS.contains(&number).then_some(number).ok_or_else(|| "write degrees Celsius, as 80".to_owned())
 }
 
 /// Commands that are designed and not there yet.

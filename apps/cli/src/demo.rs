@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use anabranch::{AccessError, JoinError, RunError, Shutdown, TokioAdapter, prelude::*};
+use anabranch::{
+    AccessError, ConnectionState, GraphServiceKind, JoinError, RunError, ServicePhase, Shutdown, TokioAdapter,
+    prelude::*,
+};
 use ratatui::crossterm::event::KeyEvent;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
@@ -24,8 +27,12 @@ use crate::{
     flow::{self, Options},
     lines::Lines,
     machine::{self, Sensors},
-    readings::{Alert, Cpu, Disk, Level, Load, Memory, Network, Reading, Seen, Temperature, Value},
+    mqtt::{Mqtt, Topics},
+    readings::{
+        Alert, Command, Cpu, Crossing, Disk, Level, Limits, Load, Memory, Network, Reading, Seen, Temperature, Value,
+    },
     tell,
+    timestamp::Timestamp,
     view::{About, View},
 };
 
@@ -36,7 +43,7 @@ pub type Database = Anabranch<TokioAdapter>;
 pub enum Event {
     /// A value passed through a record.
     Seen(Seen),
-    /// It is time to draw again.
+    /// It is time to look at everything, and to draw again.
     Tick,
     Key(KeyEvent),
     /// Somebody wants it to end: a signal, or the time that was given.
@@ -49,7 +56,7 @@ pub enum Event {
 pub trait Output {
     fn seen(&mut self, seen: Seen) -> io::Result<()>;
 
-    /// Called every [`REDRAW`], for an output that is drawn.
+    /// Called every [`LOOK`], to show how everything is doing.
     fn tick(&mut self, _db: &Database) -> io::Result<()> {
         Ok(())
     }
@@ -64,11 +71,14 @@ pub trait Output {
     }
 }
 
-/// How often the live view is drawn: often enough to feel alive, and seldom enough to cost nothing.
-const REDRAW: Duration = Duration::from_millis(250);
+/// How often is looked how everything is doing: often enough to feel alive, and seldom enough to cost nothing.
+const LOOK: Duration = Duration::from_millis(250);
 
-/// How long the services may take to end.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long services, links and the connector may take to end.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// The same when there is no connection, so that what is kept for it goes nowhere.
+const GRACE_ALONE: Duration = Duration::from_millis(1000);
 
 /// What may wait for the output. When it is slower than the machine, the records' consumers lag, and say so.
 const WAITING_EVENTS: usize = 64;
@@ -77,7 +87,7 @@ const NO_SENSORS: &str = "no record `temperature`: this machine shows no sensor"
 
 /// Runs the demo to its end.
 pub fn run(demo: &Demo) -> Result<(), Failure> {
-    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let threads = threads.map_err(Failure::Threads)?;
     let done = threads.block_on(watch(demo));
     // Nothing is left to be done but by threads that wait for keys or signals.
@@ -89,7 +99,14 @@ async fn watch(demo: &Demo) -> Result<(), Failure> {
     let runtime = TokioAdapter::current()?;
     let temperature = matches!(runtime.spawn_blocking(|| Sensors::open().is_some()).await, Ok(true));
     let options = Options { limits: demo.limits(), watching: demo.watching(), temperature };
-    let db = flow::of_this_machine(runtime.clone(), options, demo.every).await?;
+    let machine = runtime.spawn_blocking(machine::name).await.unwrap_or_default();
+    let topics = Topics::of(&machine);
+    let mqtt = match &demo.broker {
+        _ if demo.no_mqtt => None,
+        Some(url) => Some(Mqtt::through(url, topics)),
+        None => Some(Mqtt::in_process(&runtime, topics).map_err(Failure::Broker)?),
+    };
+    let db = flow::of_this_machine(runtime.clone(), options, demo.every, mqtt.as_ref()).await?;
     let (sender, mut events) = channel(WAITING_EVENTS);
     if demo.graph {
         return quiet(io::Write::write_all(&mut io::stdout(), db.graph().to_mermaid().as_bytes()));
@@ -103,27 +120,29 @@ async fn watch(demo: &Demo) -> Result<(), Failure> {
             end.send(Event::Stop).await
         });
     }
-    if demo.json || demo.plain || !io::stdout().is_terminal() {
-        if !temperature {
-            tell(format_args!("note: {NO_SENSORS}"));
-        }
-        return drive(&db, sender, &mut events, &mut Lines::new(io::stdout(), demo.json)).await;
-    }
-    let about = About {
-        machine: runtime.spawn_blocking(machine::name).await.unwrap_or_default(),
-        every: demo.every,
-        limits: demo.limits(),
-        note: if temperature { None } else { Some(NO_SENSORS) },
-    };
-    let mut view = View::open(about, &db, sender.clone()).map_err(Failure::Terminal)?;
     let ticks = sender.clone();
-    let mut every = runtime.interval(REDRAW);
+    let mut every = runtime.interval(LOOK);
     runtime.spawn(async move {
         while ticks.send(Event::Tick).await.is_ok() {
             every.skip_missed();
             every.tick().await;
         }
     });
+    if demo.json || demo.plain || !io::stdout().is_terminal() {
+        if !temperature {
+            tell(format_args!("note: {NO_SENSORS}"));
+        }
+        let mut lines = Lines::new(io::stdout(), demo.json, mqtt.as_ref());
+        return drive(&db, sender, &mut events, &mut lines).await;
+    }
+    let about = About {
+        machine,
+        every: demo.every,
+        limits: demo.limits(),
+        mqtt,
+        note: if temperature { None } else { Some(NO_SENSORS) },
+    };
+    let mut view = View::open(about, &db, sender.clone()).map_err(Failure::Terminal)?;
     drive(&db, sender, &mut events, &mut view).await
 }
 
@@ -165,6 +184,8 @@ async fn drive(
             // Where nothing can be shown any more, the rest is let go.
             _ if shown.is_err() => continue,
             Event::Seen(seen) => output.seen(seen).map(ControlFlow::Continue),
+            // Whoever could still send commands does not keep a demo going that measures nothing.
+            Event::Tick if !measures(db) => Ok(ControlFlow::Break(())),
             Event::Tick => output.tick(db).map(ControlFlow::Continue),
             Event::Key(key) => output.key(key),
         };
@@ -174,16 +195,35 @@ async fn drive(
         });
         if stop.is_break() && stopping.is_none() {
             let db = db.clone();
-            stopping = Some(tokio::spawn(async move { db.shutdown(GRACE).await }));
+            let grace = if is_connected(&db) { GRACE } else { GRACE_ALONE };
+            stopping = Some(tokio::spawn(async move { db.shutdown(grace).await }));
         }
     }
-    match stopping {
-        Some(stopping) => match stopping.await.unwrap_or_default().aborted {
-            none if none.is_empty() => Ok(()),
-            aborted => Err(Failure::Aborted(aborted)),
-        },
-        None => Ok(()),
+    let Some(stopping) = stopping else { return Ok(()) };
+    let aborted = stopping.await.unwrap_or_default().aborted;
+    // Links and connectors wait for a peer, which may not be there.
+    let own = db.graph().services.iter().filter(|service| service.kind != GraphServiceKind::Link);
+    let is_own = |name: &String| own.clone().any(|service| service.name == *name);
+    let (services, unsent): (Vec<_>, Vec<_>) = aborted.into_iter().partition(is_own);
+    if !unsent.is_empty() {
+        let kept: usize = db.links().iter().map(|link| link.kept).sum();
+        let waiting: usize = db.connectors().iter().map(|connector| connector.in_flight).sum();
+        tell(format_args!("note: {} values did not reach the broker", kept + waiting));
     }
+    if services.is_empty() { Ok(()) } else { Err(Failure::Aborted(services)) }
+}
+
+/// Whether every connector is connected.
+fn is_connected(db: &Database) -> bool {
+    db.connectors().iter().all(|connector| connector.state == ConnectionState::Online)
+}
+
+/// Whether somebody still measures: a service that reads nothing.
+fn measures(db: &Database) -> bool {
+    let sources = db.graph().services.iter().filter(|service| service.reads.is_empty());
+    let goes_on = |phase| matches!(phase, ServicePhase::Waiting | ServicePhase::Running | ServicePhase::BackingOff);
+    let services = db.services();
+    sources.into_iter().any(|source| services.iter().any(|one| one.name == source.name && goes_on(one.phase)))
 }
 
 /// A reader that has seen enough closes the pipe, as `head` does: that is an end and no failure.
@@ -199,23 +239,40 @@ struct Follower(Pin<Box<dyn Future<Output = Came> + Send>>);
 type Came = Option<(Seen, Follower)>;
 
 impl Follower {
+    /// Of a record whose values know their time.
     fn of<T: Into<Value> + Clone + Send + 'static>(db: &Database, record: &'static str) -> Result<Self, AccessError> {
-        Ok(Self::wait(record, db.consumer::<Reading<T>>(record)?))
+        Ok(Self::wait(db.consumer::<Reading<T>>(record)?, move |Reading { time, value }| Seen {
+            record,
+            time,
+            value: value.into(),
+        }))
     }
 
-    fn wait<T: Into<Value> + Clone + Send + 'static>(record: &'static str, mut consumer: Consumer<Reading<T>>) -> Self {
+    /// Of commands, which are seen when they come.
+    fn of_commands(db: &Database) -> Result<Self, AccessError> {
+        let runtime = db.runtime().clone();
+        Ok(Self::wait(db.consumer::<Command>(flow::COMMANDS)?, move |command| Seen {
+            record: flow::COMMANDS,
+            time: Timestamp::from_unix(runtime.unix_time().unwrap_or_default()),
+            value: command.into(),
+        }))
+    }
+
+    fn wait<T: Clone + Send + 'static>(
+        mut consumer: Consumer<T>,
+        mut seen: impl FnMut(T) -> Seen + Send + 'static,
+    ) -> Self {
         Follower(Box::pin(async move {
-            let Reading { time, value } = consumer.next().await?;
-            Some((Seen { record, time, value: value.into() }, Self::wait(record, consumer)))
+            let value = consumer.next().await?;
+            Some((seen(value), Self::wait(consumer, seen)))
         }))
     }
 }
 
 /// Followers of every record that is there: the consumers exist before the first value does.
 fn followers(db: &Database) -> Result<Vec<Follower>, AccessError> {
-    let temperature = db.record_names().contains(&flow::TEMPERATURE);
-    let temperature = temperature.then(|| Follower::of::<Temperature>(db, flow::TEMPERATURE)).transpose()?;
-    let rest = [
+    let names = db.record_names();
+    let mut all = vec![
         Follower::of::<Cpu>(db, flow::CPU)?,
         Follower::of::<Memory>(db, flow::MEMORY)?,
         Follower::of::<Disk>(db, flow::DISK)?,
@@ -224,8 +281,17 @@ fn followers(db: &Database) -> Result<Vec<Follower>, AccessError> {
         Follower::of::<Level>(db, flow::LEVELS)?,
         Follower::of::<Level>(db, flow::SMOOTH)?,
         Follower::of::<Alert>(db, flow::ALERTS)?,
+        Follower::of_commands(db)?,
+        Follower::of::<Limits>(db, flow::LIMITS)?,
     ];
-    Ok(rest.into_iter().chain(temperature).collect())
+    if names.contains(&flow::TEMPERATURE) {
+        all.push(Follower::of::<Temperature>(db, flow::TEMPERATURE)?);
+    }
+    if names.contains(&flow::RETURNED) {
+        all.push(Follower::of::<Cpu>(db, flow::RETURNED)?);
+        all.push(Follower::of::<Crossing>(db, flow::CROSSING)?);
+    }
+    Ok(all)
 }
 
 /// Makes an event of each value, in the order of the records where several are there, until all records have closed or

@@ -15,6 +15,10 @@ pub enum Failure {
     Build(#[from] BuildErrors),
     #[error(transparent)]
     Access(#[from] AccessError),
+    #[error(
+        "no port of 127.0.0.1 could be opened for a broker ({0}); use another one with `--broker`, or none with `--no-mqtt`"
+    )]
+    Broker(io::Error),
     #[error("Ctrl-C could not be listened to ({0}); end the demo with `--for 10s`")]
     Signals(#[from] ctrlc::Error),
     #[error("the terminal cannot be drawn on ({0}); try `anabranch demo --plain`")]
@@ -51,7 +55,8 @@ impl Failure {
     /// 1 failed, 2 wrong use (a wrong config is one), 3 not found.
     pub fn code(&self) -> u8 {
         match self {
-            Failure::Config(_) | Failure::WhichNode => 2,
+            // Of the demo only the broker's URL comes from whoever typed it.
+            Failure::Config(_) | Failure::WhichNode | Failure::Build(_) => 2,
             Failure::Client(error) if error.is_not_found() => 3,
             _ => 1,
         }

@@ -4,17 +4,29 @@
 //!  measure ──▶ cpu ────────┬──▶ load                 the higher of both: a join
 //!          ──▶ memory ─────┤
 //!          ──▶ disk ───────┼──▶ levels ──▶ watch ──▶ smooth
-//!  thermometer ▶ temperature ┘   transforms      └──▶ alerts
-//!          ──▶ network
+//!  thermometer ▶ temperature ┘     ▲             └──▶ alerts
+//!          ──▶ network             │ joins
+//!                   steer ──▶ limits
+//!                     ▲
+//!  ┌─ broker ─────────┼─────────────────────────────────────────────┐
+//!  │              commands           returned ──▶ time_crossings ──▶ crossing
+//!  │                  ▲                  ▲
+//!  │  anabranch/HOST/limits/set     …/cpu┘ …/memory …/level/cpu …/alerts …/limits, as they are above
+//!  └────────────────────────────────────────────────────────────────┘
 //! ```
 
 use std::time::Duration;
 
-use anabranch::{BuildErrors, Builder, RecordConfig, prelude::*};
+use anabranch::{BuildErrors, Builder, ConnectorConfig, Network as Networked, RecordConfig, prelude::*};
+use serde::Serialize;
 
 use crate::{
-    readings::{Alert, Cpu, Disk, Level, Load, Memory, Network, Quantity, Reading, Temperature},
-    services::{Measure, Thermometer, Watch, Watching},
+    mqtt::{self, Mqtt, Topics},
+    readings::{
+        Alert, Command, Cpu, Crossing, Disk, Level, Limits, Load, Memory, Network, Quantity, Reading, Temperature,
+    },
+    services::{Measure, Steer, Thermometer, TimeCrossings, Watch, Watching},
+    timestamp::Timestamp,
 };
 
 pub const CPU: &str = "cpu";
@@ -26,9 +38,16 @@ pub const LOAD: &str = "load";
 pub const LEVELS: &str = "levels";
 pub const SMOOTH: &str = "smooth";
 pub const ALERTS: &str = "alerts";
+/// The limits that hold, and what asks for others.
+pub const LIMITS: &str = "limits";
+pub const COMMANDS: &str = "commands";
+/// The readings of `cpu` as they come back from the broker, and how long that took.
+pub const RETURNED: &str = "returned";
+pub const CROSSING: &str = "crossing";
 
-/// The records, as people want to read them: what is measured, what is made of it, what is wrong.
-pub const IN_ORDER: [&str; 9] = [CPU, MEMORY, DISK, NETWORK, TEMPERATURE, LOAD, LEVELS, SMOOTH, ALERTS];
+/// The records, as people want to read them: what is measured, what is made of it, what is wrong, what came from outside.
+pub const IN_ORDER: [&str; 13] =
+    [CPU, MEMORY, DISK, NETWORK, TEMPERATURE, LOAD, LEVELS, SMOOTH, ALERTS, LIMITS, COMMANDS, RETURNED, CROSSING];
 
 /// What the flow depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,15 +58,6 @@ pub struct Options {
     pub temperature: bool,
 }
 
-/// Above what a smoothed level raises an alert.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
-    pub cpu_percent: f64,
-    pub memory_percent: f64,
-    pub disk_percent: f64,
-    pub celsius: f64,
-}
-
 /// A minute and more of values at one a second.
 const RING: BufferCfg = BufferCfg::SpmcRing { capacity: 64 };
 
@@ -55,14 +65,42 @@ fn ring<R: Runtime + SpawnDynamically, T: Clone + Send + 'static>(record: &mut R
     record.with_buffer(RING);
 }
 
-/// Adds the records and what is made of them. Who measures is there already, or comes from outside.
-pub fn flow<R: Runtime + SpawnDynamically>(builder: Builder<R>, options: Options) -> Builder<R> {
+/// Publishes a record's values, where there is a broker.
+fn publish<R, T>(record: &mut RecordConfig<'_, R, T>, to: Option<&Topics>, leaf: &str, config: ConnectorConfig)
+where
+    R: Runtime + SpawnDynamically,
+    T: Serialize + Clone + Send + 'static,
+{
+    if let Some(topics) = to {
+        record.link_to(topics.address(leaf)).with_json().with_config(config);
+    }
+}
+
+/// Adds the records, what is made of them, and with `topics` their links. Who measures is there already, or comes from
+/// outside, and so does the connector.
+pub fn flow<R: Runtime + SpawnDynamically>(
+    builder: Builder<R>,
+    options: Options,
+    topics: Option<&Topics>,
+) -> Builder<R> {
     let Options { limits, watching, temperature } = options;
-    let builder = builder
-        .configure::<Reading<Cpu>>(CPU, ring)
-        .configure::<Reading<Memory>>(MEMORY, ring)
-        .configure::<Reading<Disk>>(DISK, ring)
-        .configure::<Reading<Network>>(NETWORK, ring)
+    let mut builder = builder
+        .configure::<Reading<Cpu>>(CPU, |r| {
+            r.with_buffer(RING);
+            publish(r, topics, CPU, mqtt::READINGS);
+        })
+        .configure::<Reading<Memory>>(MEMORY, |r| {
+            r.with_buffer(RING);
+            publish(r, topics, MEMORY, mqtt::READINGS);
+        })
+        .configure::<Reading<Disk>>(DISK, |r| {
+            r.with_buffer(RING);
+            publish(r, topics, DISK, mqtt::READINGS);
+        })
+        .configure::<Reading<Network>>(NETWORK, |r| {
+            r.with_buffer(RING);
+            publish(r, topics, NETWORK, mqtt::READINGS);
+        })
         .configure::<Reading<Load>>(LOAD, |r| {
             r.with_buffer(BufferCfg::SingleLatest);
             r.join::<(Reading<Cpu>, Reading<Memory>)>([CPU, MEMORY], |(cpu, memory)| {
@@ -70,42 +108,82 @@ pub fn flow<R: Runtime + SpawnDynamically>(builder: Builder<R>, options: Options
                 (cpu.time == memory.time)
                     .then(|| Reading { time: cpu.time, value: Load::of(&cpu.value, &memory.value) })
             });
+            publish(r, topics, LOAD, mqtt::READINGS);
+        })
+        .configure::<Reading<Limits>>(LIMITS, |r| {
+            r.with_buffer(BufferCfg::SingleLatest);
+            publish(r, topics, LIMITS, mqtt::RETAINED);
         })
         .configure::<Reading<Level>>(LEVELS, |r| {
-            let level = |of, limit| move |time, value| Some(Reading { time, value: Level { of, value, limit } });
-            let (cpu, memory) =
-                (level(Quantity::Cpu, limits.cpu_percent), level(Quantity::Memory, limits.memory_percent));
-            let (disk, hottest) =
-                (level(Quantity::Disk, limits.disk_percent), level(Quantity::Temperature, limits.celsius));
             r.with_buffer(RING).shared();
-            r.transform(CPU, move |reading: Reading<Cpu>| cpu(reading.time, reading.value.percent));
-            r.transform(MEMORY, move |reading: Reading<Memory>| memory(reading.time, reading.value.percent));
-            r.transform(DISK, move |reading: Reading<Disk>| disk(reading.time, reading.value.percent));
+            // A new limit makes levels of the readings that are there, so that it holds at once.
+            let level = |of, reading: Timestamp, value, limit| {
+                Some(Reading { time: reading, value: Level { of, value, limit } })
+            };
+            r.join::<(Reading<Cpu>, Reading<Limits>)>([CPU, LIMITS], move |(cpu, limits)| {
+                level(Quantity::Cpu, cpu.time, cpu.value.percent, limits.value.cpu_percent)
+            });
+            r.join::<(Reading<Memory>, Reading<Limits>)>([MEMORY, LIMITS], move |(memory, limits)| {
+                level(Quantity::Memory, memory.time, memory.value.percent, limits.value.memory_percent)
+            });
+            r.join::<(Reading<Disk>, Reading<Limits>)>([DISK, LIMITS], move |(disk, limits)| {
+                level(Quantity::Disk, disk.time, disk.value.percent, limits.value.disk_percent)
+            });
             if temperature {
-                r.transform(TEMPERATURE, move |reading: Reading<Temperature>| {
-                    hottest(reading.time, reading.value.celsius)
+                r.join::<(Reading<Temperature>, Reading<Limits>)>([TEMPERATURE, LIMITS], move |(hottest, limits)| {
+                    level(Quantity::Temperature, hottest.time, hottest.value.celsius, limits.value.celsius)
                 });
             }
+            publish(r, topics, "level/{of}", mqtt::AT_LEAST_ONCE);
         })
         .configure::<Reading<Level>>(SMOOTH, ring)
-        // Not one alert may be lost, so it waits for whoever shows them.
+        // Not one alert may be lost, so it waits for whoever shows them, and for the link.
         .configure::<Reading<Alert>>(ALERTS, |r| {
-            r.with_buffer(BufferCfg::Queue { capacity: 16, consumers: 1 });
+            r.with_buffer(BufferCfg::Queue { capacity: 16, consumers: if topics.is_some() { 2 } else { 1 } });
+            publish(r, topics, ALERTS, mqtt::AT_LEAST_ONCE);
         })
-        .with_service(Watch::of(watching, LEVELS, SMOOTH, ALERTS));
+        .configure::<Command>(COMMANDS, |r| {
+            r.with_buffer(BufferCfg::SpmcRing { capacity: 8 });
+            if let Some(topics) = topics {
+                r.link_from(topics.address(mqtt::COMMANDS))
+                    .with_deserializer(|payload, _| Command::read(payload))
+                    .with_config(mqtt::AT_LEAST_ONCE);
+            }
+        })
+        .with_service(Watch::of(watching, LEVELS, SMOOTH, ALERTS))
+        .with_service(Steer::of(limits, COMMANDS, LIMITS));
+    if let Some(topics) = topics {
+        builder = builder
+            .configure::<Reading<Cpu>>(RETURNED, |r| {
+                r.with_buffer(RING);
+                r.link_from(topics.address(CPU)).with_json();
+            })
+            .configure::<Reading<Crossing>>(CROSSING, ring)
+            .with_service(TimeCrossings::of(RETURNED, CROSSING));
+    }
     if !temperature {
         return builder;
     }
-    builder.configure::<Reading<Temperature>>(TEMPERATURE, ring)
+    builder.configure::<Reading<Temperature>>(TEMPERATURE, |r| {
+        r.with_buffer(RING);
+        publish(r, topics, TEMPERATURE, mqtt::READINGS);
+    })
 }
 
-/// The whole demo: the flow, and this machine measured `every` so often.
-pub async fn of_this_machine<R: Runtime + SpawnDynamically + SpawnBlocking>(
+/// The whole demo: the flow, this machine measured `every` so often, and a broker if there is to be one.
+pub async fn of_this_machine<R: Runtime + SpawnDynamically + SpawnBlocking + Networked>(
     runtime: R,
     options: Options,
     every: Duration,
+    mqtt: Option<&Mqtt>,
 ) -> Result<Anabranch<R>, BuildErrors> {
-    let builder = Anabranch::builder().runtime(runtime).with_service(Measure::of(every, CPU, MEMORY, DISK, NETWORK));
-    let builder = if options.temperature { builder.with_service(Thermometer::of(every, TEMPERATURE)) } else { builder };
-    flow(builder, options).build().await
+    let mut builder =
+        Anabranch::builder().runtime(runtime).with_service(Measure::of(every, CPU, MEMORY, DISK, NETWORK));
+    if options.temperature {
+        builder = builder.with_service(Thermometer::of(every, TEMPERATURE));
+    }
+    if let Some(mqtt) = mqtt {
+        builder = builder.with_connector(mqtt.connector());
+    }
+    flow(builder, options, mqtt.map(|mqtt| &mqtt.topics)).build().await
 }

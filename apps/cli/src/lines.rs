@@ -2,22 +2,63 @@
 
 use std::io::{self, Write};
 
+use anabranch::{ConnectionState, ConnectorStatus, LinkDirection};
+
 use crate::{
     demo::{Database, Output},
     flow,
+    mqtt::Mqtt,
     readings::Seen,
+    tell,
 };
 
-/// Writes what is seen as lines. Standard output hands on each line when it ends.
+/// Writes what is seen as lines. Standard output hands on each line when it ends; what is to be said beside the values goes
+/// to standard error.
 pub struct Lines<W> {
     to: W,
     json: bool,
     alerts: u64,
+    /// Whether it was last said that the broker is there.
+    reached: Option<bool>,
+    /// How many values from outside were said to be refused.
+    refused: u64,
 }
 
 impl<W: Write> Lines<W> {
-    pub fn new(to: W, json: bool) -> Self {
-        Lines { to, json, alerts: 0 }
+    pub fn new(to: W, json: bool, mqtt: Option<&Mqtt>) -> Self {
+        if let Some(mqtt) = mqtt {
+            tell(format_args!("note: values cross a broker; look on:   {}", mqtt.how_to_look()));
+            tell(format_args!("note: limits can be set from outside:   {}", mqtt.how_to_command()));
+        }
+        // That a broker in the process is there need not be said.
+        let reached = mqtt.filter(|mqtt| mqtt.is_in_process()).map(|_| true);
+        Lines { to, json, alerts: 0, reached, refused: 0 }
+    }
+
+    /// Says once when the broker is there, when it is not, and what came from outside and made no sense.
+    fn notes(&mut self, db: &Database) {
+        for ConnectorStatus { peer, state, last_error, .. } in db.connectors() {
+            match (state, last_error) {
+                (ConnectionState::Online, _) if self.reached != Some(true) => {
+                    self.reached = Some(true);
+                    tell(format_args!("note: connected to {peer}"));
+                }
+                (ConnectionState::Offline, Some(why)) if self.reached != Some(false) => {
+                    self.reached = Some(false);
+                    tell(format_args!("note: no connection to {peer}: {why} (the newest values are kept for it)"));
+                }
+                _ => {}
+            }
+        }
+        let links = db.links();
+        let inbound = links.iter().filter(|link| link.direction == LinkDirection::In);
+        let refused = inbound.clone().map(|link| link.failed).sum();
+        if refused > self.refused {
+            self.refused = refused;
+            for why in inbound.filter_map(|link| link.last_error.as_ref()) {
+                tell(format_args!("note: refused: {why}"));
+            }
+        }
     }
 }
 
@@ -32,13 +73,18 @@ impl<W: Write> Output for Lines<W> {
         let (time, value) = (seen.time.clock(), &seen.value);
         match seen.record {
             // The readings again, on their way to the alerts: for programs, which have `--json`.
-            flow::LEVELS | flow::SMOOTH => Ok(()),
+            flow::LEVELS | flow::SMOOTH | flow::RETURNED => Ok(()),
             flow::ALERTS => {
                 self.alerts += 1;
                 writeln!(self.to, "{time}  ALERT        {}", value.more())
             }
             record => writeln!(self.to, "{time}  {record:<11}  {:<20}  {}", value.short(), value.more()),
         }
+    }
+
+    fn tick(&mut self, db: &Database) -> io::Result<()> {
+        self.notes(db);
+        Ok(())
     }
 
     /// A summary, for people.

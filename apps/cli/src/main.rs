@@ -5,7 +5,7 @@
 //!       ├─ run.rs · check.rs · watch.rs                     a node, which is a crate of its own
 //!       │
 //!  demo.rs ───▶ flow.rs ──▶ services.rs ──▶ machine.rs       records, services, this machine
-//!       │       readings.rs · smoothing.rs · timestamp.rs
+//!       │       readings.rs · smoothing.rs · timestamp.rs · mqtt.rs
 //!       │
 //!       └─ events ──▶ lines.rs      a line a reading, or a JSON object a line
 //!                 └─▶ view/         the live view of a terminal
@@ -19,6 +19,7 @@ mod failure;
 mod flow;
 mod lines;
 mod machine;
+mod mqtt;
 mod readings;
 mod run;
 #[cfg(test)]

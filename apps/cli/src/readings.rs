@@ -1,20 +1,21 @@
 //! The values that pass through the demo's records, and how each is said in words.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::RangeInclusive, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
 
-/// A value and when it was measured.
-#[derive(Debug, Clone, PartialEq)]
+/// A value and when it was measured. Outside it is one object: the time stands beside the value's fields.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading<T> {
     pub time: Timestamp,
+    #[serde(flatten)]
     pub value: T,
 }
 
 /// How busy the processor was since the reading before.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cpu {
     pub percent: f64,
@@ -159,6 +160,103 @@ impl fmt::Display for Alert {
     }
 }
 
+/// Above what a smoothed level raises an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Limits {
+    #[serde(rename = "cpu")]
+    pub cpu_percent: f64,
+    #[serde(rename = "memory")]
+    pub memory_percent: f64,
+    #[serde(rename = "disk")]
+    pub disk_percent: f64,
+    #[serde(rename = "temperature")]
+    pub celsius: f64,
+}
+
+/// What limits can be.
+pub const PERCENT: RangeInclusive<f64> = 0.0..=100.0;
+pub const CELSIUS: RangeInclusive<f64> = -273.15..=1000.0;
+
+/// Limits that somebody asks for from outside: `{"cpu":50}`. What it does not name is as it was at the start, so that a
+/// command that comes twice, or is retained, says the same each time.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+}
+
+/// A command that cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("it is no command ({0}): send {{\"cpu\":50}}, or nothing for the limits of the start")]
+    NoCommand(#[from] serde_json::Error),
+    #[error("{of} cannot be limited to {limit}: from {} to {} {}", .range.start(), .range.end(), .of.unit())]
+    OutOfRange { of: Quantity, limit: f64, range: RangeInclusive<f64> },
+}
+
+impl Command {
+    /// Reads a message: JSON, or nothing at all, which is what a retained message becomes when it is taken back.
+    pub fn read(payload: &[u8]) -> Result<Self, Refusal> {
+        if payload.is_empty() {
+            return Ok(Command::default());
+        }
+        let command: Command = serde_json::from_slice(payload)?;
+        let Command { cpu, memory, disk, temperature } = command;
+        let ranges = [
+            (Quantity::Cpu, cpu, PERCENT),
+            (Quantity::Memory, memory, PERCENT),
+            (Quantity::Disk, disk, PERCENT),
+            (Quantity::Temperature, temperature, CELSIUS),
+        ];
+        for (of, limit, range) in ranges {
+            if let Some(limit) = limit.filter(|limit| !range.contains(limit)) {
+                return Err(Refusal::OutOfRange { of, limit, range });
+            }
+        }
+        Ok(command)
+    }
+
+    /// What the limits are by it, when they were these at the start.
+    pub fn applied_to(self, begun: Limits) -> Limits {
+        Limits {
+            cpu_percent: self.cpu.unwrap_or(begun.cpu_percent),
+            memory_percent: self.memory.unwrap_or(begun.memory_percent),
+            disk_percent: self.disk.unwrap_or(begun.disk_percent),
+            celsius: self.temperature.unwrap_or(begun.celsius),
+        }
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = [self.cpu, self.memory, self.disk, self.temperature];
+        let mut named = Quantity::ALL.into_iter().zip(of).filter_map(|(of, limit)| Some((of, limit?)));
+        let Some((of, limit)) = named.next() else { return f.write_str("as at the start") };
+        write!(f, "{of} {limit} {}", of.unit())?;
+        named.try_for_each(|(of, limit)| write!(f, ", {of} {limit} {}", of.unit()))
+    }
+}
+
+/// How long a reading took from where it was measured over the broker and back, beside those before it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Crossing {
+    pub milliseconds: f64,
+    /// Half of the newest took no longer.
+    pub p50_milliseconds: f64,
+    /// All but a hundredth of the newest took no longer.
+    pub p99_milliseconds: f64,
+    /// How many are the newest.
+    pub among: usize,
+}
+
 /// Any of them: what an output is handed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -171,6 +269,9 @@ pub enum Value {
     Load(Load),
     Level(Level),
     Alert(Alert),
+    Limits(Limits),
+    Command(Command),
+    Crossing(Crossing),
 }
 
 macro_rules! value_from {
@@ -182,7 +283,7 @@ macro_rules! value_from {
         }
     )*};
 }
-value_from!(Cpu, Memory, Disk, Network, Temperature, Load, Level, Alert);
+value_from!(Cpu, Memory, Disk, Network, Temperature, Load, Level, Alert, Limits, Command, Crossing);
 
 /// How a value is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -226,6 +327,11 @@ impl Value {
                 };
                 format!("{} {state}", alert.of)
             }
+            Value::Limits(limits) => format!("cpu {} %", limits.cpu_percent),
+            Value::Command(command) => command.to_string(),
+            Value::Crossing(crossing) => {
+                format!("{} ms, p99 {}", millis(crossing.milliseconds), millis(crossing.p99_milliseconds))
+            }
         }
     }
 
@@ -250,6 +356,13 @@ impl Value {
             Value::Load(load) => format!("bound by {}", load.bound_by),
             Value::Level(level) => format!("{:.0} % of its limit", level.share()),
             Value::Alert(alert) => alert.to_string(),
+            Value::Limits(Limits { memory_percent, disk_percent, celsius, .. }) => {
+                format!("memory {memory_percent} %, disk {disk_percent} %, temperature {celsius} °C")
+            }
+            Value::Command(_) => "came from the broker".to_owned(),
+            Value::Crossing(Crossing { p50_milliseconds, among, .. }) => {
+                format!("p50 {} of {among}, cpu to the broker and back", millis(*p50_milliseconds))
+            }
         }
     }
 
@@ -262,7 +375,8 @@ impl Value {
             Value::Temperature(temperature) => Plotted::OfHundred(temperature.celsius),
             Value::Load(load) => Plotted::OfHundred(load.percent),
             Value::Level(level) => Plotted::OfHundred(level.share()),
-            Value::Alert(_) => Plotted::Not,
+            Value::Crossing(crossing) => Plotted::Free(crossing.milliseconds),
+            Value::Alert(_) | Value::Limits(_) | Value::Command(_) => Plotted::Not,
         }
     }
 }
@@ -273,6 +387,15 @@ pub struct Seen {
     pub record: &'static str,
     pub time: Timestamp,
     pub value: Value,
+}
+
+/// Milliseconds with the digits that tell something.
+fn millis(millis: f64) -> String {
+    match millis {
+        short if short < 9.995 => format!("{short:.2}"),
+        middle if middle < 99.95 => format!("{middle:.1}"),
+        long => format!("{long:.0}"),
+    }
 }
 
 /// Right-aligned to three digits before the point, so that a column of them is one.
@@ -334,6 +457,8 @@ mod tests {
         for rate in [0.0, 1023.9 * 1024.0, 1e9, 1.09e12] {
             assert!(network(rate).chars().count() <= 19, "{}", network(rate));
         }
+        let crossing = Crossing { milliseconds: 59_999.9, p50_milliseconds: 1.0, p99_milliseconds: 59_999.9, among: 1 };
+        assert!(Value::from(crossing).short().chars().count() <= 19);
         let level = Level { of: Quantity::Temperature, value: 100.0, limit: 80.0 };
         assert!(Value::from(level).short().chars().count() <= 20);
     }
@@ -342,6 +467,33 @@ mod tests {
     fn an_alert_says_which_line_was_crossed() {
         let alert = Alert { of: Quantity::Temperature, state: AlertState::Raised, value: 81.26, line: 80.0 };
         assert_eq!(alert.to_string(), "temperature is above 80 °C: 81.3 °C");
+    }
+
+    #[test]
+    fn a_command_names_limits_and_the_rest_is_as_at_the_start() {
+        let begun = Limits { cpu_percent: 80.0, memory_percent: 90.0, disk_percent: 95.0, celsius: 70.0 };
+        let by = |payload: &[u8]| Command::read(payload).map(|command| command.applied_to(begun)).ok();
+        assert_eq!(by(br#"{"cpu":50}"#), Some(Limits { cpu_percent: 50.0, ..begun }));
+        assert_eq!(
+            by(br#"{"disk":12.5,"temperature":-5}"#),
+            Some(Limits { disk_percent: 12.5, celsius: -5.0, ..begun })
+        );
+        assert_eq!(by(b""), Some(begun));
+        assert_eq!(Command::read(br#"{"cpu":50,"disk":9}"#).unwrap().to_string(), "cpu 50 %, disk 9 %");
+    }
+
+    #[test]
+    fn a_command_that_cannot_be_carried_out_says_what_to_send() {
+        for (wrong, says) in [
+            ("50", "send {\"cpu\":50}"),
+            ("{\"cpus\":50}", "unknown field `cpus`, expected one of `cpu`"),
+            ("{\"cpu\":\"high\"}", "expected f64"),
+            ("{\"cpu\":101}", "cpu cannot be limited to 101: from 0 to 100 %"),
+            ("{\"temperature\":-300}", "from -273.15 to 1000 °C"),
+        ] {
+            let refusal = Command::read(wrong.as_bytes()).unwrap_err().to_string();
+            assert!(refusal.contains(says), "{wrong}: {refusal}");
+        }
     }
 
     #[test]

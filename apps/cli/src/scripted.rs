@@ -1,13 +1,15 @@
-//! For tests: a machine whose readings are written down, in virtual time.
+//! For tests: a machine whose readings are written down, and a broker, in virtual time.
 
 use std::{error::Error, time::Duration};
 
-use anabranch::{Builder, prelude::*};
-use anabranch_sim::SimAdapter;
+use anabranch::{Builder, mqtt::MqttConnector, prelude::*};
+use anabranch_mqtt_broker::{BrokerOptions, ServedBroker};
+use anabranch_sim::{SimAdapter, SimListener};
 
 use crate::{
-    flow::{self, Limits, Options},
-    readings::{Cpu, Disk, Memory, Network, Reading, Temperature},
+    flow::{self, Options},
+    mqtt::Topics,
+    readings::{Cpu, Disk, Limits, Memory, Network, Reading, Temperature},
     services::Watching,
     timestamp::Timestamp,
 };
@@ -19,6 +21,23 @@ pub const OPTIONS: Options = Options {
     watching: Watching { smooth_over: Duration::from_secs(5), hysteresis: 5.0 },
     temperature: true,
 };
+
+/// A broker on a host of its own.
+pub fn broker(adapter: &SimAdapter) -> ServedBroker<SimAdapter> {
+    let host = adapter.on_host("broker");
+    let broker = ServedBroker::new(host.clone(), BrokerOptions::default());
+    let port = host.clone();
+    host.spawn(broker.listen(
+        move || port.listen(1883),
+        |listener: &mut SimListener, cx| listener.poll_accept(cx).map_ok(|(stream, _)| stream),
+    ));
+    broker
+}
+
+/// A connector to it.
+pub fn connector() -> MqttConnector {
+    MqttConnector::new("mqtt://broker")
+}
 
 /// What is measured in one moment.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +59,16 @@ pub struct Machine {
 
 impl Machine {
     pub async fn new(builder: Builder<SimAdapter>, options: Options) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let db = flow::flow(builder, options).build().await?;
+        Self::with_links(builder, options, None).await
+    }
+
+    /// The same with links; the builder has the connector.
+    pub async fn with_links(
+        builder: Builder<SimAdapter>,
+        options: Options,
+        topics: Option<&Topics>,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let db = flow::flow(builder, options, topics).build().await?;
         Ok(Machine {
             cpu: db.producer(flow::CPU)?,
             memory: db.producer(flow::MEMORY)?,

@@ -1,12 +1,13 @@
-//! The demo's services: two that measure, one that watches. They know their records' types, and no runtime.
+//! The demo's services: two that measure, one that watches, one that takes commands, and one that times what comes back.
+//! They know their records' types, and no runtime.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use anabranch::{JoinError, prelude::*};
 
 use crate::{
     machine::{Machine, MachineError, Readings, Sensors},
-    readings::{Alert, Cpu, Disk, Level, Memory, Network, Quantity, Reading, Temperature},
+    readings::{Alert, Command, Cpu, Crossing, Disk, Level, Limits, Memory, Network, Quantity, Reading, Temperature},
     smoothing::{Guard, Smoother},
     timestamp::Timestamp,
 };
@@ -116,13 +117,59 @@ pub async fn watch<R: Runtime>(
     Ok(())
 }
 
+/// Says which limits hold: those of the start, and after each command what it makes of them.
+#[service(restart = "on-failure", limit = 5)]
+pub async fn steer<R: Runtime>(
+    ctx: RuntimeContext<R>,
+    begun: Limits,
+    commands: &mut Consumer<Command>,
+    limits: Producer<Reading<Limits>>,
+) -> Result<(), MeasureError> {
+    limits.produce(Reading { time: now(&ctx)?, value: begun });
+    while let Some(command) = commands.next().await {
+        limits.produce(Reading { time: now(&ctx)?, value: command.applied_to(begun) });
+    }
+    Ok(())
+}
+
+/// Among how many of the newest a crossing is placed.
+const NEWEST: usize = 100;
+
+/// Times the readings that come back: how long each took from where it was measured.
+#[service(restart = "on-failure", limit = 5)]
+pub async fn time_crossings<R: Runtime>(
+    ctx: RuntimeContext<R>,
+    returned: &mut Consumer<Reading<Cpu>>,
+    crossing: Producer<Reading<Crossing>>,
+) -> Result<(), MeasureError> {
+    let mut newest = VecDeque::with_capacity(NEWEST);
+    while let Some(reading) = returned.next().await {
+        let time = now(&ctx)?;
+        if newest.len() == NEWEST {
+            newest.pop_front();
+        }
+        let milliseconds = time.since(reading.time).as_secs_f64() * 1e3;
+        newest.push_back(milliseconds);
+        let mut sorted = Vec::from_iter(newest.iter().copied());
+        sorted.sort_unstable_by(f64::total_cmp);
+        // The smallest that this part of them does not pass.
+        let within = |hundredths: usize| sorted[(sorted.len() * hundredths).div_ceil(100).max(1) - 1];
+        let value =
+            Crossing { milliseconds, p50_milliseconds: within(50), p99_milliseconds: within(99), among: sorted.len() };
+        crossing.produce(Reading { time, value });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use anabranch::ConnectionState;
     use anabranch_sim::check;
 
     use super::*;
     use crate::{
-        flow::{self, ALERTS, CPU, LOAD, Options},
+        flow::{self, ALERTS, CPU, CROSSING, LIMITS, LOAD, Options},
+        mqtt::{self, Topics},
         readings::{AlertState, Load},
         scripted::{self, OPTIONS, Written},
     };
@@ -191,6 +238,58 @@ mod tests {
     }
 
     #[test]
+    fn readings_cross_a_broker_and_a_command_from_there_moves_a_limit() {
+        check(0..50, |sim| {
+            let adapter = sim.adapter();
+            sim.block_on(async move {
+                let (broker, topics) = (scripted::broker(&adapter), Topics::of("workshop"));
+                let builder = Anabranch::builder().runtime(adapter.clone()).with_connector(scripted::connector());
+                let watching = Watching { smooth_over: Duration::ZERO, hysteresis: 5.0 };
+                let machine =
+                    scripted::Machine::with_links(builder, Options { watching, ..OPTIONS }, Some(&topics)).await?;
+                let db = &machine.db;
+                let mut alerts = db.consumer::<Reading<Alert>>(ALERTS)?;
+                let mut crossing = db.consumer::<Reading<Crossing>>(CROSSING)?;
+                let mut limits = db.consumer::<Reading<Limits>>(LIMITS)?;
+                let mut connection = db.connection("mqtt").ok_or("no connector")?;
+                db.start();
+                assert_eq!(limits.next().await.map(|limits| limits.value), Some(OPTIONS.limits));
+                while connection.next().await != Some(ConnectionState::Online) {}
+                for (number, written) in busy(&[60.0; 3]).enumerate() {
+                    machine.measure(written).await;
+                    let crossing = crossing.next().await.ok_or("nothing came back")?.value;
+                    assert!(crossing.milliseconds > 0.0 && crossing.among == number + 1, "{crossing:?}");
+                }
+                // Nothing is measured meanwhile: the command by itself raises the alert, and another clears it.
+                let set = topics.topic(mqtt::COMMANDS);
+                let steps = [
+                    (r#"{"cpu":50}"#, 50.0, AlertState::Raised),
+                    (r#"{"cpu":501}"#, 50.0, AlertState::Raised),
+                    ("", 80.0, AlertState::Cleared),
+                ];
+                for (command, limit, state) in steps {
+                    broker.publish(&set, command, 1, true)?;
+                    if command.contains("501") {
+                        continue;
+                    }
+                    assert_eq!(limits.next().await.map(|limits| limits.value.cpu_percent), Some(limit));
+                    let alert = alerts.next().await.ok_or("no alert")?.value;
+                    assert_eq!((alert.of, alert.state), (Quantity::Cpu, state));
+                }
+                assert_eq!(db.shutdown(SECOND).await.aborted, [""; 0]);
+                let refused = db.links().into_iter().filter_map(|link| link.last_error).collect::<Vec<_>>();
+                assert_eq!(refused.len(), 1);
+                assert!(refused[0].contains("cpu cannot be limited to 501"), "{refused:?}");
+                let published = broker.published();
+                let of = |leaf: &str| published.iter().filter(|one| *one.topic == *topics.topic(leaf)).count();
+                assert_eq!([of("cpu"), of("memory"), of("level/cpu"), of("alerts"), of("limits")], [3, 3, 5, 2, 3]);
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+            })??;
+            Ok(())
+        });
+    }
+
+    #[test]
     fn load_is_made_of_readings_of_one_moment() {
         check(0..100, |sim| {
             let adapter = sim.adapter();
@@ -216,7 +315,7 @@ mod tests {
             let adapter = sim.adapter();
             let times = sim.block_on(async move {
                 let options = Options { temperature: false, ..OPTIONS };
-                let db = flow::of_this_machine(adapter, options, SECOND).await?;
+                let db = flow::of_this_machine(adapter, options, SECOND, None).await?;
                 let mut cpu = db.consumer::<Reading<Cpu>>(CPU)?;
                 db.start();
                 let mut times = Vec::new();

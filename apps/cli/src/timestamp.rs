@@ -1,8 +1,8 @@
 //! A moment: nanoseconds since 1970 in UTC, shown as RFC 3339 with all nine digits.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// When something was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +43,53 @@ impl Serialize for Timestamp {
     }
 }
 
+/// A text that is no moment as this module writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is no time in UTC, which is written 2026-01-31T08:05:09.123456789Z")]
+pub struct NoTimestamp;
+
+impl FromStr for Timestamp {
+    type Err = NoTimestamp;
+
+    /// Reads what `Display` writes: nine digits and the `Z` included.
+    fn from_str(text: &str) -> Result<Self, NoTimestamp> {
+        const SHAPE: &[u8] = b"0000-00-00T00:00:00.000000000Z";
+        let fits = |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
+        if text.len() != SHAPE.len() || !text.as_bytes().iter().zip(SHAPE).all(fits) {
+            return Err(NoTimestamp);
+        }
+        let number = |from: usize, to: usize| text.get(from..to).and_then(|digits| digits.parse::<i64>().ok());
+        let [Some(year), Some(month), Some(day)] = [number(0, 4), number(5, 7), number(8, 10)] else {
+            return Err(NoTimestamp);
+        };
+        let [Some(hour), Some(minute), Some(second)] = [number(11, 13), number(14, 16), number(17, 19)] else {
+            return Err(NoTimestamp);
+        };
+        let days = days(year, month, day);
+        if civil(days) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
+            return Err(NoTimestamp);
+        }
+        let seconds = days * DAY + hour * 3600 + minute * 60 + second;
+        let nanos = seconds.checked_mul(NANOS).zip(number(20, 29)).and_then(|(whole, part)| whole.checked_add(part));
+        nanos.map(Timestamp).ok_or(NoTimestamp)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// The day of a date, counted from 1970-01-01: the way back from [`civil`], which says whether there is such a date.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let from_march = (month + 9) % 12;
+    let day_of_year = (153 * from_march + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
 /// Year, month and day of a day counted from 1970-01-01, by Howard Hinnant's `civil_from_days`: years begin in March, so
 /// that the leap day is the last of its year.
 fn civil(days: i64) -> (i64, i64, i64) {
@@ -67,6 +114,22 @@ mod tests {
         assert_eq!(shown(0, 0), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(shown(951_827_696, 7), "2000-02-29T12:34:56.000000007Z");
         assert_eq!(shown(4_102_444_799, 999_999_999), "2099-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for day in (0..100_000).step_by(97) {
+            let moment = Timestamp::from_unix(Duration::new(day * 86_400 + 12_345, 987_654_321));
+            assert_eq!(moment.to_string().parse(), Ok(moment), "{moment}");
+        }
+        for wrong in ["", "2026-01-31", "2026-01-31T08:05:09Z", "2026-02-29T08:05:09.000000000Z"] {
+            assert_eq!(wrong.parse::<Timestamp>(), Err(NoTimestamp), "{wrong}");
+        }
+        for wrong in
+            ["2026-01-31T24:00:00.000000000Z", "2026-13-01T00:00:00.000000000Z", "9999-01-01T00:00:00.000000000Z"]
+        {
+            assert_eq!(wrong.parse::<Timestamp>(), Err(NoTimestamp), "{wrong}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Output for View {
     }
 
     fn tick(&mut self, db: &Database) -> io::Result<()> {
-        self.screen.look(self.opened.elapsed(), db.records(), db.services());
+        self.screen.look(self.opened.elapsed(), db);
         self.draw()
     }
 

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use anabranch::{BufferKind, Graph, RecordStatus, ServicePhase, ServiceStatus};
+use anabranch::{
+    Anabranch, BufferKind, ConnectionState, ConnectorStatus, Graph, GraphService, GraphServiceKind, LinkDirection,
+    LinkStatus, RecordStatus, ServicePhase, ServiceStatus, prelude::*,
+};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -16,8 +19,9 @@ use ratatui::{
 
 use super::trend::Trend;
 use crate::{
-    flow::{self, Limits},
-    readings::{Alert, AlertState, Seen, Value},
+    flow,
+    mqtt::Mqtt,
+    readings::{Alert, AlertState, Limits, Seen, Value},
     timestamp::Timestamp,
 };
 
@@ -26,7 +30,9 @@ use crate::{
 pub struct About {
     pub machine: String,
     pub every: Duration,
+    /// The limits of the start.
     pub limits: Limits,
+    pub mqtt: Option<Mqtt>,
     /// Something to be said once.
     pub note: Option<&'static str>,
 }
@@ -48,6 +54,8 @@ pub struct Screen {
     up: Duration,
     records: Vec<RecordStatus>,
     services: Vec<ServiceStatus>,
+    links: Vec<LinkStatus>,
+    connectors: Vec<ConnectorStatus>,
     seen: BTreeMap<&'static str, Watched>,
     paces: BTreeMap<String, Pace>,
     alerts: VecDeque<(Timestamp, Alert)>,
@@ -63,7 +71,7 @@ struct Watched {
 }
 
 /// The smallest terminal that shows something of everything.
-const LEAST: (u16, u16) = (72, 18);
+const LEAST: (u16, u16) = (72, 22);
 const MOST_ALERTS: usize = 50;
 /// What a value in short takes.
 const VALUE: u16 = 19;
@@ -81,6 +89,8 @@ impl Screen {
             up: Duration::ZERO,
             records: Vec::new(),
             services: Vec::new(),
+            links: Vec::new(),
+            connectors: Vec::new(),
             seen: BTreeMap::new(),
             paces: BTreeMap::new(),
             alerts: VecDeque::new(),
@@ -105,12 +115,20 @@ impl Screen {
     }
 
     /// Takes the state of everything, `up` after the view was opened.
-    pub fn look(&mut self, up: Duration, mut records: Vec<RecordStatus>, services: Vec<ServiceStatus>) {
+    pub fn look<R: Runtime + SpawnDynamically>(&mut self, up: Duration, db: &Anabranch<R>) {
+        let mut records = db.records();
         records.sort_by_key(|record| flow::IN_ORDER.iter().position(|name| *name == record.name));
         for record in &records {
             self.paces.entry(record.name.clone()).or_default().look(up, record.status.produced);
         }
+        // Links that run are counted with the broker; of services, those that do not run come first.
+        let mut services = db.services();
+        let is_link =
+            |name: &str| self.graph.services.iter().any(|s| s.kind == GraphServiceKind::Link && s.name == name);
+        services.retain(|service| service.phase != ServicePhase::Running || !is_link(&service.name));
+        services.sort_by_key(|service| service.phase == ServicePhase::Running);
         (self.up, self.records, self.services) = (up, records, services);
+        (self.links, self.connectors) = (db.links(), db.connectors());
     }
 
     pub fn draw(&self, frame: &mut Frame<'_>, paused: bool) {
@@ -161,13 +179,16 @@ impl Screen {
 
     fn draw_flow(&self, frame: &mut Frame<'_>, area: Rect) {
         let (records, services) = (rows(self.records.len()) + 1, rows(self.services.len()) + 1);
+        let broker = self.broker(usize::from(area.width));
+        let outside = rows(broker.len());
         // Empty lines between the parts where there is room for them, and what is left goes to the alerts.
-        let gap = u16::from(area.height >= records + services + 5);
-        let services = services.min(area.height.saturating_sub(records + 2 * gap + 2));
-        let parts = [records, gap, services, gap].map(Constraint::Length);
-        let [records, _, services, _, alerts] =
+        let gap = u16::from(area.height >= records + outside + services + 7);
+        let services = services.min(area.height.saturating_sub(records + outside + 3 * gap + 3));
+        let parts = [records, gap.min(outside), outside, gap, services, gap].map(Constraint::Length);
+        let [records, _, outside, _, services, _, alerts] =
             Layout::vertical(parts.into_iter().chain([Constraint::Min(0)])).areas(area);
         self.draw_records(frame, records);
+        frame.render_widget(Paragraph::new(broker), inset(outside));
         self.draw_services(frame, services);
         self.draw_alerts(frame, alerts);
     }
@@ -216,16 +237,69 @@ impl Screen {
         frame.render_widget(table, inset(area));
     }
 
+    /// How the broker and the connection to it are doing, and how to look on.
+    fn broker(&self, width: usize) -> Vec<Line<'_>> {
+        let (Some(mqtt), Some(connector)) = (&self.about.mqtt, self.connectors.first()) else { return Vec::new() };
+        let count = |direction: LinkDirection, count: fn(&LinkStatus) -> u64| -> u64 {
+            self.links.iter().filter(|link| link.direction == direction).map(count).sum()
+        };
+        let (came, went) =
+            (count(LinkDirection::In, |link| link.values), count(LinkDirection::Out, |link| link.values));
+        let dropped = count(LinkDirection::Out, |link| link.dropped);
+        let kept: usize = self.links.iter().map(|link| link.kept).sum();
+        let state = match connector.state {
+            ConnectionState::Online => "connected".fg(GOOD),
+            ConnectionState::Offline => "no connection".fg(OVER).bold(),
+        };
+        let place = if mqtt.is_in_process() { " (in this process)" } else { "" };
+        let mut first = vec![Span::styled("MQTT  ", heading()), state, " to ".dim(), connector.peer.as_str().into()];
+        if width >= 100 {
+            first.push(place.dim());
+        }
+        first.push(format!("  out {went}  in {came}  under way {}", connector.in_flight).into());
+        if kept > 0 {
+            first.push(format!("  kept {kept}").fg(NEAR));
+        }
+        if dropped > 0 {
+            first.push(format!("  dropped {dropped}").fg(NEAR));
+        }
+        if connector.connects > 1 {
+            first.push(format!("  connects {}", connector.connects).dim());
+        }
+        let wrong = |link: &LinkStatus| link.last_error.clone().filter(|_| link.failed > 0);
+        let trouble = match (connector.state, &connector.last_error) {
+            (ConnectionState::Offline, Some(why)) => Some(why.clone()),
+            _ => self.links.iter().find_map(wrong),
+        };
+        let second = match trouble {
+            Some(why) => Line::from(format!("      {why}").fg(OVER)),
+            None => Line::from(format!("look: {}", mqtt.how_to_look()).dim()),
+        };
+        let mut lines = vec![Line::from(first), second];
+        if width >= 100 {
+            lines.push(Line::from(format!("set:  {}", mqtt.how_to_command()).dim()));
+        }
+        lines
+    }
+
+    /// The limits that hold now.
+    fn limits(&self) -> Limits {
+        match self.seen.get(flow::LIMITS) {
+            Some(Watched { newest: Value::Limits(limits), .. }) => *limits,
+            _ => self.about.limits,
+        }
+    }
+
     /// The blocks of a record, in the colours of its limit.
     fn trend(&self, record: &str, seen: &Watched, width: u16) -> Line<'static> {
-        let limits = &self.about.limits;
+        let limits = self.limits();
         let limit = match record {
             flow::CPU => limits.cpu_percent,
             flow::MEMORY => limits.memory_percent,
             flow::DISK => limits.disk_percent,
             flow::TEMPERATURE => limits.celsius,
             flow::LEVELS | flow::SMOOTH => 100.0, // per cent of their limits
-            flow::ALERTS => return Line::default(),
+            flow::ALERTS | flow::LIMITS | flow::COMMANDS => return Line::default(),
             _ => f64::INFINITY,
         };
         let colour = |number: f64| match number {
@@ -282,7 +356,7 @@ impl Screen {
 
     fn draw_alerts(&self, frame: &mut Frame<'_>, area: Rect) {
         let mut lines = vec![Line::from(format!("ALERTS  {} raised", self.raised)).style(heading())];
-        let Limits { cpu_percent, memory_percent, disk_percent, celsius } = self.about.limits;
+        let Limits { cpu_percent, memory_percent, disk_percent, celsius } = self.limits();
         if self.alerts.is_empty() {
             let mut limits =
                 format!("none: smoothed, cpu ≤ {cpu_percent} %, memory ≤ {memory_percent} %, disk ≤ {disk_percent} %");
@@ -307,19 +381,26 @@ impl Screen {
 
     fn draw_graph(&self, frame: &mut Frame<'_>, area: Rect) {
         let list = |names: &[String], none: &'static str| if names.is_empty() { none.into() } else { names.join(", ") };
-        let services: Vec<[String; 3]> = (self.graph.services.iter())
-            .map(|s| [list(&s.reads, "this machine"), s.name.clone(), list(&s.writes, "–")])
-            .collect();
+        let (source, target) = ("this machine", "–");
+        let ends = |s: &GraphService| match s.kind {
+            GraphServiceKind::Link => [list(&s.reads, source), s.name.clone(), "broker".into()],
+            _ => [list(&s.reads, source), s.name.clone(), list(&s.writes, target)],
+        };
+        let inbound = self.graph.inbound.iter();
+        let inbound = inbound.map(|link| ["broker".into(), link.address.to_string(), link.record.to_string()]);
+        let services: Vec<[String; 3]> = self.graph.services.iter().map(ends).chain(inbound).collect();
         let width = |column: usize| services.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let (from, by) = (width(0).max(12), width(1).max(10));
-        let mut lines =
-            vec![Line::from(format!("{:<from$}     {:<by$}     {}", "RECORDS", "SERVICE", "RECORDS")).style(heading())];
+        let mut lines = vec![
+            Line::from(format!("{:<from$}    {:<by$}    {}", "RECORDS", "SERVICE OR LINK", "RECORDS"))
+                .style(heading()),
+        ];
         lines.extend(services.iter().map(|[reads, name, writes]| {
             Line::from(vec![
                 Span::from(format!("{reads:<from$}")),
-                " ──▶ ".dim(),
+                " ─▶ ".dim(),
                 format!("{name:<by$}").bold().fg(Color::Cyan),
-                " ──▶ ".dim(),
+                " ─▶ ".dim(),
                 Span::from(writes.clone()),
             ])
         }));
@@ -404,8 +485,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        readings::{Cpu, Disk, Level, Load, Memory, Network, Reading, Temperature},
-        scripted::{Machine, OPTIONS, Written},
+        mqtt::Topics,
+        readings::{Command, Cpu, Crossing, Disk, Level, Load, Memory, Network, Reading, Temperature},
+        scripted::{self, Machine, OPTIONS, Written},
     };
 
     #[derive(Debug, thiserror::Error)]
@@ -418,19 +500,22 @@ mod tests {
         Err(Stuck)
     }
 
-    /// A screen after half a minute in which a processor gets busy and calm again.
+    /// A screen after half a minute in which a processor gets busy and calm again, over a limit that came from outside.
     fn screen() -> Screen {
         let mut sim = Sim::new(7);
         let adapter = sim.adapter();
         let screen = sim.block_on(async move {
             let begin = adapter.now();
-            let builder = Anabranch::builder().runtime(adapter.clone()).with_service(Cooling::of());
-            let machine = Machine::new(builder, OPTIONS).await?;
+            let broker = scripted::broker(&adapter);
+            let builder = Anabranch::builder().runtime(adapter.clone()).with_connector(scripted::connector());
+            let topics = Topics::of("workshop");
+            let machine = Machine::with_links(builder.with_service(Cooling::of()), OPTIONS, Some(&topics)).await?;
             let db = &machine.db;
             let about = About {
                 machine: "workshop".into(),
                 every: Duration::from_secs(1),
                 limits: OPTIONS.limits,
+                mqtt: Some(Mqtt::through("mqtt://broker", topics)),
                 note: Some("something to be said once"),
             };
             let mut screen = Screen::new(about, db.graph().clone());
@@ -443,7 +528,12 @@ mod tests {
             let (mut levels, mut smooth) =
                 (db.consumer::<Reading<Level>>("levels")?, db.consumer::<Reading<Level>>("smooth")?);
             let mut alerts = db.consumer::<Reading<Alert>>("alerts")?;
+            let (mut limits, mut commands) =
+                (db.consumer::<Reading<Limits>>("limits")?, db.consumer::<Command>("commands")?);
+            let (mut returned, mut crossing) =
+                (db.consumer::<Reading<Cpu>>("returned")?, db.consumer::<Reading<Crossing>>("crossing")?);
             db.start();
+            broker.publish("anabranch/workshop/limits/set", r#"{"cpu":85}"#, 1, true)?;
             for second in 0..30_u32 {
                 let busy = if (5..20).contains(&second) { 97.3 } else { 3.4 };
                 let second = f64::from(second);
@@ -458,7 +548,12 @@ mod tests {
                 }
                 show!("cpu" cpu, "memory" memory, "disk" disk, "network" network, "temperature" temperature);
                 show!("load" load, "levels" levels, "smooth" smooth, "alerts" alerts);
-                screen.look(adapter.now().since(begin), db.records(), db.services());
+                show!("limits" limits, "returned" returned, "crossing" crossing);
+                while let Ok(command) = commands.try_recv() {
+                    let time = Timestamp::from_unix(adapter.unix_time().unwrap_or_default());
+                    screen.seen(Seen { record: "commands", time, value: command.into() });
+                }
+                screen.look(adapter.now().since(begin), db);
             }
             Ok::<_, Box<dyn Error + Send + Sync>>(screen)
         });
@@ -514,6 +609,23 @@ mod tests {
             }
         }
         assert!(text(&drawn(&full, (60, 10), false)).contains("too small"));
+    }
+
+    #[test]
+    fn a_broker_that_is_not_there_is_said_with_the_reason_and_so_is_what_makes_no_sense() {
+        let mut screen = screen();
+        let wrong = "mqtt://anabranch/workshop/limits/set: cpu cannot be limited to 500";
+        for link in screen.links.iter_mut().filter(|link| link.direction == LinkDirection::In) {
+            (link.failed, link.last_error) = (1, Some(wrong.into()));
+        }
+        let lines = text(&drawn(&screen, (80, 24), false));
+        assert!(lines.contains("connected to mqtt://broker") && lines.contains(wrong), "{lines}");
+        let why = "the connection was refused";
+        for connector in &mut screen.connectors {
+            (connector.state, connector.last_error) = (ConnectionState::Offline, Some(why.into()));
+        }
+        let lines = text(&drawn(&screen, (80, 24), false));
+        assert!(lines.contains("no connection to mqtt://broker") && lines.contains(why), "{lines}");
     }
 
     #[test]
