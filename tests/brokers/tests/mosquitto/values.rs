@@ -1,0 +1,221 @@
+//! Values pass, both ways, as their links say.
+
+use crate::links::{Asked, Numbers, RING, comes_in, goes_out, qos, to, with};
+use anabranch_brokers::{Mosquitto, Observed, Observer, QoS, Setup, on_both_flavours, on_two_threads};
+use anabranch_core::{ConnectorConfig, RecordConfig};
+use anabranch_tokio::TokioAdapter;
+use std::collections::BTreeMap;
+
+#[test]
+fn values_pass_both_ways_at_each_quality_of_service() {
+    on_both_flavours(async || {
+        let broker = Mosquitto::start(Setup::default()).await;
+        for quality in 0..=2 {
+            let db = with(to(broker.url()))
+                .comes_in("in", "mqtt://values/in", qos(quality))
+                .goes_out("out", "mqtt://values/out", qos(quality))
+                .build()
+                .await
+                .unwrap();
+            let (mut values, out) = (db.consumer::<u64>("in").unwrap(), db.producer::<u64>("out").unwrap());
+            let mut observer = Observer::connect(broker.port()).await;
+            observer.subscribe("values/out", QoS::ExactlyOnce).await.unwrap();
+            db.start();
+            db.online("mqtt").await;
+            for value in 0..200 {
+                out.send(value).await.unwrap();
+            }
+            for value in 0..200 {
+                let observed = observer.next().await.unwrap();
+                assert_eq!((observed.text(), observed.qos), (&*value.to_string(), quality));
+            }
+            let sent = (0..200).map(|value: u64| ("values/in", value.to_string()));
+            observer.publish_all(QoS::ExactlyOnce, sent).await.unwrap();
+            for value in 0..200 {
+                assert_eq!(values.next().await, Some(value));
+            }
+            assert_eq!((db.link("mqtt://values/in").values, db.link("mqtt://values/out").values), (200, 200));
+            db.ends().await;
+        }
+    });
+}
+
+/// AimDB: inbound QoS ignored.
+#[test]
+fn the_quality_of_service_of_an_inbound_link_is_what_the_broker_is_asked_for() {
+    on_two_threads(async {
+        let broker = Mosquitto::start(Setup::default()).await;
+        let mut builder = with(to(broker.url()).client_id("tested"));
+        for quality in 0..=2 {
+            builder = builder.comes_in(&format!("at {quality}"), &format!("mqtt://quality/{quality}"), qos(quality));
+        }
+        let db = builder.build().await.unwrap();
+        let mut values = (0..=2).map(|q| db.consumer::<u64>(format!("at {q}")).unwrap()).collect::<Vec<_>>();
+        db.start();
+        db.online("mqtt").await;
+        let mut observer = Observer::connect(broker.port()).await;
+        for (quality, values) in values.iter_mut().enumerate() {
+            observer.publish(&format!("quality/{quality}"), QoS::ExactlyOnce, "7").await.unwrap();
+            assert_eq!(values.next().await, Some(7));
+            // The broker sends with the lower of both: that which it was asked for.
+            let topic = format!("'quality/{quality}'");
+            let sent = broker
+                .process()
+                .says_after(0, |line| line.starts_with("Sending PUBLISH to tested") && line.contains(&topic));
+            let sent = sent.await.unwrap();
+            assert!(sent.contains(&format!(" q{quality},")), "{sent}");
+        }
+    });
+}
+
+#[test]
+fn a_retained_value_arrives_and_one_that_goes_out_retained_is_kept_by_the_broker() {
+    on_two_threads(async {
+        let broker = Mosquitto::start(Setup::default()).await;
+        let mut early = Observer::connect(broker.port()).await;
+        early.publish_retained("kept/in", QoS::AtLeastOnce, "5").await.unwrap();
+        let retained = ConnectorConfig { qos: Some(1), retain: Some(true), ..Default::default() };
+        let db = with(to(broker.url()))
+            .comes_in("in", "mqtt://kept/in", qos(1))
+            .goes_out("out", "mqtt://kept/out", retained)
+            .goes_out("passing", "mqtt://kept/passing", qos(1))
+            .build()
+            .await
+            .unwrap();
+        let mut values = db.consumer::<u64>("in").unwrap();
+        let (out, passing) = (db.producer::<u64>("out").unwrap(), db.producer::<u64>("passing").unwrap());
+        db.start();
+        assert_eq!(values.next().await, Some(5));
+        early.subscribe("kept/+", QoS::AtLeastOnce).await.unwrap();
+        assert_eq!(early.text().await, ("kept/in".to_owned(), "5".to_owned()));
+        passing.send(1).await.unwrap();
+        assert_eq!(early.text().await.1, "1");
+        out.send(6).await.unwrap();
+        assert_eq!(early.text().await.1, "6");
+        let mut late = Observer::connect(broker.port()).await;
+        late.subscribe("kept/out", QoS::AtLeastOnce).await.unwrap();
+        late.subscribe("kept/passing", QoS::AtLeastOnce).await.unwrap();
+        let kept = Observed { topic: "kept/out".to_owned(), qos: 1, retained: true, payload: b"6".to_vec() };
+        assert_eq!(late.next().await, Some(kept));
+        // The one that was not retained would have come by now.
+        late.publish("kept/passing", QoS::AtLeastOnce, "2").await.unwrap();
+        assert_eq!(late.text().await, ("kept/passing".to_owned(), "2".to_owned()));
+    });
+}
+
+#[test]
+fn overlapping_links_get_each_value_once() {
+    on_two_threads(async {
+        let broker = Mosquitto::start(Setup::default()).await;
+        let addresses = ["mqtt://a/b/c", "mqtt://a/+/c", "mqtt://a/+/+", "mqtt://a/#", "mqtt://#"];
+        for quality in 0..=2 {
+            let mut builder = with(to(broker.url()));
+            for (place, address) in addresses.into_iter().enumerate() {
+                builder = builder.comes_in(&format!("record {place}"), address, qos(quality));
+            }
+            // And two links of one record.
+            let db = builder
+                .configure::<u64>("both", |r| {
+                    r.with_buffer(RING);
+                    comes_in(r, "mqtt://a/b/+", qos(quality));
+                    comes_in(r, "mqtt://+/b/c", qos(quality));
+                })
+                .build()
+                .await
+                .unwrap();
+            let mut records =
+                (0..addresses.len()).map(|i| db.consumer::<u64>(format!("record {i}")).unwrap()).collect::<Vec<_>>();
+            let mut both = db.consumer::<u64>("both").unwrap();
+            db.start();
+            db.online("mqtt").await;
+            let mut observer = Observer::connect(broker.port()).await;
+            let values = (1..=20_u64).map(|value| ("a/b/c", value.to_string()));
+            observer.publish_all(QoS::ExactlyOnce, values).await.unwrap();
+            for record in &mut records {
+                for value in 1..=20 {
+                    assert_eq!(record.next().await, Some(value), "at quality {quality}");
+                }
+            }
+            let mut times = BTreeMap::<u64, u32>::new();
+            for _ in 0..40 {
+                *times.entry(both.next().await.unwrap()).or_default() += 1;
+            }
+            assert_eq!(times, (1..=20).map(|value| (value, 2)).collect(), "once through each link");
+            // Whatever came twice would stand before this.
+            observer.publish("a/b/c", QoS::ExactlyOnce, "99").await.unwrap();
+            for record in &mut records {
+                assert_eq!(record.next().await, Some(99));
+            }
+            assert_eq!((both.next().await, both.next().await), (Some(99), Some(99)));
+            db.ends().await;
+        }
+    });
+}
+
+/// AimDB: two brokers in one database impossible.
+#[test]
+fn two_brokers_are_in_one_database_by_name() {
+    on_both_flavours(async || {
+        let (left, right) = (Mosquitto::start(Setup::default()).await, Mosquitto::start(Setup::default()).await);
+        let db = with(to(left.url()).name("left"))
+            .with_connector(to(right.url()).name("right"))
+            .with_connector(to(left.url()))
+            .configure::<u64>("crosses", |r| {
+                r.with_buffer(RING);
+                comes_in(r, "mqtt+left://crosses", qos(1));
+                goes_out(r, "mqtt+right://crosses", qos(1));
+            })
+            .configure::<u64>("back", |r| {
+                r.with_buffer(RING);
+                comes_in(r, "mqtt+right://back", qos(1));
+                goes_out(r, "mqtt://back", qos(1));
+            })
+            .build()
+            .await
+            .unwrap();
+        db.start();
+        for scheme in ["mqtt+left", "mqtt+right", "mqtt"] {
+            db.online(scheme).await;
+        }
+        let (mut of_left, mut of_right) = (Observer::connect(left.port()).await, Observer::connect(right.port()).await);
+        of_left.subscribe("back", QoS::AtLeastOnce).await.unwrap();
+        of_right.subscribe("crosses", QoS::AtLeastOnce).await.unwrap();
+        of_left.publish("crosses", QoS::AtLeastOnce, "3").await.unwrap();
+        assert_eq!(of_right.text().await, ("crosses".to_owned(), "3".to_owned()));
+        of_right.publish("back", QoS::AtLeastOnce, "4").await.unwrap();
+        assert_eq!(of_left.text().await, ("back".to_owned(), "4".to_owned()));
+        db.ends().await;
+    });
+}
+
+/// AimDB: more than ten topics deadlocked.
+#[test]
+fn more_than_ten_topics_each_way_do_not_hold_each_other_up() {
+    on_both_flavours(async || {
+        let broker = Mosquitto::start(Setup::default()).await;
+        let mut builder = with(to(broker.url()));
+        for i in 0..300 {
+            let record = |r: &mut RecordConfig<'_, TokioAdapter, u64>| {
+                r.with_buffer(RING);
+                comes_in(r, &format!("mqtt://in/{i}"), qos(1));
+                goes_out(r, &format!("mqtt://out/{i}"), qos(1));
+            };
+            builder = builder.configure::<u64>(format!("record {i}"), record);
+        }
+        let db = builder.build().await.unwrap();
+        let mut observer = Observer::connect(broker.port()).await;
+        observer.subscribe("out/+", QoS::AtLeastOnce).await.unwrap();
+        db.start();
+        db.online("mqtt").await;
+        let values = (0..3000).map(|value| (format!("in/{}", value % 300), value.to_string()));
+        observer.publish_all(QoS::AtLeastOnce, values).await.unwrap();
+        let mut next: Vec<u64> = (0..300).collect();
+        for _ in 0..3000 {
+            let (topic, value) = observer.text().await;
+            let place: usize = topic.strip_prefix("out/").unwrap().parse().unwrap();
+            assert_eq!(value, next[place].to_string(), "each topic's values in order");
+            next[place] += 300;
+        }
+        db.ends().await;
+    });
+}
