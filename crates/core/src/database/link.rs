@@ -512,6 +512,10 @@ impl Links {
         self.ended().await;
     }
 
+    pub(super) fn has_connectors(&self) -> bool {
+        self.connectors.with(|all| !all.is_empty())
+    }
+
     pub(super) fn close(&self) {
         let all: Vec<_> = self.connectors.with(|all| all.iter().map(|c| c.connector.clone()).collect());
         all.iter().for_each(|connector| connector.close());

@@ -250,8 +250,8 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
 
     /// Ends the database so that nothing on its way is lost: services that read nothing stop; records close when
     /// nobody writes to them any more, and links no longer bring values into them; the others take what is left and end;
-    /// then connectors send what they have taken, and take leave of their peers. Who has not ended after `grace` is aborted
-    /// and named.
+    /// then connectors send what they have taken, and take leave of their peers, for which an eighth of `grace` is left to them
+    /// at least. Who has not ended in time is aborted and named.
     pub async fn shutdown(&self, grace: Duration) -> Shutdown {
         let inner = &self.inner;
         let life = inner
@@ -263,7 +263,9 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
         }
         let deadline = inner.runtime.now().after(grace);
         let mut aborted = Vec::new();
-        if inner.runtime.timeout(grace, self.ended()).await.is_err() {
+        // A link that keeps values for a peer that is away does not end by itself: connectors still get to take leave.
+        let kept = if inner.links.has_connectors() { grace / 8 } else { Duration::ZERO };
+        if inner.runtime.timeout(grace - kept, self.ended()).await.is_err() {
             let tasks = inner.life.with(|life| life.tasks.take()).unwrap_or_default();
             for (index, task) in &tasks {
                 // one that was never polled is still waiting
