@@ -247,11 +247,11 @@ impl<M: Memory> Outbox<M> {
                         let at = self.place(self.next);
                         let fresh = identified && entry.id == 0;
                         if fresh {
-                            let Some((id, known)) = self.ids.next() else { return self.release() };
-                            entry.id = id;
-                            if known && entry.qos == Qos::ExactlyOnce && !forget(id, allowed.version, out) {
+                            let Some(id) = self.ids.next() else {
+                                self.ids.ask(|id| forget(id, allowed.version, out));
                                 return self.release();
-                            }
+                            };
+                            entry.id = id;
                         }
                         if !self.write(self.next, &entry, &header, allowed.version, out) {
                             return self.release();
@@ -317,6 +317,7 @@ impl<M: Memory> Outbox<M> {
                 out.push(bytes.get(..length).unwrap_or_default());
             }
             (Ack::Pubcomp, Some((at, mut entry))) if entry.state == State::Released => self.done(at, &mut entry),
+            (Ack::Pubcomp, None) => self.ids.forgotten(answer.id),
             _ => {}
         }
         self.release();
@@ -457,6 +458,12 @@ fn forget<O: Memory>(id: u16, version: Version, out: &mut Output<O>) -> bool {
     out.push(bytes.get(..length).unwrap_or_default())
 }
 
+/// How many identifiers a broker is asked to forget at once.
+const ASKED_AT_ONCE: usize = 64;
+/// How many connections may end in a row when a broker is asked to forget. One that breaks off each time, instead of saying
+/// that it knows none, as it should, is asked no more.
+const BROKEN_OFF: u8 = 5;
+
 /// Packet identifiers, and whose they are.
 #[derive(Debug)]
 struct Identifiers {
@@ -465,15 +472,21 @@ struct Identifiers {
     last: usize,
     /// No connection has begun yet.
     new: bool,
+    /// How many connections have ended in a row before the broker had forgotten what it was asked to.
+    broken_off: u8,
 }
 
 impl Identifiers {
     const FREE: u32 = u32::MAX;
-    /// Free, but a broker may know it from another life of this program.
+    /// A broker may know it from another life of this program.
     const KNOWN: u32 = u32::MAX - 1;
+    /// The broker was asked to forget it, and has not answered. Until then it is not used: were the connection cut, nobody
+    /// would know whether a value that is sent again is new to the broker.
+    const ASKED: u32 = u32::MAX - 2;
 
     fn new(count: u16) -> Self {
-        Identifiers { places: alloc::vec![Self::FREE; count.max(1).into()].into_boxed_slice(), last: 0, new: true }
+        let places = alloc::vec![Self::FREE; count.max(1).into()].into_boxed_slice();
+        Identifiers { places, last: 0, new: true, broken_off: 0 }
     }
 
     fn count(&self) -> usize {
@@ -484,23 +497,64 @@ impl Identifiers {
         if kept && self.new {
             self.places.fill(Self::KNOWN);
         }
-        if !kept {
-            self.places.iter_mut().filter(|place| **place == Self::KNOWN).for_each(|place| *place = Self::FREE);
-        }
         self.new = false;
+        if kept && self.places.contains(&Self::ASKED) {
+            self.broken_off += 1;
+        }
+        let knows = kept && self.broken_off < BROKEN_OFF;
+        let known = self.places.iter_mut().filter(|place| matches!(**place, Self::KNOWN | Self::ASKED));
+        known.for_each(|place| *place = if knows { Self::KNOWN } else { Self::FREE });
     }
 
-    /// One that is free, and whether a broker may know it; they go round, so that none is used again at once.
-    fn next(&mut self) -> Option<(u16, bool)> {
+    fn after(&self, place: usize) -> usize {
+        if place + 1 >= self.places.len() { 0 } else { place + 1 }
+    }
+
+    /// One that is free; they go round, so that none is used again at once. None when that which comes next may be known.
+    fn next(&mut self) -> Option<u16> {
+        let mut place = self.last;
         for _ in 0..self.places.len() {
-            self.last = if self.last + 1 >= self.places.len() { 0 } else { self.last + 1 };
-            match self.places.get(self.last).copied() {
-                Some(Self::FREE) => return Some((u16::try_from(self.last + 1).ok()?, false)),
-                Some(Self::KNOWN) => return Some((u16::try_from(self.last + 1).ok()?, true)),
+            place = self.after(place);
+            match self.places.get(place).copied() {
+                Some(Self::FREE) => {
+                    self.last = place;
+                    return u16::try_from(place + 1).ok();
+                }
+                Some(Self::KNOWN | Self::ASKED) => return None,
                 _ => {}
             }
         }
         None
+    }
+
+    /// Asks the broker to forget the next ones that it may know, unless it was asked; `forget` says whether there was room.
+    fn ask(&mut self, mut forget: impl FnMut(u16) -> bool) {
+        let (mut place, mut asked) = (self.last, 0);
+        for _ in 0..self.places.len() {
+            place = self.after(place);
+            match self.places.get_mut(place) {
+                Some(known) if *known == Self::KNOWN => {
+                    if asked == ASKED_AT_ONCE || !u16::try_from(place + 1).is_ok_and(&mut forget) {
+                        return;
+                    }
+                    *known = Self::ASKED;
+                    asked += 1;
+                }
+                // Those after it were asked for with it.
+                Some(known) if *known == Self::ASKED => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// The broker has forgotten one, if it was asked to.
+    fn forgotten(&mut self, id: u16) {
+        if let Some(place) = self.places.get_mut(usize::from(id).wrapping_sub(1))
+            && *place == Self::ASKED
+        {
+            *place = Self::FREE;
+            self.broken_off = 0;
+        }
     }
 
     fn set(&mut self, id: u16, at: usize) {
@@ -518,7 +572,7 @@ impl Identifiers {
     /// Where its entry is, by its place in the memory.
     fn get(&self, id: u16) -> Option<usize> {
         let place = *self.places.get(usize::from(id).wrapping_sub(1))?;
-        (place < Self::KNOWN).then_some(place as usize * UNIT)
+        (place < Self::ASKED).then_some(place as usize * UNIT)
     }
 }
 
@@ -611,7 +665,8 @@ mod tests {
         outbox.push("t", b"a", Qos::AtLeastOnce, false).unwrap();
         outbox.push("t", b"b", Qos::ExactlyOnce, false).unwrap();
         send(&mut outbox);
-        for (kind, id) in [(Ack::Pubcomp, 2), (Ack::Puback, 3), (Ack::Pubcomp, 3), (Ack::Puback, 7), (Ack::Puback, 999)] {
+        for (kind, id) in [(Ack::Pubcomp, 2), (Ack::Puback, 3), (Ack::Pubcomp, 3), (Ack::Puback, 7), (Ack::Puback, 999)]
+        {
             answer(&mut outbox, kind, id, 0);
             assert_eq!(outbox.waiting(), 2, "{kind:?} {id}");
         }
@@ -659,14 +714,33 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_of_another_life_is_finished_with_first() {
-        let mut outbox = Outbox::new(vec![0; 1024], 8);
+    fn an_identifier_of_another_life_is_finished_with_before_it_is_used() {
+        let mut outbox = Outbox::new(vec![0; 1024], 3);
         outbox.begin(true);
         outbox.push("t", b"a", Qos::ExactlyOnce, false).unwrap();
         outbox.push("t", b"b", Qos::AtLeastOnce, false).unwrap();
-        assert_eq!(send(&mut outbox), [Seen::Release(2), publish(false, 2, 2, "a"), publish(false, 1, 3, "b")]);
+        let asked = [Seen::Release(2), Seen::Release(3), Seen::Release(1)];
+        assert_eq!(send(&mut outbox), asked);
+        assert_eq!(send(&mut outbox), [], "asked once");
+        outbox.begin(true);
+        assert_eq!(send(&mut outbox), asked, "nobody knows whether the broker was told");
         answer(&mut outbox, Ack::Pubcomp, 2, 0x92);
-        assert_eq!(outbox.waiting(), 2, "that was the answer to the other life's");
+        assert_eq!(send(&mut outbox), [publish(false, 2, 2, "a")]);
+        answer(&mut outbox, Ack::Pubcomp, 3, 0);
+        assert_eq!(send(&mut outbox), [publish(false, 1, 3, "b")]);
+        assert_eq!(outbox.waiting(), 2, "those were the answers to the other life's");
+    }
+
+    #[test]
+    fn a_broker_that_breaks_off_when_it_is_asked_to_forget_is_asked_no_more() {
+        let mut outbox = Outbox::new(vec![0; 1024], 1);
+        outbox.begin(true);
+        outbox.push("t", b"a", Qos::AtLeastOnce, false).unwrap();
+        for _ in 0..BROKEN_OFF {
+            assert_eq!(send(&mut outbox), [Seen::Release(1)]);
+            outbox.begin(true);
+        }
+        assert_eq!(send(&mut outbox), [publish(false, 1, 1, "a")]);
     }
 
     /// Whatever is published, answered, cut off and forgotten: nothing is lost, and what a broker keeps comes once.
