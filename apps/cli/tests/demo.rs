@@ -34,7 +34,7 @@ fn json_lines_hold_real_readings_of_each_record() {
     let output = run(&["demo", "--plain", "--json", "--for", "3s", "--every", "250ms"]);
     assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
     let values = values(&output);
-    for record in ["cpu", "memory", "network", "load", "levels", "smooth"] {
+    for record in ["cpu", "memory", "network", "load", "levels", "smooth", "limits", "returned", "crossing"] {
         assert!(values.iter().any(|value| value["record"] == record), "no value of {record}");
     }
     for value in &values {
@@ -44,9 +44,25 @@ fn json_lines_hold_real_readings_of_each_record() {
     let memory = values.iter().find(|value| value["record"] == "memory").expect("memory was measured");
     let (used, total) = (memory["value"]["usedBytes"].as_u64(), memory["value"]["totalBytes"].as_u64());
     assert!(used > Some(0) && used <= total, "{memory}");
-    let cpu = values.iter().filter(|value| value["record"] == "cpu").count();
+    // What came back from the broker is what went there.
+    let cpu: Vec<_> = values.iter().filter(|value| value["record"] == "cpu").collect();
+    for returned in values.iter().filter(|value| value["record"] == "returned") {
+        let went = cpu.iter().any(|cpu| (&cpu["time"], &cpu["value"]) == (&returned["time"], &returned["value"]));
+        assert!(went, "{returned} was not measured: {cpu:?}");
+    }
+    let cpu = cpu.len();
     // The first after 200 ms, then one each 250 ms; a machine under load may miss some.
     assert!((2..=12).contains(&cpu), "{cpu} readings in three seconds");
+}
+
+#[test]
+fn without_mqtt_nothing_goes_out_and_nothing_comes_back() {
+    let output = run(&["demo", "--json", "--no-mqtt", "--for", "2s"]);
+    assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+    let values = values(&output);
+    assert!(values.iter().any(|value| value["record"] == "levels"), "{values:?}");
+    assert!(values.iter().all(|value| value["record"] != "returned"));
+    assert!(!text(&output.stderr).contains("broker"), "{}", text(&output.stderr));
 }
 
 #[test]
@@ -121,12 +137,18 @@ fn the_graph_is_mermaid_text() {
     let output = run(&["demo", "--graph"]);
     let graph = text(&output.stdout);
     assert_eq!(code(&output), Some(0));
-    assert!(graph.starts_with("flowchart ") && graph.contains("[\"watch\"]") && graph.contains("cpu<br/>"), "{graph}");
+    assert!(
+        graph.starts_with("flowchart ")
+            && graph.contains("[\"watch\"]")
+            && graph.contains("/limits/set\"]")
+            && graph.contains("cpu<br/>"),
+        "{graph}"
+    );
 }
 
 #[test]
 fn wrong_use_is_2_and_says_what_to_write() {
-    let wrong: [(&[&str], &str); 9] = [
+    let wrong: [(&[&str], &str); 12] = [
         (&["put", "ns", "key", "1"], "not there yet"),
         (&["dmo"], "did you mean `demo`"),
         (&["nonsense"], "This version has"),
@@ -135,6 +157,9 @@ fn wrong_use_is_2_and_says_what_to_write() {
         (&["demo", "--cpu-above", "many"], "write a number"),
         (&["demo", "--graph", "--json"], "cannot be used with"),
         (&["demo", "--colour"], "unexpected argument"),
+        (&["demo", "--broker", "broker:1883"], "write it as `mqtt://127.0.0.1:1883`"),
+        (&["demo", "--broker", "mqtt://u%4@broker"], "write it as %25"),
+        (&["demo", "--broker", "mqtt://broker", "--no-mqtt"], "cannot be used with"),
         (&[], "Usage"),
     ];
     for (arguments, says) in wrong {

@@ -56,6 +56,8 @@ pub struct Screen {
     services: Vec<ServiceStatus>,
     links: Vec<LinkStatus>,
     connectors: Vec<ConnectorStatus>,
+    /// What could not pass last, and when that was seen.
+    failure: Option<(Duration, String)>,
     seen: BTreeMap<&'static str, Watched>,
     paces: BTreeMap<String, Pace>,
     alerts: VecDeque<(Timestamp, Alert)>,
@@ -73,6 +75,8 @@ struct Watched {
 /// The smallest terminal that shows something of everything.
 const LEAST: (u16, u16) = (72, 22);
 const MOST_ALERTS: usize = 50;
+/// How long it is shown that a value could not pass.
+const FAILURE_SHOWN: Duration = Duration::from_secs(15);
 /// What a value in short takes.
 const VALUE: u16 = 19;
 
@@ -91,6 +95,7 @@ impl Screen {
             services: Vec::new(),
             links: Vec::new(),
             connectors: Vec::new(),
+            failure: None,
             seen: BTreeMap::new(),
             paces: BTreeMap::new(),
             alerts: VecDeque::new(),
@@ -128,7 +133,12 @@ impl Screen {
         services.retain(|service| service.phase != ServicePhase::Running || !is_link(&service.name));
         services.sort_by_key(|service| service.phase == ServicePhase::Running);
         (self.up, self.records, self.services) = (up, records, services);
-        (self.links, self.connectors) = (db.links(), db.connectors());
+        let (links, before) = (db.links(), self.links.iter().map(|link| link.failed).chain(std::iter::repeat(0)));
+        let failed = links.iter().zip(before).find(|(link, before)| link.failed > *before);
+        if let Some(why) = failed.and_then(|(link, _)| link.last_error.clone()) {
+            self.failure = Some((up, why));
+        }
+        (self.links, self.connectors) = (links, db.connectors());
     }
 
     pub fn draw(&self, frame: &mut Frame<'_>, paused: bool) {
@@ -266,10 +276,10 @@ impl Screen {
         if connector.connects > 1 {
             first.push(format!("  connects {}", connector.connects).dim());
         }
-        let wrong = |link: &LinkStatus| link.last_error.clone().filter(|_| link.failed > 0);
-        let trouble = match (connector.state, &connector.last_error) {
-            (ConnectionState::Offline, Some(why)) => Some(why.clone()),
-            _ => self.links.iter().find_map(wrong),
+        let trouble = match (connector.state, &connector.last_error, &self.failure) {
+            (ConnectionState::Offline, Some(why), _) => Some(why),
+            (_, _, Some((at, why))) if self.up.saturating_sub(*at) < FAILURE_SHOWN => Some(why),
+            _ => None,
         };
         let second = match trouble {
             Some(why) => Line::from(format!("      {why}").fg(OVER)),
@@ -392,8 +402,7 @@ impl Screen {
         let width = |column: usize| services.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let (from, by) = (width(0).max(12), width(1).max(10));
         let mut lines = vec![
-            Line::from(format!("{:<from$}    {:<by$}    {}", "RECORDS", "SERVICE OR LINK", "RECORDS"))
-                .style(heading()),
+            Line::from(format!("{:<from$}    {:<by$}    {}", "RECORDS", "SERVICE OR LINK", "RECORDS")).style(heading()),
         ];
         lines.extend(services.iter().map(|[reads, name, writes]| {
             Line::from(vec![
@@ -533,6 +542,7 @@ mod tests {
             let (mut returned, mut crossing) =
                 (db.consumer::<Reading<Cpu>>("returned")?, db.consumer::<Reading<Crossing>>("crossing")?);
             db.start();
+            broker.publish("anabranch/workshop/limits/set", r#"{"cpu":500}"#, 1, false)?;
             broker.publish("anabranch/workshop/limits/set", r#"{"cpu":85}"#, 1, true)?;
             for second in 0..30_u32 {
                 let busy = if (5..20).contains(&second) { 97.3 } else { 3.4 };
@@ -614,12 +624,13 @@ mod tests {
     #[test]
     fn a_broker_that_is_not_there_is_said_with_the_reason_and_so_is_what_makes_no_sense() {
         let mut screen = screen();
-        let wrong = "mqtt://anabranch/workshop/limits/set: cpu cannot be limited to 500";
-        for link in screen.links.iter_mut().filter(|link| link.direction == LinkDirection::In) {
-            (link.failed, link.last_error) = (1, Some(wrong.into()));
-        }
+        let wrong = screen.failure.take().map(|(_, why)| why).expect("a command was refused");
+        assert!(wrong.contains("limits/set: cpu cannot be limited to 500"), "{wrong}");
+        screen.failure = Some((screen.up, wrong.clone()));
         let lines = text(&drawn(&screen, (80, 24), false));
-        assert!(lines.contains("connected to mqtt://broker") && lines.contains(wrong), "{lines}");
+        assert!(lines.contains("connected to mqtt://broker") && lines.contains(&wrong), "{lines}");
+        screen.up += FAILURE_SHOWN;
+        assert!(!text(&drawn(&screen, (80, 24), false)).contains(&wrong));
         let why = "the connection was refused";
         for connector in &mut screen.connectors {
             (connector.state, connector.last_error) = (ConnectionState::Offline, Some(why.into()));
