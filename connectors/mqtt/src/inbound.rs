@@ -16,6 +16,9 @@ pub(crate) struct Inbound<'r> {
     limit: usize,
     /// Values of QoS 2 that were acknowledged once: the broker may send them again until it releases them.
     received: Received,
+    /// The same from before a connection of which it is not known whether the broker has kept the session: one that it made
+    /// anew without this side hearing of it looks the same, and gives the same identifiers to other values.
+    doubtful: Received,
     /// Values for which there is no link, and that nobody has counted.
     pub(crate) uncounted: u64,
     /// Values of QoS 0 that were dropped, since too many waited already.
@@ -31,6 +34,8 @@ struct Pending<'r> {
     owed: Option<(Qos, u16)>,
     /// It is in its records since there was no connection: when the broker sends it again, it is acknowledged.
     arrived: bool,
+    /// Whether the broker still knows it is not known.
+    doubtful: bool,
 }
 
 /// What is to be done about a PUBLISH.
@@ -50,6 +55,7 @@ impl<'r> Inbound<'r> {
             owed: 0,
             limit: limit.into(),
             received: Received::default(),
+            doubtful: Received::default(),
             uncounted: 0,
             dropped: 0,
             groups: Vec::with_capacity(8),
@@ -57,14 +63,42 @@ impl<'r> Inbound<'r> {
     }
 
     /// Begins a connection. What waits for a queue goes on waiting; a broker that has forgotten the session wants no
-    /// acknowledgement of it.
-    pub(crate) fn begin(&mut self, kept: bool) {
+    /// acknowledgement of it. It may have forgotten it also if it says that it has `kept` it, when it was `asked` before and
+    /// its answer was not heard: then that which it kept may be what it made when it was asked.
+    pub(crate) fn begin(&mut self, kept: bool, asked: bool) {
         if !kept {
             self.received.clear();
+            self.doubtful.clear();
             self.pending.retain(|pending| !pending.arrived);
-            self.pending.iter_mut().for_each(|pending| pending.owed = None);
+            self.pending.iter_mut().for_each(|pending| (pending.owed, pending.doubtful) = (None, false));
             self.owed = 0;
+        } else if asked {
+            self.doubtful.take_in(&mut self.received);
+            self.pending.iter_mut().for_each(|pending| pending.doubtful = pending.owed.is_some());
         }
+    }
+
+    /// What the broker has sent shows whether it has kept what is doubtful.
+    fn learned(&mut self, kept: bool) {
+        if kept {
+            self.received.take_in(&mut self.doubtful);
+            self.pending.iter_mut().for_each(|pending| pending.doubtful = false);
+            return;
+        }
+        self.doubtful.clear();
+        let owed = &mut self.owed;
+        self.pending.retain_mut(|pending| {
+            if !core::mem::take(&mut pending.doubtful) {
+                return true;
+            }
+            *owed -= usize::from(pending.owed.take().is_some());
+            !pending.arrived
+        });
+    }
+
+    fn is_doubtful(&self, qos: Qos, id: u16) -> bool {
+        let has = |pending: &Pending<'_>| pending.doubtful && pending.owed == Some((qos, id));
+        qos == Qos::ExactlyOnce && self.doubtful.has(id) || self.owed > 0 && self.pending.iter().any(has)
     }
 
     /// Whether the broker waits for an acknowledgement of something that waits for a queue.
@@ -74,8 +108,12 @@ impl<'r> Inbound<'r> {
 
     /// Puts a value into its records.
     pub(crate) fn publish(&mut self, publish: &Publish<'_>) -> Verdict {
-        let Publish { qos, id, topic, payload, .. } = *publish;
+        let Publish { qos, again, id, topic, payload, .. } = *publish;
         if qos > Qos::AtMostOnce {
+            if self.is_doubtful(qos, id) {
+                // What is known under this identifier is sent again, or else this is something else.
+                self.learned(again);
+            }
             if qos == Qos::ExactlyOnce && self.received.has(id) {
                 return Verdict::Answer(Ack::Pubrec);
             }
@@ -90,8 +128,12 @@ impl<'r> Inbound<'r> {
                 self.owed -= 1;
                 return Verdict::Answer(self.taken(qos, id));
             }
-            if self.owed + self.received.count >= self.limit {
-                return Verdict::TooMany;
+            if self.owed + self.received.count + self.doubtful.count >= self.limit {
+                // It would not send so much, had it kept what is doubtful.
+                self.learned(false);
+                if self.owed + self.received.count >= self.limit {
+                    return Verdict::TooMany;
+                }
             }
         }
         let routed = match publish.subscriptions() {
@@ -114,7 +156,7 @@ impl<'r> Inbound<'r> {
                 return Verdict::Nothing;
             }
             self.owed += usize::from(owed.is_some());
-            self.pending.push(Pending { routed, owed, arrived: false });
+            self.pending.push(Pending { routed, owed, arrived: false, doubtful: false });
             return Verdict::Nothing;
         }
         owed.map_or(Verdict::Nothing, |(qos, id)| Verdict::Answer(self.taken(qos, id)))
@@ -122,6 +164,9 @@ impl<'r> Inbound<'r> {
 
     /// A value of QoS 2 will not be sent again.
     pub(crate) fn released(&mut self, id: u16) -> bool {
+        if self.doubtful.has(id) {
+            self.learned(true);
+        }
         self.received.remove(id)
     }
 
@@ -136,6 +181,11 @@ impl<'r> Inbound<'r> {
                 return true;
             }
             let Some((qos, id)) = waiting.owed else { return false };
+            if waiting.doubtful && waiting.routed.closed() == 0 {
+                // As without a connection: the broker may know another value by this identifier.
+                waiting.arrived = true;
+                return true;
+            }
             *owed -= 1;
             if waiting.routed.closed() == 0 {
                 room -= 1;
@@ -197,6 +247,19 @@ impl Received {
             self.count -= 1;
         }
         had
+    }
+
+    /// Takes all of `others` in.
+    fn take_in(&mut self, others: &mut Received) {
+        let others = core::mem::take(others);
+        match (&mut self.bits, others.bits) {
+            (Some(bits), Some(others)) => {
+                bits.iter_mut().zip(others.iter()).for_each(|(word, other)| *word |= other);
+                self.count = bits.iter().map(|word| word.count_ones() as usize).sum();
+            }
+            (_, None) => {}
+            (None, Some(bits)) => *self = Received { bits: Some(bits), count: others.count },
+        }
     }
 
     fn clear(&mut self) {

@@ -42,6 +42,10 @@ pub(crate) struct Session<'r> {
     /// The numbers of resources, those of one group together.
     plan: Vec<u32>,
     stage: Stage,
+    /// A CONNECT was sent that nothing has answered.
+    asked: bool,
+    /// The same before that of this connection.
+    unanswered: bool,
     allowed: Allowed,
     wildcards: bool,
     identifiers: bool,
@@ -87,6 +91,8 @@ impl<'r> Session<'r> {
             inbound: Inbound::new(&desk.router, desk.options.receive_maximum),
             plan: plan.into_iter().map(|(number, _)| number).collect(),
             stage: Stage::Idle,
+            asked: false,
+            unanswered: false,
             allowed: desk.counter.with(|counter| counter.allowed),
             wildcards: true,
             identifiers: false,
@@ -131,6 +137,7 @@ impl<'r> Session<'r> {
         self.keep_alive = options.keep_alive;
         packet::connect(&connect, options.version, |length| out.packet(length))
             .ok_or(Failure::Unsayable("the CONNECT packet has no room: give less memory to the last will"))?;
+        self.unanswered = core::mem::replace(&mut self.asked, true);
         self.stage = Stage::Connecting;
         Ok(())
     }
@@ -206,7 +213,8 @@ impl<'r> Session<'r> {
             self.client_id = id.into();
         }
         let kept = accepted.session_present;
-        self.inbound.begin(kept);
+        self.asked = false;
+        self.inbound.begin(kept, self.unanswered);
         self.desk.counter.with(|counter| counter.outbox.begin(kept));
         self.stage = Stage::Subscribing { asked: 0, under_way: [None; SUBSCRIBES] };
         Ok(())

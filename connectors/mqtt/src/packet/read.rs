@@ -86,6 +86,8 @@ pub(crate) const GROUPS: usize = 8;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Publish<'a> {
     pub(crate) qos: Qos,
+    /// It may have been sent before.
+    pub(crate) again: bool,
     /// 0 when the quality of service is 0.
     pub(crate) id: u16,
     pub(crate) topic: &'a str,
@@ -142,7 +144,8 @@ fn publish(bits: u8, mut body: Reader<'_>, version: Version) -> Result<Publish<'
     let qos = Qos::of(bits >> 1 & 3).ok_or(Malformed("a quality of service of 3"))?;
     let topic = body.text()?;
     let id = if qos == Qos::AtMostOnce { 0 } else { body.identifier()? };
-    let mut publish = Publish { qos, id, topic, payload: &[], subscriptions: [0; GROUPS], count: 0 };
+    let again = bits & 8 != 0;
+    let mut publish = Publish { qos, again, id, topic, payload: &[], subscriptions: [0; GROUPS], count: 0 };
     let mut properties = body.properties(version)?;
     while let Some((name, value)) = properties.next()? {
         match (name, value) {
