@@ -29,6 +29,7 @@ pub enum Version {
 }
 
 /// A quality of service.
+#[expect(clippy::enum_variant_names, reason = "the standard's names")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Qos {
     AtMostOnce = 0,

@@ -20,23 +20,37 @@ pub struct Mosquitto {
 }
 
 impl Mosquitto {
-    /// `None` (with a word about it) where there is no Mosquitto: Debian's package is `mosquitto`.
+    /// One with these lines in its configuration.
     pub fn start(name: &str, config: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("anabranch-mqtt-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port();
+        let mut broker = Mosquitto { process: None, port, folder };
+        broker.configure(config);
+        broker.restart();
+        broker
+    }
+
+    /// The same broker with another configuration.
+    pub fn with_config(mut self, config: &str) -> Self {
+        self.kill();
+        self.configure(config);
+        self.restart();
+        self
+    }
+
+    /// Where a file of this name is, among its own.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn configure(&self, config: &str) {
+        let Mosquitto { port, folder, .. } = self;
         let config = format!(
             "listener {port} 127.0.0.1\npersistence true\npersistence_location {}/\n{config}\n",
             folder.display()
         );
         std::fs::write(folder.join("mosquitto.conf"), config).expect("a file");
-        let mut broker = Mosquitto { process: None, port, folder };
-        broker.restart();
-        broker
-    }
-
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Starts it again, and waits until it can be connected to.

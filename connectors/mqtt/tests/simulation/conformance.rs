@@ -56,8 +56,8 @@ impl ConnectorFixture for Peer {
 
     async fn received(&self) -> (String, Vec<u8>) {
         loop {
-            let next = self.world.broker.published().into_iter().filter(|published| published.client.is_some());
-            let next = next.skip(self.state.lock().unwrap().0).next();
+            let mut all = self.world.broker.published().into_iter().filter(|published| published.client.is_some());
+            let next = all.nth(self.state.lock().unwrap().0);
             if let Some(published) = next {
                 self.state.lock().unwrap().0 += 1;
                 return (published.topic.to_string(), published.payload.to_vec());

@@ -28,7 +28,8 @@ fn an_hour_of_faults(sim: &mut Sim, memory: Memory) -> Result<(), Box<dyn std::e
     let network = sim.network();
     let adapter = sim.adapter();
     sim.block_on(async {
-        let mut builder = world.builder(connector().keep_alive(Duration::from_secs(5)).answer_within(Duration::from_secs(3)));
+        let mut builder =
+            world.builder(connector().keep_alive(Duration::from_secs(5)).answer_within(Duration::from_secs(3)));
         for qos in 0..=2 {
             let [name, from, to] = ["record", "in", "out"].map(|word| format!("{word}{qos}"));
             let [from, to] = [format!("mqtt://{from}"), format!("mqtt://{to}")];
@@ -139,11 +140,12 @@ fn what_was_taken_outlives_a_broker_that_forgets() {
                     world.broker.restart();
                 }
             }
-            world.until("all acknowledged", || {
-                let links = db.links();
-                links[0].values == 500 && db.connectors()[0].in_flight == 0
-            })
-            .await;
+            world
+                .until("all acknowledged", || {
+                    let links = db.links();
+                    links[0].values == 500 && db.connectors()[0].in_flight == 0
+                })
+                .await;
             let mut came: Vec<u32> = Vec::new();
             for published in world.broker.published() {
                 came.push(u32::from_be_bytes(published.payload[..].try_into().unwrap()));
@@ -216,7 +218,8 @@ fn a_broker_that_accepts_and_never_answers_is_left() {
         sim.block_on(async {
             world.broker.never_answer(true);
             let patient = connector().answer_within(Duration::from_secs(2)).keep_alive(Duration::from_secs(5));
-            let db = bridge(world.builder(patient), "record", QUEUE, ["mqtt://in", "mqtt://out"], 1).build().await.unwrap();
+            let db =
+                bridge(world.builder(patient), "record", QUEUE, ["mqtt://in", "mqtt://out"], 1).build().await.unwrap();
             db.start();
             let says = |words: &'static str| {
                 let db = db.clone();
