@@ -77,13 +77,11 @@ impl Encode<Value> for Format {
     fn encode(&self, value: &Value, payload: &mut Payload<'_>) -> Result<(), EncodeError> {
         let inner = || value.get("value").unwrap_or(value);
         match self {
-            Format::Json => payload.push(&json::to_vec(value).map_err(EncodeError::new)?)?,
-            Format::Cbor => payload.push(&cbor::to_vec(value).map_err(EncodeError::new)?)?,
-            Format::Text => {
-                payload.push(inner().as_str().ok_or_else(|| unfit(value, "text", "a string"))?.as_bytes())?
-            }
-            Format::Bytes => payload.push(inner().as_bytes().ok_or_else(|| unfit(value, "bytes", "bytes"))?)?,
-        }
+            Format::Json => payload.push(&json::to_vec(value).map_err(EncodeError::new)?),
+            Format::Cbor => payload.push(&cbor::to_vec(value).map_err(EncodeError::new)?),
+            Format::Text => payload.push(inner().as_str().ok_or_else(|| unfit(value, "text", "a string"))?.as_bytes()),
+            Format::Bytes => payload.push(inner().as_bytes().ok_or_else(|| unfit(value, "bytes", "bytes"))?),
+        }?;
         Ok(())
     }
 

@@ -207,7 +207,7 @@ async fn who_reads_too_slowly_is_told_how_much_was_missed() {
         match slow.next().await.expect("it goes on").expect("it goes on") {
             Event::Value(_) => values += 1,
             Event::Lagged(object) => {
-                missed += serde_json::from_str::<Value>(&object).unwrap()["missed"].as_u64().unwrap()
+                missed += serde_json::from_str::<Value>(&object).unwrap()["missed"].as_u64().unwrap();
             }
         }
     }

@@ -1,14 +1,37 @@
-//! A Mosquitto of one's own on a free port, and its clients.
+//! A Mosquitto of one's own on a port of one's own, and its clients.
 
 use crate::process::{Process, command};
+use socket2::{Domain, Socket, Type};
 use std::{
-    net::{Ipv4Addr, TcpListener},
+    fs,
+    net::{Ipv4Addr, SocketAddrV4},
     path::Path,
 };
+use tempfile::TempDir;
+
+/// A port that is this test's: nobody is given it while this is held, and who connects to it is refused until a broker
+/// listens there.
+pub struct Port {
+    pub number: u16,
+    _held: Socket,
+}
+
+impl Port {
+    pub fn free() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there are sockets");
+        // Without `SO_REUSEADDR` it is given no port that somebody else holds so; with it, a broker may listen there.
+        socket.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into()).expect("there is a port");
+        socket.set_reuse_address(true).expect("it is a TCP socket");
+        let address = socket.local_addr().expect("it has an address").as_socket().expect("it is one of the internet");
+        Port { number: address.port(), _held: socket }
+    }
+}
 
 pub struct Broker {
     pub port: u16,
     process: Process,
+    _config: TempDir,
+    _held: Option<Port>,
 }
 
 /// A client that has subscribed.
@@ -17,6 +40,17 @@ pub struct Subscriber(Process);
 /// Tells values from what the client prints about itself.
 const CAME: &str = "came: ";
 
+/// Subscribes at the broker that listens on `port`.
+pub fn subscribe(port: u16, topic: &str) -> Subscriber {
+    let (port, format) = (port.to_string(), format!("{CAME}%t %p"));
+    // `stdbuf`: a pipe would get its lines in blocks.
+    let arguments =
+        ["-oL", "mosquitto_sub", "-d", "-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", topic, "-F", &format];
+    let process = Process::start("stdbuf", &arguments, Path::new("/"));
+    process.prints("Subscribed (mid: ");
+    Subscriber(process)
+}
+
 impl Subscriber {
     /// Waits for the next value: `topic payload`.
     pub fn next(&self) -> String {
@@ -24,38 +58,33 @@ impl Subscriber {
     }
 }
 
-/// A port that nobody listens on now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a port");
-    listener.local_addr().expect("it has an address").port()
-}
-
 impl Broker {
     pub fn start() -> Self {
-        // Somebody else may take a port that was free.
-        (0..10).find_map(|_| Self::at(free_port())).expect("one of ten ports stays free")
+        let port = Port::free();
+        let broker = Self::at(&port);
+        Broker { _held: Some(port), ..broker }
     }
 
-    /// `None` when the port is taken.
-    pub fn at(port: u16) -> Option<Self> {
-        // `-v` says what it does, and that it runs; without a config it listens on this machine alone.
-        let process = Process::start("mosquitto", &["-v", "-p", &port.to_string()], Path::new("/"));
-        process.says_before_its_end(" running").then_some(Broker { port, process })
+    /// The port has to be held as long as the broker is used.
+    pub fn at(port: &Port) -> Self {
+        let port = port.number;
+        let config = tempfile::tempdir().expect("there is room");
+        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\n");
+        fs::write(config.path().join("broker.conf"), text).expect("there is room");
+        // `-v` says what it does, and that it runs.
+        let process = Process::start("mosquitto", &["-v", "-c", "broker.conf"], config.path());
+        process.says(" running");
+        Broker { port, process, _config: config, _held: None }
     }
 
     /// A client that has subscribed.
     pub fn subscribe(&self, topic: &str) -> Subscriber {
-        let format = &format!("{CAME}%t %p");
-        // `stdbuf`: a pipe would get its lines in blocks.
-        let arguments = ["-oL", "mosquitto_sub", "-d", "-q", "1", "-t", topic, "-F", format, "-p"];
-        let process = Process::start("stdbuf", &[&arguments[..], &[&self.port.to_string()]].concat(), Path::new("/"));
-        process.prints("Subscribed (mid: ");
-        Subscriber(process)
+        subscribe(self.port, topic)
     }
 
     pub fn publish(&self, topic: &str, payload: &str) {
         let port = self.port.to_string();
-        let arguments = ["-q", "1", "-t", topic, "-m", payload, "-p", &port];
+        let arguments = ["-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", topic, "-m", payload];
         let published = command("mosquitto_pub", &arguments, Path::new("/")).status();
         assert!(published.expect("it starts").success());
     }
@@ -63,7 +92,7 @@ impl Broker {
     /// Publishes `{"n": 0}`, `{"n": 1}` and so on, while the test goes on.
     pub fn publish_lines(&self, topic: &str, count: usize) -> Process {
         let lines = format!("i=0; while [ $i -lt {count} ]; do echo \"{{\\\"n\\\": $i}}\"; i=$((i + 1)); done");
-        let pipe = format!("{lines} | mosquitto_pub -q 1 -l -t {topic} -p {}", self.port);
+        let pipe = format!("{lines} | mosquitto_pub -q 1 -l -t {topic} -h 127.0.0.1 -p {}", self.port);
         Process::start("sh", &["-c", &pipe], Path::new("/"))
     }
 

@@ -1,10 +1,11 @@
-//! `anabranch run`, `check` and `watch` as people and scripts use them, with a real broker.
+//! `anabranch run`, `check`, `watch` and `demo` as people and scripts use them, with a real broker.
 
 mod broker;
+mod demo;
 mod process;
 
 use anabranch_node::Client;
-use broker::Broker;
+use broker::{Broker, Port};
 use process::Process;
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path, process::Output};
@@ -23,7 +24,7 @@ impl Place {
         place
     }
 
-    /// With a broker's port in the place of the usual one.
+    /// With a port in the place of the usual one.
     fn at(config: &str, port: u16) -> Self {
         assert!(config.contains("127.0.0.1:1883"), "{config}");
         Self::with(&config.replace("127.0.0.1:1883", &format!("127.0.0.1:{port}")))
@@ -191,11 +192,11 @@ fn a_shared_record_takes_values_from_a_link_and_from_http() {
 
 #[test]
 fn a_broker_that_is_not_there_is_said_and_tried_again() {
-    let port = broker::free_port();
-    let place = Place::at(CONFIG, port);
+    let port = Port::free();
+    let place = Place::at(CONFIG, port.number);
     let node = place.node();
     node.says("no connection: the connection was refused");
-    let broker = Broker::at(port).expect("nobody has taken the port meanwhile");
+    let broker = Broker::at(&port);
     node.says("is connected to");
     let copies = broker.subscribe("copy/#");
     broker.publish("sensors/kitchen/temp", r#"{"celsius": 20.0}"#);
@@ -224,7 +225,8 @@ retain = true
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let place = Place::at(WAITING, broker::free_port());
+    let port = Port::free();
+    let place = Place::at(WAITING, port.number);
     let node = place.node();
     place.put("fan", "1");
     node.signal("TERM");
@@ -236,11 +238,11 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn values_that_wait_for_a_broker_go_out_when_it_comes_while_the_node_ends() {
-    let port = broker::free_port();
-    let place = Place::at(WAITING, port);
+    let port = Port::free();
+    let place = Place::at(WAITING, port.number);
     let node = place.node();
     place.put("fan", "1");
-    let broker = Broker::at(port).expect("nobody has taken the port meanwhile");
+    let broker = Broker::at(&port);
     let fan = broker.subscribe("fan");
     node.signal("TERM");
     assert_eq!(fan.next(), "fan 1");
@@ -258,7 +260,8 @@ fn a_node_without_a_directory_says_that_nobody_can_watch_it() {
 
 #[test]
 fn a_record_that_is_not_there_is_3_and_names_the_nearest() {
-    let place = Place::at(CONFIG, broker::free_port());
+    let port = Port::free();
+    let place = Place::at(CONFIG, port.number);
     let node = place.node();
     let (code, printed, said) = end(&place.ends(&["watch", "temprature"]));
     assert_eq!((code, &*printed), (Some(3), ""));

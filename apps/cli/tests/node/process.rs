@@ -15,6 +15,9 @@ use std::{
 /// Longer than anything takes on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
+/// Long enough for what was said already to arrive.
+const SHORT: Duration = Duration::from_secs(1);
+
 pub fn command(program: &str, arguments: &[&str], directory: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(directory).env_remove("ANABRANCH_LOG");
@@ -42,16 +45,16 @@ impl Lines {
         Lines(lines)
     }
 
-    /// The next line that holds `words`; those before it are passed over.
-    fn with(&self, words: &str, name: &str) -> String {
+    /// The next line that holds `words`, or those that came instead.
+    fn with(&self, words: &str) -> Result<String, Vec<String>> {
         let mut passed = Vec::new();
-        loop {
-            match self.0.recv_timeout(LONG) {
-                Ok(line) if line.contains(words) => return line,
-                Ok(line) => passed.push(line),
-                Err(end) => panic!("{name}: no line with {words:?} ({end}) after {passed:#?}"),
+        while let Ok(line) = self.0.recv_timeout(LONG) {
+            if line.contains(words) {
+                return Ok(line);
             }
+            passed.push(line);
         }
+        Err(passed)
     }
 }
 
@@ -69,24 +72,17 @@ impl Process {
 
     /// Waits for a line of its output that holds `words`.
     pub fn prints(&self, words: &str) -> String {
-        self.prints.with(words, &self.name)
+        self.prints.with(words).unwrap_or_else(|instead| {
+            let said: Vec<String> = std::iter::from_fn(|| self.says.0.recv_timeout(SHORT).ok()).collect();
+            panic!("{}: does not print {words:?}, but {instead:#?}, and says {said:#?}", self.name)
+        })
     }
 
     /// Waits for a line that it says beside its output.
     pub fn says(&self, words: &str) -> String {
-        self.says.with(words, &self.name)
-    }
-
-    /// Whether it says that before it ends.
-    pub fn says_before_its_end(&self, words: &str) -> bool {
-        loop {
-            match self.says.0.recv_timeout(LONG) {
-                Ok(line) if line.contains(words) => return true,
-                Ok(_) => {}
-                Err(RecvTimeoutError::Disconnected) => return false,
-                Err(RecvTimeoutError::Timeout) => panic!("{}: neither {words:?} nor its end", self.name),
-            }
-        }
+        self.says
+            .with(words)
+            .unwrap_or_else(|instead| panic!("{}: does not say {words:?}, but {instead:#?}", self.name))
     }
 
     /// The lines of its output until it ends.

@@ -10,15 +10,15 @@ use std::{error::Error, fmt::Display};
 #[derive(Debug, Serialize)]
 pub(crate) struct Problem {
     #[serde(rename = "type")]
-    kind: String,
+    kind: Box<str>,
     title: &'static str,
     #[serde(serialize_with = "number")]
     pub(super) status: StatusCode,
     code: &'static str,
-    detail: String,
+    detail: Box<str>,
     /// The name that may have been meant.
     #[serde(skip_serializing_if = "Option::is_none")]
-    nearest: Option<String>,
+    nearest: Option<Box<str>>,
     #[serde(skip)]
     pub(super) allows: Option<&'static str>,
 }
@@ -29,8 +29,8 @@ fn number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S:
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Display) -> Self {
-        let kind = format!("urn:anabranch:problem:{code}");
-        Problem { kind, title, status, code, detail: detail.to_string(), nearest: None, allows: None }
+        let kind = format!("urn:anabranch:problem:{code}").into();
+        Problem { kind, title, status, code, detail: detail.to_string().into(), nearest: None, allows: None }
     }
 
     pub(super) fn no_route(path: &str) -> Self {
@@ -49,7 +49,7 @@ impl Problem {
         let mend = nearest.map_or_else(|| "see /v1/records".into(), |near| format!("did you mean \"{near}\"?"));
         let detail = format!("there is no record \"{record}\": {mend}");
         let problem = Self::new(StatusCode::NOT_FOUND, "record-not-found", "There is no such record", detail);
-        Problem { nearest: nearest.map(str::to_owned), ..problem }
+        Problem { nearest: nearest.map(Box::from), ..problem }
     }
 
     pub(super) fn nothing_yet(record: &str) -> Self {
