@@ -27,6 +27,10 @@
 //!
 //! Applications depend on the façade `anabranch`, which re-exports what is here.
 #![no_std]
+#![allow(
+    clippy::arc_with_non_send_sync,
+    reason = "what connectors hold is `Send` where tasks move between threads, as `MaybeSend` decides; elsewhere it need not be"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
