@@ -542,9 +542,11 @@ mod tests {
             let (mut returned, mut crossing) =
                 (db.consumer::<Reading<Cpu>>("returned")?, db.consumer::<Reading<Crossing>>("crossing")?);
             db.start();
-            broker.publish("anabranch/workshop/limits/set", r#"{"cpu":500}"#, 1, false)?;
             broker.publish("anabranch/workshop/limits/set", r#"{"cpu":85}"#, 1, true)?;
             for second in 0..30_u32 {
+                if second == 10 {
+                    broker.publish("anabranch/workshop/limits/set", r#"{"cpu":500}"#, 1, false)?;
+                }
                 let busy = if (5..20).contains(&second) { 97.3 } else { 3.4 };
                 let second = f64::from(second);
                 machine.measure(Written { cpu: busy, memory: 30.0 + second, celsius: 40.0 + second }).await;
@@ -627,15 +629,15 @@ mod tests {
         let wrong = screen.failure.take().map(|(_, why)| why).expect("a command was refused");
         assert!(wrong.contains("limits/set: cpu cannot be limited to 500"), "{wrong}");
         screen.failure = Some((screen.up, wrong.clone()));
-        let lines = text(&drawn(&screen, (80, 24), false));
+        let lines = text(&drawn(&screen, (120, 40), false));
         assert!(lines.contains("connected to mqtt://broker") && lines.contains(&wrong), "{lines}");
         screen.up += FAILURE_SHOWN;
-        assert!(!text(&drawn(&screen, (80, 24), false)).contains(&wrong));
+        assert!(!text(&drawn(&screen, (120, 40), false)).contains(&wrong));
         let why = "the connection was refused";
         for connector in &mut screen.connectors {
             (connector.state, connector.last_error) = (ConnectionState::Offline, Some(why.into()));
         }
-        let lines = text(&drawn(&screen, (80, 24), false));
+        let lines = text(&drawn(&screen, (120, 40), false));
         assert!(lines.contains("no connection to mqtt://broker") && lines.contains(why), "{lines}");
     }
 
