@@ -19,6 +19,8 @@ pub const CORE: &str = "anabranch-core";
 const EXECUTOR: &str = "anabranch-executor";
 const EMBASSY: &str = "anabranch-embassy";
 const FACADE: &str = "anabranch";
+const VALUE: &str = "anabranch-value";
+const MQTT: &str = "anabranch-mqtt";
 
 /// The tests, in the order in which one wants to hear of a failure.
 const TESTS: &[Step] = &[
@@ -62,6 +64,20 @@ const TESTS: &[Step] = &[
             let heap = Run::cargo(["build", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]);
             let heap = heap.args(["--features", "heap"]).must_fail_saying("no global memory allocator found");
             Ok(vec![parts, heap, in_qemu(workspace, "tests/firmware-heap")?])
+        },
+    },
+    Step {
+        name: "targets",
+        shows: "links, their formats, MQTT and values build for a board with a heap, and for WebAssembly",
+        needs: &[THUMB, WASM],
+        counts: Counts::Nothing,
+        runs: |_| {
+            let build = |target| {
+                let links = Run::cargo(["check", "-p", CORE, "-p", VALUE, "-p", MQTT, "--target", target]);
+                let formats = ["json", "cbor", "postcard"].map(|format| format!("{CORE}/{format}"));
+                links.args(["--no-default-features", "--features", &formats.join(",")])
+            };
+            Ok(vec![build(THUMBV7M), build(WASM32)])
         },
     },
     Step {
