@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::process::{Ran, Run};
 use crate::table::Table;
 use crate::workspace::Workspace;
-use crate::{sizes, steps};
+use crate::{sizes, steps, tools};
 
 /// What a line begins with that holds a row for a benchmark.
 const ROW: &str = "JSON ";
@@ -27,6 +27,10 @@ pub fn run(workspace: &Workspace, name: &str, no_fail: bool) -> Result<(), Failu
     let _ = std::fs::remove_file(&result);
     if !workspace.root.join("bench/Cargo.toml").is_file() {
         return Err(Failure::new("there is no benchmark in bench/: add bench/Cargo.toml, a workspace of its own"));
+    }
+    let missing = tools::ensure(steps::needed_by_benchmark(name));
+    if !missing.is_empty() {
+        return Err(Failure::new(format!("`{name}` needs {} tools that are missing: see above", missing.len())));
     }
     let rows = measured_beside(workspace, name)?;
     let target = workspace.built("bench");

@@ -5,7 +5,7 @@ use crate::process::Run;
 use crate::runner::{Counts, Step};
 use crate::tools::{
     CLIPPY, COVERAGE, DENY, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, QEMU, RUSTFMT, THUMB,
-    THUMB_DSP, WASM,
+    THUMB_DSP, Tool, WASM,
 };
 use crate::workspace::{THUMBV7M, WASM32, Workspace};
 
@@ -244,6 +244,14 @@ pub fn tests_and_checks() -> Vec<Step> {
 fn counting_instructions(workspace: &Workspace) -> Result<Run, Failure> {
     let package = workspace.package_in("tests/firmware-instructions")?;
     Ok(Run::cargo(["run", "--release", "--target", THUMBV7M, "-p", &package.name]).within(300))
+}
+
+/// What a benchmark needs beside Rust.
+pub fn needed_by_benchmark(benchmark: &str) -> &'static [crate::tools::Tool] {
+    match benchmark {
+        "links" => &[MOSQUITTO],
+        _ => &[],
+    }
 }
 
 /// What other programs than a benchmark's own measure for it: each prints lines of `JSON {…}`, a row each.

@@ -1,7 +1,8 @@
-//! Links: what it costs to route a value to its record, and to have a link at all.
+//! Links: what it costs to route a value to its record, to have a link at all, and to bridge values over MQTT.
 //!
 //! `cargo xtask bench links` runs it; `--only WORD` runs the cases whose name holds the word.
 
+mod bridge;
 mod database;
 mod memory;
 mod routing;
@@ -16,10 +17,14 @@ pub fn asked(name: &str) -> bool {
 }
 
 fn main() -> ExitCode {
+    if bridge::be_a_bridge() {
+        return ExitCode::SUCCESS;
+    }
     let mut report = Report::default();
     println!("     {:58} {:>10} {:>10} peer", "case", "ours", "peer's");
     memory::run(&mut report);
     routing::run(&mut report);
+    bridge::run(&mut report);
     for row in std::env::args().filter_map(|argument| argument.strip_prefix("--row=").map(str::to_owned)) {
         if let Ok(row) = serde_json::from_str(&row) {
             report.add_foreign(row);

@@ -1,0 +1,275 @@
+//! MQTT in → record → MQTT out: our bridge beside the same bridge by hand on `rumqttc`, and beside AimDB's.
+//!
+//! Each bridge is a process of its own ([`child`]) and does the same: it decodes JSON from a hundred topics into a struct,
+//! and publishes the struct as JSON to a hundred others. One load ([`load`]) drives all of them, through a real Mosquitto
+//! and alone. With two processors Mosquitto, through which every value goes twice, holds all of them up alike: what a
+//! bridge itself can do shows alone, where the load is its broker.
+
+mod aimdb;
+mod by_hand;
+mod child;
+mod load;
+mod mosquitto;
+mod ours;
+mod packets;
+mod reading;
+
+pub use child::be_a_bridge;
+
+use crate::asked;
+use anabranch_bench::{Bound, Report, Row, median};
+use child::{Bridge, Kind};
+use load::{Load, Pace, Ran};
+use mosquitto::Mosquitto;
+use std::{io, net::TcpListener, time::Duration};
+
+/// How many values may be under way to a bridge and from it: all bridges, and Mosquitto, have room for so many.
+const IN_FLIGHT: u16 = 1000;
+const ROUNDS: usize = 7;
+/// How long a round lasts in which as many values are sent as a bridge takes.
+const FLOOD: Duration = Duration::from_millis(400);
+/// Values of the first such round, which finds out how many those are.
+const FIRST: u64 = 20_000;
+/// How long a round lasts in which one value is sent after the other.
+const ONE_BY_ONE: Duration = Duration::from_millis(250);
+/// Values of a round in which they come at a pace.
+const PACED: u64 = 1_000;
+/// The time between two values at a pace: 2,000 a second.
+const PACE: Duration = Duration::from_micros(500);
+
+/// A bridge, its load, and what was measured.
+struct Contestant {
+    kind: Kind,
+    bridge: Bridge,
+    load: Load,
+    /// How many it takes in a round, as the round before has shown.
+    values: u64,
+    flood: Figures,
+    one_by_one: Vec<Duration>,
+    paced: Figures,
+}
+
+#[derive(Default)]
+struct Figures {
+    /// Of each round.
+    rates: Vec<f64>,
+    /// Microseconds of CPU time a value, of each round.
+    cpu: Vec<f64>,
+    /// Of all rounds.
+    latencies: Vec<Duration>,
+    lost: u64,
+    values: u64,
+}
+
+impl Figures {
+    fn add(&mut self, values: u64, ran: Ran, cpu: Duration) {
+        let returned = (values - ran.lost) as f64;
+        self.rates.push(returned / ran.took.as_secs_f64());
+        self.cpu.push(cpu.as_secs_f64() * 1e6 / returned);
+        self.latencies.extend(ran.latencies);
+        self.lost += ran.lost;
+        self.values += values;
+    }
+
+    fn losses(&self) -> String {
+        match self.lost {
+            0 => String::new(),
+            lost => format!(", loses {:.2} %", lost as f64 * 100.0 / self.values as f64),
+        }
+    }
+}
+
+impl Contestant {
+    fn start(kind: Kind, qos: u8, broker: Option<&Mosquitto>) -> io::Result<Self> {
+        let (bridge, mut load) = match broker {
+            Some(broker) => (Bridge::start(kind, broker.port, qos)?, Load::through(broker.port, kind.prefix(), qos)?),
+            None => {
+                let listener = TcpListener::bind(("127.0.0.1", 0))?;
+                let bridge = Bridge::start(kind, listener.local_addr()?.port(), qos)?;
+                (bridge, Load::alone(&listener, kind.prefix(), qos)?)
+            }
+        };
+        load.is_right()?;
+        let (flood, paced) = (Figures::default(), Figures::default());
+        Ok(Contestant { kind, bridge, load, values: FIRST, flood, one_by_one: Vec::new(), paced })
+    }
+
+    /// One round of as many as it takes.
+    fn flood(&mut self) -> io::Result<()> {
+        let values = self.values;
+        let before = self.bridge.cpu()?;
+        let ran = self.load.run(values, Pace::Flood)?;
+        self.values = FIRST.max((FLOOD.as_secs_f64() / ran.took.as_secs_f64() * (values - ran.lost) as f64) as u64);
+        self.flood.add(values, ran, self.bridge.cpu()? - before);
+        Ok(())
+    }
+
+    /// One round of each kind of latency.
+    fn latency(&mut self) -> io::Result<()> {
+        self.one_by_one.extend(self.load.one_by_one(ONE_BY_ONE)?);
+        let before = self.bridge.cpu()?;
+        let ran = self.load.run(PACED, Pace::Every(PACE))?;
+        self.paced.add(PACED, ran, self.bridge.cpu()? - before);
+        Ok(())
+    }
+}
+
+/// Rounds in which all take their turn, of which the first does not count.
+fn rounds(all: &mut [Contestant], round: impl Fn(&mut Contestant) -> io::Result<()>) -> io::Result<()> {
+    for number in 0..=ROUNDS {
+        for turn in 0..all.len() {
+            // who goes first changes, so that none has the warmer or the cooler machine
+            let turn = (turn + number) % all.len();
+            round(&mut all[turn])?;
+        }
+        if number == 0 {
+            for contestant in all.iter_mut() {
+                (contestant.flood, contestant.paced) = (Figures::default(), Figures::default());
+                contestant.one_by_one.clear();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Microseconds, of which so many in a hundred are below.
+fn percentile(latencies: &[Duration], percent: usize) -> f64 {
+    let mut sorted = latencies.to_vec();
+    sorted.sort();
+    sorted.get(sorted.len() * percent / 100).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e6)
+}
+
+/// What is compared.
+struct Measure {
+    words: &'static str,
+    unit: &'static str,
+    bound: Bound,
+    figure: fn(&Contestant) -> f64,
+    /// What is said of each beside it.
+    beside: fn(&Contestant) -> String,
+}
+
+const CAPACITY: [Measure; 2] = [
+    Measure {
+        words: "values a second",
+        unit: "1/s",
+        bound: Bound::AtLeast(1.2),
+        figure: |of| median(of.flood.rates.clone()),
+        beside: |of| of.flood.losses(),
+    },
+    Measure {
+        words: "CPU time a value",
+        unit: "us",
+        bound: Bound::AtMost(0.8),
+        figure: |of| median(of.flood.cpu.clone()),
+        beside: |of| of.flood.losses(),
+    },
+];
+
+const LATENCY: [Measure; 3] = [
+    Measure {
+        words: "latency, one at a time, p50",
+        unit: "us",
+        bound: Bound::AtMost(1.1),
+        figure: |of| percentile(&of.one_by_one, 50),
+        beside: |of| format!(" p99 {:.0}", percentile(&of.one_by_one, 99)),
+    },
+    Measure {
+        words: "latency, 2,000 a second, p50",
+        unit: "us",
+        bound: Bound::AtMost(1.1),
+        figure: |of| percentile(&of.paced.latencies, 50),
+        beside: |of| format!(" p99 {:.0}{}", percentile(&of.paced.latencies, 99), of.paced.losses()),
+    },
+    Measure {
+        words: "CPU time a value, 2,000 a second",
+        unit: "us",
+        bound: Bound::AtMost(0.8),
+        figure: |of| median(of.paced.cpu.clone()),
+        beside: |of| of.paced.losses(),
+    },
+];
+
+/// Ours beside each peer.
+fn compare(report: &mut Report, case: &str, all: &[Contestant], measures: &[Measure], note: &str) {
+    let Some((ours, peers)) = all.split_first() else { return };
+    for Measure { words, unit, bound, figure, beside } in measures {
+        for peer in peers {
+            let name = if peer.kind == Kind::ByHand { "rumqttc by hand" } else { "AimDB" };
+            let said = [beside(ours), beside(peer)];
+            let said = if said.iter().all(String::is_empty) {
+                String::new()
+            } else {
+                format!("ours{}, peer{}", said[0], said[1])
+            };
+            report.add(Row {
+                case: format!("{case}: {words}"),
+                unit,
+                ours: figure(ours),
+                peer: (name, figure(peer)),
+                bound: *bound,
+                note: [said, note.to_owned()].join(" ").trim().to_owned(),
+                also: ours.flood.lost + ours.paced.lost == 0,
+            });
+        }
+    }
+}
+
+/// How busy the bridges are while they are flooded, of one processor.
+fn busy(all: &[Contestant]) -> String {
+    let of = |one: &Contestant| {
+        format!("{} {:.0} %", one.kind.prefix(), median(one.flood.cpu.clone()) * median(one.flood.rates.clone()) / 1e4)
+    };
+    all.iter().map(of).collect::<Vec<_>>().join(", ")
+}
+
+fn through_mosquitto(report: &mut Report, qos: u8) -> io::Result<()> {
+    let case = format!("MQTT bridge, QoS {qos}, Mosquitto");
+    let (capacity, latency) = (asked(&format!("{case}: values a second")), asked(&format!("{case}: latency")));
+    if !capacity && !latency {
+        return Ok(());
+    }
+    let broker = Mosquitto::start(IN_FLIGHT)?;
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        all.push(Contestant::start(kind, qos, Some(&broker))?);
+    }
+    if capacity {
+        let before = broker.cpu();
+        let begun = std::time::Instant::now();
+        rounds(&mut all, Contestant::flood)?;
+        let its = (broker.cpu() - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+        let note = format!("busy: Mosquitto {:.0} %, {}", its * 100.0, busy(&all));
+        compare(report, &case, &all, &CAPACITY, &note);
+    }
+    if latency {
+        rounds(&mut all, Contestant::latency)?;
+        compare(report, &case, &all, &LATENCY, "");
+    }
+    Ok(())
+}
+
+fn alone(report: &mut Report, qos: u8) -> io::Result<()> {
+    let case = format!("MQTT bridge, QoS {qos}, alone");
+    if !asked(&format!("{case}: values a second")) {
+        return Ok(());
+    }
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        all.push(Contestant::start(kind, qos, None)?);
+    }
+    rounds(&mut all, Contestant::flood)?;
+    let note = format!("busy: {}", busy(&all));
+    compare(report, &case, &all, &CAPACITY, &note);
+    Ok(())
+}
+
+pub fn run(report: &mut Report) {
+    for qos in [0, 1] {
+        for part in [through_mosquitto, alone] {
+            if let Err(error) = part(report, qos) {
+                eprintln!("the bridges at QoS {qos} could not be measured: {error}");
+            }
+        }
+    }
+}
