@@ -85,8 +85,7 @@ pub struct Demo {
     #[arg(long)]
     pub json: bool,
 
-    /// Go through this broker: mqtt://host:1883, mqtts://user:password@host; without it, one in the process listens on a
-    /// free port of 127.0.0.1
+    /// Go through this broker, as mqtt://host or mqtts://user:password@host:8883, and not through one in the process
     #[arg(long, value_name = "URL", conflicts_with = "no_mqtt")]
     pub broker: Option<String>,
 

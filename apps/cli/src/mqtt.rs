@@ -68,7 +68,14 @@ impl Mqtt {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let broker = ServedBroker::new(runtime.clone(), BrokerOptions { log: false, ..BrokerOptions::default() });
+        // It may run for days, and whoever subscribes and does not read shall not fill the memory.
+        let options = BrokerOptions {
+            log: false,
+            maximum_queued: 1000,
+            maximum_packet_size: 16 << 10,
+            ..BrokerOptions::default()
+        };
+        let broker = ServedBroker::new(runtime.clone(), options);
         // A task whose handle is dropped goes on.
         drop(runtime.spawn(broker.listen(
             move || TcpListener::from_std(listener.try_clone()?),
