@@ -247,7 +247,7 @@ fn counting_instructions(workspace: &Workspace) -> Result<Run, Failure> {
 }
 
 /// What a benchmark needs beside Rust.
-pub fn needed_by_benchmark(benchmark: &str) -> &'static [crate::tools::Tool] {
+pub fn needed_by_benchmark(benchmark: &str) -> &'static [Tool] {
     match benchmark {
         "links" => &[MOSQUITTO],
         _ => &[],
