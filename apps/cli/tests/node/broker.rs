@@ -3,7 +3,7 @@
 use crate::process::{Process, command};
 use socket2::{Domain, Socket, Type};
 use std::{
-    fs,
+    fs::{self, File},
     net::{Ipv4Addr, SocketAddrV4},
     path::Path,
 };
@@ -30,7 +30,7 @@ impl Port {
 pub struct Broker {
     pub port: u16,
     process: Process,
-    _config: TempDir,
+    directory: TempDir,
     _held: Option<Port>,
 }
 
@@ -68,13 +68,13 @@ impl Broker {
     /// The port has to be held as long as the broker is used.
     pub fn at(port: &Port) -> Self {
         let port = port.number;
-        let config = tempfile::tempdir().expect("there is room");
+        let directory = tempfile::tempdir().expect("there is room");
         let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\n");
-        fs::write(config.path().join("broker.conf"), text).expect("there is room");
+        fs::write(directory.path().join("broker.conf"), text).expect("there is room");
         // `-v` says what it does, and that it runs.
-        let process = Process::start("mosquitto", &["-v", "-c", "broker.conf"], config.path());
+        let process = Process::start("mosquitto", &["-v", "-c", "broker.conf"], directory.path());
         process.says(" running");
-        Broker { port, process, _config: config, _held: None }
+        Broker { port, process, directory, _held: None }
     }
 
     /// A client that has subscribed.
@@ -91,9 +91,14 @@ impl Broker {
 
     /// Publishes `{"n": 0}`, `{"n": 1}` and so on, while the test goes on.
     pub fn publish_lines(&self, topic: &str, count: usize) -> Process {
-        let lines = format!("i=0; while [ $i -lt {count} ]; do echo \"{{\\\"n\\\": $i}}\"; i=$((i + 1)); done");
-        let pipe = format!("{lines} | mosquitto_pub -q 1 -l -t {topic} -h 127.0.0.1 -p {}", self.port);
-        Process::start("sh", &["-c", &pipe], Path::new("/"))
+        let lines: String = (0..count).map(|n| format!("{{\"n\": {n}}}\n")).collect();
+        let file = self.directory.path().join("lines");
+        fs::write(&file, lines).expect("there is room");
+        let port = self.port.to_string();
+        let arguments = ["-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", topic, "-l"];
+        let mut publishes = command("mosquitto_pub", &arguments, Path::new("/"));
+        publishes.stdin(File::open(&file).expect("it was written"));
+        Process::of("mosquitto_pub", publishes)
     }
 
     pub fn end(self) {
