@@ -34,7 +34,7 @@ use anabranch_executor::{Duration, Network, Runtime, SpawnDynamically, TimeSourc
 /// ```
 ///
 /// It is given to `Anabranch::builder().with_connector(…)`, which finds what is wrong with it when the database is built.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct MqttConnector {
     scheme: String,
     name: Option<String>,
@@ -318,6 +318,14 @@ impl MqttConnector {
             }
             Err(()) => Err(wrong),
         }
+    }
+}
+
+impl core::fmt::Debug for MqttConnector {
+    /// Says no secrets.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let peer = Url::parse(&self.url).map_or_else(|why| why.to_string(), |url| url.shown());
+        f.debug_struct("MqttConnector").field("scheme", &self.scheme).field("peer", &peer).finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,6 @@ use alloc::{string::String, vec::Vec};
 use anabranch_executor::{Duration, Endpoint, Identity, Roots, Tls, Transport};
 
 /// What a connection needs to know.
-#[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) url: Url,
     /// The URL without secrets.

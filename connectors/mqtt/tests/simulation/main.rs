@@ -4,7 +4,7 @@ mod conformance;
 mod world;
 
 use anabranch_core::{BufferCfg, ConnectorConfig, RecordConfig};
-use anabranch_executor::Duration;
+use anabranch_executor::{ByteStreamExt, Duration, JoinHandle, TimeSource};
 use anabranch_mqtt_broker::{BrokerOptions, Memory};
 use anabranch_sim::{NetworkFaults, Sim, SimAdapter, SimOptions};
 use std::collections::BTreeMap;
@@ -318,6 +318,49 @@ fn a_packet_that_is_too_large_is_kept_back_by_the_broker_and_others_pass() {
             world.broker.publish("in", "small", 1, false).unwrap();
             world.until("it passes", || taken(&world).contains_key("out")).await;
             assert!(is_online(&db) && db.connectors()[0].connects == 1);
+        })?;
+        Ok(())
+    });
+}
+
+/// Bytes of a broker that has gone mad, for each connection others.
+#[test]
+fn no_broker_makes_it_panic_and_a_sane_one_is_found_again() {
+    SimOptions::default().check(seeds(), |sim| {
+        let host = sim.adapter().on_host("broker");
+        let adapter = sim.adapter();
+        let mut listener = host.listen(world::PORT)?;
+        let mad = host.spawn_named("mad", async move {
+            loop {
+                let Ok((mut stream, _)) = listener.accept().await else { return };
+                let mut bytes = vec![0x20, 3, 0, 0, 0, 0x90, 4, 0xff, 0, 0, 0];
+                // A CONNACK and a SUBACK, or a part of them, and then anything.
+                bytes.truncate(usize::try_from(adapter.random_below(12)).unwrap());
+                for _ in 0..adapter.random_below(200) {
+                    bytes.push(u8::try_from(adapter.random_below(if bytes.len() % 3 == 0 { 256 } else { 8 })).unwrap());
+                }
+                let _gone = stream.write_all(&bytes).await;
+                adapter.sleep(Duration::from_millis(500)).await;
+            }
+        });
+        let client = sim.adapter().on_host("client");
+        let network = sim.network();
+        sim.block_on(async {
+            let mad_connector = connector().answer_within(Duration::from_secs(1));
+            let builder = anabranch_core::Anabranch::builder().runtime(client.clone()).with_connector(mad_connector);
+            let db = bridge(builder, "record", QUEUE, ["mqtt://in", "mqtt://out"], 1).build().await.unwrap();
+            db.start();
+            client.sleep(Duration::from_secs(300)).await;
+            let status = &db.connectors()[0];
+            assert!(status.last_error.is_some(), "{status:?}");
+            mad.abort();
+            network.reset("client", "broker");
+            // Until its port is free.
+            let _aborted = mad.await;
+            let world = World::on(&host, client.clone(), BrokerOptions::default());
+            world.until("online", || is_online(&db)).await;
+            world.broker.publish("in", "value", 1, false).unwrap();
+            world.until("it passes", || taken(&world).contains_key("out")).await;
         })?;
         Ok(())
     });

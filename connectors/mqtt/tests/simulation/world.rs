@@ -16,14 +16,17 @@ pub struct World {
 
 impl World {
     pub fn new(sim: &Sim, options: BrokerOptions) -> Self {
-        let host = sim.adapter().on_host("broker");
+        World::on(&sim.adapter().on_host("broker"), sim.adapter().on_host("client"), options)
+    }
+
+    pub fn on(host: &SimAdapter, client: SimAdapter, options: BrokerOptions) -> Self {
         let broker = ServedBroker::new(host.clone(), options);
         let port = host.clone();
         host.spawn(broker.listen(
             move || port.listen(PORT),
             |listener: &mut SimListener, cx| listener.poll_accept(cx).map_ok(|(stream, _)| stream),
         ));
-        World { client: sim.adapter().on_host("client"), broker }
+        World { client, broker }
     }
 
     pub fn builder(&self, connector: MqttConnector) -> Builder<SimAdapter> {
