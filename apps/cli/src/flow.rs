@@ -4,15 +4,13 @@
 //!  measure ──▶ cpu ────────┬──▶ load                 the higher of both: a join
 //!          ──▶ memory ─────┤
 //!          ──▶ disk ───────┼──▶ levels ──▶ watch ──▶ smooth
-//!  thermometer ▶ temperature ┘     ▲             └──▶ alerts
-//!          ──▶ network             │ joins
-//!                   steer ──▶ limits
-//!                     ▲
-//!  ┌─ broker ─────────┼─────────────────────────────────────────────┐
-//!  │              commands           returned ──▶ time_crossings ──▶ crossing
-//!  │                  ▲                  ▲
-//!  │  anabranch/HOST/limits/set     …/cpu┘ …/memory …/level/cpu …/alerts …/limits, as they are above
-//!  └────────────────────────────────────────────────────────────────┘
+//!  thermometer ▶ temperature ┘  joins ▲       └────▶ alerts
+//!          ──▶ network                │
+//!                      steer ──▶ limits
+//!                        ▲                    what is measured, load, levels, alerts and limits
+//!                    commands    returned ──▶ time_crossings ──▶ crossing      │
+//!                        ▲          ▲                                          ▼
+//!  broker:  anabranch/HOST/limits/set   …/cpu                   anabranch/HOST/cpu, …/level/cpu, …
 //! ```
 
 use std::time::Duration;
