@@ -39,6 +39,7 @@ pub(crate) struct Counter {
 pub(crate) struct Board {
     pub(crate) connects: u64,
     pub(crate) unrouted: u64,
+    pub(crate) refusals: u64,
     pub(crate) last_error: Option<String>,
 }
 
@@ -120,6 +121,8 @@ impl Desk {
             counter.online = true;
         });
         self.board.with(|board| board.connects += 1);
+        #[cfg(feature = "std")]
+        tracing::info!(broker = %self.options.peer, "connected");
         self.connection.says(ConnectionState::Online);
     }
 
@@ -154,9 +157,17 @@ impl Desk {
     /// Reports something that the broker refused.
     pub(crate) fn refused(&self, what: &str, address: &str, why: &dyn fmt::Display) {
         let words = alloc::format!("{what} {address}: {why}");
+        let refusals = self.board.with(|board| {
+            board.last_error = Some(words.clone());
+            board.refusals += 1;
+            board.refusals
+        });
+        // The first, the second, the fourth …: a broker that refuses everything does not fill the log.
         #[cfg(feature = "std")]
-        tracing::warn!(broker = %self.options.peer, "refused: {words}");
-        self.board.with(|board| board.last_error = Some(words));
+        if refusals.is_power_of_two() {
+            tracing::warn!(broker = %self.options.peer, refusals, "refused: {words}");
+        }
+        let _ = refusals;
     }
 }
 

@@ -20,6 +20,10 @@ use core::{
 /// What is read and written at once, and what lies between: at first, and for all but large packets.
 const BUFFER: usize = 64 * 1024;
 
+/// How long an outage is young, and how long an attempt to connect may take meanwhile.
+const YOUNG: Duration = Duration::from_secs(5);
+const FIRST_ATTEMPTS: Duration = Duration::from_secs(2);
+
 /// Runs until it is closed and everything that was taken is acknowledged.
 pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
     let start = runtime.now();
@@ -34,11 +38,16 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
     let mut input = Input::new(alloc::vec![0; BUFFER]);
     let mut output = Output::new(alloc::vec![0; BUFFER]);
     let mut timer = Timer { runtime, start, armed: None, sleep: None };
+    // Since when there is no connection.
+    let mut lost = Duration::ZERO;
     // A run that panicked may have left it so.
     desk.offline();
     while !desk.is_over() {
         let endpoint = options.endpoint();
-        let mut connecting = pin!(runtime.timeout(options.patience, runtime.connect(&endpoint)));
+        // A packet that was lost while the peer was not there may be sent again late: rather another attempt, at first.
+        let young = timer.now().saturating_sub(lost) < YOUNG;
+        let limit = if young { options.patience.min(FIRST_ATTEMPTS) } else { options.patience };
+        let mut connecting = pin!(runtime.timeout(limit, runtime.connect(&endpoint)));
         let connected = poll_fn(|cx| match meanwhile(cx, desk, &mut session) {
             Poll::Ready(()) => Poll::Ready(None),
             Poll::Pending => connecting.as_mut().poll(cx).map(Some),
@@ -48,6 +57,7 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
             Err(_elapsed) => Failure::Silent("the attempt to connect"),
             Ok(Err(error)) => Failure::Connect(error),
             Ok(Ok(stream)) => {
+                    again: false,
                 input.clear();
                 output.clear();
                 let mut link = Link {
@@ -61,6 +71,7 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
                 let ended = link.run(&mut timer).await;
                 let was_online = desk.counter.with(|counter| counter.online);
                 if was_online {
+                    lost = timer.now();
                     backoff.succeeded();
                 }
                 let leaving = link.session.is_leaving();
@@ -128,6 +139,8 @@ impl<R: TimeSource> Timer<'_, R> {
     }
 }
 
+    /// Packets may be there that this turn had no time for.
+    again: bool,
 /// One connection.
 struct Link<'a, 'r, S> {
     stream: S,
@@ -180,19 +193,30 @@ impl<S: ByteStream> Link<'_, '_, S> {
     fn poll(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<Result<(), Failure>> {
         self.batch = 0;
         self.session.poll_pending(cx, self.output);
-        self.session.subscribe(self.output);
+        // Answers first: their room is kept for them.
         self.session.exchange(cx.waker(), self.output);
+        if self.session.subscribe(self.output) {
+            self.session.exchange(cx.waker(), self.output);
+        }
         let written = self.poll_write(cx, now)?;
         if self.session.is_leaving() && written.is_ready() {
-            // What the broker still sends is not waited for: it has all that it needs.
-            return self.stream.poll_close(cx).map_err(Failure::from);
+            ready!(self.stream.poll_close(cx))?;
+            // What the broker still sends is of no interest, but is read until it has closed: a connection that is dropped
+            // with unread bytes is reset, and the last words may be lost with it.
+            for _ in 0..BATCH {
+                self.input.clear();
+                if ready!(self.stream.poll_read(cx, self.input.room()))? == 0 {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         let read = self.poll_packets(cx, now);
         if read.is_pending() && self.batch > 0 {
             // Whoever was given values now publishes others, and then all of it is written at once.
             cx.waker().wake_by_ref();
         }
-        read
     }
 
     /// Reads and handles packets until there are none, or it is others' turn.
@@ -201,6 +225,7 @@ impl<S: ByteStream> Link<'_, '_, S> {
         loop {
             loop {
                 if self.batch >= BATCH || !self.session.has_room(self.output) {
+                    self.again = self.batch > 0;
                     return Poll::Pending;
                 }
                 match self.input.packet(limit) {

@@ -240,9 +240,9 @@ impl<'r> Session<'r> {
         self.plan.get(place).map(|number| self.desk.router.resource(*number as usize))
     }
 
-    /// Asks for subscriptions, as many as there is room for; when all are had, there is a connection.
-    pub(crate) fn subscribe<M: Memory>(&mut self, out: &mut Output<M>) {
-        let Stage::Subscribing { mut asked, mut under_way } = self.stage else { return };
+    /// Asks for subscriptions, as many as there is room for. When all are had, there is a connection: it says so once.
+    pub(crate) fn subscribe<M: Memory>(&mut self, out: &mut Output<M>) -> bool {
+        let Stage::Subscribing { mut asked, mut under_way } = self.stage else { return false };
         for (slot, place) in (0..).zip(&mut under_way) {
             if place.is_some() || asked >= self.plan.len() {
                 continue;
@@ -252,11 +252,13 @@ impl<'r> Session<'r> {
             *place = Some((first, count)).filter(|_| count > 0);
         }
         self.stage = Stage::Subscribing { asked, under_way };
-        if asked >= self.plan.len() && under_way.iter().all(Option::is_none) {
+        let had = asked >= self.plan.len() && under_way.iter().all(Option::is_none);
+        if had {
             self.stage = Stage::Online;
             self.returned = true;
             self.desk.online(self.allowed);
         }
+        had
     }
 
     /// Writes one SUBSCRIBE for what comes next in the plan, and says how many filters it has; `None` when there is no room.
@@ -351,7 +353,8 @@ impl<'r> Session<'r> {
     }
 
     /// Hands the broker's answers to the outbox, and writes what is due to be sent. The task's `waker` waits there for more.
-    pub(crate) fn exchange<M: Memory>(&mut self, waker: &Waker, out: &mut Output<M>) {
+    /// Says whether there may be more than `out` had room for.
+    pub(crate) fn exchange<M: Memory>(&mut self, waker: &Waker, out: &mut Output<M>) -> bool {
         let desk = self.desk;
         let sends = self.stage == Stage::Online;
         // Reported when the lock is free again.
@@ -388,6 +391,12 @@ impl<'r> Session<'r> {
                 self.stage = Stage::Leaving;
             }
         }
+        sends && out.bytes().len() >= out.size() / 2
+    }
+
+    /// Whether packets that came have left something to do.
+    pub(crate) fn is_due(&self) -> bool {
+        self.stage != Stage::Online || !self.answers.is_empty()
     }
 
     /// Whether the last word was written.

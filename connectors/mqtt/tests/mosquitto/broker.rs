@@ -47,7 +47,7 @@ impl Mosquitto {
     fn configure(&self, config: &str) {
         let Mosquitto { port, folder, .. } = self;
         let config = format!(
-            "listener {port} 127.0.0.1\npersistence true\npersistence_location {}/\n{config}\n",
+            "listener {port} 127.0.0.1\nset_tcp_nodelay true\npersistence true\npersistence_location {}/\n{config}\n",
             folder.display()
         );
         std::fs::write(folder.join("mosquitto.conf"), config).expect("a file");
