@@ -44,6 +44,11 @@ impl Line {
         Self { port: here, state, task }
     }
 
+    /// The port at its near end.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where its near end is.
     pub fn url(&self) -> String {
         format!("mqtt://127.0.0.1:{}", self.port)

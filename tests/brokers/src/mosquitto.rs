@@ -9,6 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 /// How a Mosquitto is set up. What is not said is as its own defaults have it, but that no queue of its drops anything.
 #[derive(Default)]
@@ -96,7 +97,8 @@ impl Mosquitto {
         let mut config = String::new();
         // Whoever is not root stays who he is.
         config += "user root\nper_listener_settings true\nlog_dest stderr\nlog_timestamp false\n";
-        config += if setup.quiet { "log_type error\nlog_type information\n" } else { "log_type all\n" };
+        config +=
+            if setup.quiet { "log_type error\nlog_type notice\nlog_type information\n" } else { "log_type all\n" };
         config += "max_queued_messages 0\nset_tcp_nodelay true\n";
         if setup.persistence {
             let _ = writeln!(config, "persistence true\npersistence_location {}/", folder.path().display());
@@ -141,8 +143,12 @@ impl Mosquitto {
         let mut command = Command::new(program("mosquitto"));
         command.arg("-c").arg(&self.config);
         let process = Process::spawn(command).expect("mosquitto (Debian: mosquitto) runs");
-        let up = process.says_after(0, |line| line.contains(" running")).await;
-        assert!(up.is_some(), "mosquitto starts; it says {:#?}", process.log());
+        let up = process.says_after(0, |line| line.contains(" running")).await.is_some();
+        assert!(up, "mosquitto starts; it says {:#?}", process.log());
+        // It says so a moment before it heeds signals; when it has taken a connection, it does.
+        let taken = TcpStream::connect(("127.0.0.1", self.port)).await;
+        assert!(taken.is_ok(), "mosquitto listens; it says {:#?}", process.log());
+        process.says_after(0, |line| line.starts_with("New connection from")).await;
         self.process = Some(process);
     }
 

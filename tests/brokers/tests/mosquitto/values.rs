@@ -34,8 +34,8 @@ fn values_pass_both_ways_at_each_quality_of_service() {
             for value in 0..200 {
                 assert_eq!(values.next().await, Some(value));
             }
-            assert_eq!((db.link("mqtt://values/in").values, db.link("mqtt://values/out").values), (200, 200));
             db.ends().await;
+            assert_eq!((db.link("mqtt://values/in").values, db.link("mqtt://values/out").values), (200, 200));
         }
     });
 }
