@@ -57,7 +57,6 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
             Err(_elapsed) => Failure::Silent("the attempt to connect"),
             Ok(Err(error)) => Failure::Connect(error),
             Ok(Ok(stream)) => {
-                    again: false,
                 input.clear();
                 output.clear();
                 let mut link = Link {
@@ -67,6 +66,7 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
                     session: &mut session,
                     unflushed: false,
                     batch: 0,
+                    again: false,
                 };
                 let ended = link.run(&mut timer).await;
                 let was_online = desk.counter.with(|counter| counter.online);
@@ -139,8 +139,6 @@ impl<R: TimeSource> Timer<'_, R> {
     }
 }
 
-    /// Packets may be there that this turn had no time for.
-    again: bool,
 /// One connection.
 struct Link<'a, 'r, S> {
     stream: S,
@@ -151,6 +149,8 @@ struct Link<'a, 'r, S> {
     unflushed: bool,
     /// How many packets were read in this turn.
     batch: usize,
+    /// Packets may be there that this turn had no time for.
+    again: bool,
 }
 
 impl<S: ByteStream> Link<'_, '_, S> {
@@ -191,31 +191,43 @@ impl<S: ByteStream> Link<'_, '_, S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<Result<(), Failure>> {
-        self.batch = 0;
-        self.session.poll_pending(cx, self.output);
-        // Answers first: their room is kept for them.
-        self.session.exchange(cx.waker(), self.output);
-        if self.session.subscribe(self.output) {
-            self.session.exchange(cx.waker(), self.output);
-        }
-        let written = self.poll_write(cx, now)?;
-        if self.session.is_leaving() && written.is_ready() {
-            ready!(self.stream.poll_close(cx))?;
-            // What the broker still sends is of no interest, but is read until it has closed: a connection that is dropped
-            // with unread bytes is reset, and the last words may be lost with it.
-            for _ in 0..BATCH {
-                self.input.clear();
-                if ready!(self.stream.poll_read(cx, self.input.room()))? == 0 {
-                    return Poll::Ready(Ok(()));
-                }
+        loop {
+            (self.batch, self.again) = (0, false);
+            self.session.poll_pending(cx, self.output);
+            // Answers first: their room is kept for them.
+            let mut more = self.session.exchange(cx.waker(), self.output);
+            if self.session.subscribe(self.output) {
+                more |= self.session.exchange(cx.waker(), self.output);
             }
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let read = self.poll_packets(cx, now);
-        if read.is_pending() && self.batch > 0 {
-            // Whoever was given values now publishes others, and then all of it is written at once.
-            cx.waker().wake_by_ref();
+            let written = self.poll_write(cx, now)?;
+            if self.session.is_leaving() && written.is_ready() {
+                ready!(self.stream.poll_close(cx))?;
+                // What the broker still sends is of no interest, but is read until it has closed: a connection that is
+                // dropped with unread bytes is reset, and the last words may be lost with it.
+                for _ in 0..BATCH {
+                    self.input.clear();
+                    if ready!(self.stream.poll_read(cx, self.input.room()))? == 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Poll::Ready(ended) = self.poll_packets(cx, now) {
+                return Poll::Ready(ended);
+            }
+            // Whoever was given values may publish others, and that wakes this task: it wakes itself only for what nobody
+            // else would call it for, since on a runtime of threads that wakes another one.
+            let answers = written.is_ready() && !self.output.bytes().is_empty();
+            if self.again || written.is_ready() && more || answers && self.batch > 1 {
+                // Answers to several are written together with what is published meanwhile. One alone goes at once: that
+                // takes less than to wake a thread.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if self.batch == 0 || !(answers || self.session.is_due()) {
+                return Poll::Pending;
+            }
         }
     }
 
