@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::process::Run;
 use crate::runner::{Counts, Step};
 use crate::tools::{
-    CLIPPY, COVERAGE, DENY, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, QEMU, RUSTFMT, THUMB,
-    THUMB_DSP, Tool, WASM,
+    CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, QEMU,
+    RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
 };
 use crate::workspace::{THUMBV7M, WASM32, Workspace};
 
@@ -141,6 +141,17 @@ const TESTS: &[Step] = &[
         needs: &[THUMB, QEMU, WASM, NODE],
         counts: Counts::Tests,
         runs: |workspace| Ok(vec![sensors_elsewhere(workspace)?]),
+    },
+    Step {
+        name: "brokers",
+        shows: "links through a broker that few have on their machine: ejabberd",
+        needs: &[EJABBERD],
+        counts: Counts::Tests,
+        runs: |workspace| {
+            let package = workspace.package_in("tests/brokers")?;
+            let test = Run::cargo(["test", "-p", &package.name, "--test", "ejabberd", "--", "--ignored"]);
+            Ok(vec![test.within(900)])
+        },
     },
     Step {
         name: "demo",

@@ -33,6 +33,7 @@ pub const QEMU: Tool = Tool::Program { name: "qemu-system-arm", package: "qemu-s
 pub const NODE: Tool = Tool::Program { name: "node", package: "nodejs" };
 pub const MOSQUITTO: Tool = Tool::Program { name: "mosquitto", package: "mosquitto" };
 pub const MOSQUITTO_CLIENTS: Tool = Tool::Program { name: "mosquitto_pub", package: "mosquitto-clients" };
+pub const EJABBERD: Tool = Tool::Program { name: "ejabberdctl", package: "ejabberd" };
 pub const DENY: Tool = Tool::Cargo { name: "deny", version: "0.20.2" };
 pub const HACK: Tool = Tool::Cargo { name: "hack", version: "0.6.46" };
 pub const COVERAGE: Tool = Tool::Cargo { name: "llvm-cov", version: "0.9.1" };
@@ -50,6 +51,7 @@ const ALL: &[Tool] = &[
     NODE,
     MOSQUITTO,
     MOSQUITTO_CLIENTS,
+    EJABBERD,
     DENY,
     HACK,
     COVERAGE,
