@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    io::{self, ErrorKind, IsTerminal},
+    io::{self, IsTerminal},
     ops::ControlFlow,
     pin::Pin,
     process,
@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     arguments::Demo,
-    failure::Failure,
+    failure::{Failure, quiet},
     flow::{self, Options},
     lines::Lines,
     machine::{self, Sensors},
@@ -224,14 +224,6 @@ fn measures(db: &Database) -> bool {
     let goes_on = |phase| matches!(phase, ServicePhase::Waiting | ServicePhase::Running | ServicePhase::BackingOff);
     let services = db.services();
     sources.into_iter().any(|source| services.iter().any(|one| one.name == source.name && goes_on(one.phase)))
-}
-
-/// A reader that has seen enough closes the pipe, as `head` does: that is an end and no failure.
-fn quiet(written: io::Result<()>) -> Result<(), Failure> {
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(()),
-    }
 }
 
 /// Waits for the next value of one record; with it comes who waits for the one after. Nothing comes when it has closed.
