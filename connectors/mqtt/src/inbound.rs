@@ -10,6 +10,8 @@ pub(crate) struct Inbound<'r> {
     router: &'r Router,
     /// Values that wait for room in a queue, in the order in which they came.
     pending: Vec<Pending<'r>>,
+    /// Some of them were not polled since they came: nobody would wake the task for them.
+    unpolled: bool,
     /// How many of them the broker waits for.
     owed: usize,
     /// How many a broker may leave without an acknowledgement, and how many of QoS 0 may wait.
@@ -52,6 +54,7 @@ impl<'r> Inbound<'r> {
         Inbound {
             router,
             pending: Vec::new(),
+            unpolled: false,
             owed: 0,
             limit: limit.into(),
             received: Received::default(),
@@ -99,6 +102,11 @@ impl<'r> Inbound<'r> {
     fn is_doubtful(&self, qos: Qos, id: u16) -> bool {
         let has = |pending: &Pending<'_>| pending.doubtful && pending.owed == Some((qos, id));
         qos == Qos::ExactlyOnce && self.doubtful.has(id) || self.owed > 0 && self.pending.iter().any(has)
+    }
+
+    /// Whether something came that waits for a queue and has to be polled, or that has to be counted.
+    pub(crate) fn is_due(&self) -> bool {
+        self.unpolled || self.uncounted > 0
     }
 
     /// Whether the broker waits for an acknowledgement of something that waits for a queue.
@@ -156,6 +164,7 @@ impl<'r> Inbound<'r> {
                 return Verdict::Nothing;
             }
             self.owed += usize::from(owed.is_some());
+            self.unpolled = true;
             self.pending.push(Pending { routed, owed, arrived: false, doubtful: false });
             return Verdict::Nothing;
         }
@@ -175,6 +184,7 @@ impl<'r> Inbound<'r> {
         if self.pending.is_empty() {
             return;
         }
+        self.unpolled = false;
         let Inbound { pending, owed, received, .. } = self;
         pending.retain_mut(|waiting| {
             if room == 0 || waiting.arrived || waiting.routed.poll_done(cx).is_pending() {

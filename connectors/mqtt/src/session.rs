@@ -396,7 +396,7 @@ impl<'r> Session<'r> {
 
     /// Whether packets that came have left something to do.
     pub(crate) fn is_due(&self) -> bool {
-        self.stage != Stage::Online || !self.answers.is_empty()
+        self.stage != Stage::Online || !self.answers.is_empty() || self.inbound.is_due()
     }
 
     /// Whether the last word was written.

@@ -4,7 +4,7 @@ mod conformance;
 mod world;
 
 use anabranch_core::{BufferCfg, ConnectorConfig, RecordConfig};
-use anabranch_executor::{ByteStreamExt, Duration, JoinHandle, TimeSource};
+use anabranch_executor::{ByteStreamExt, Duration, JoinHandle, RuntimeExt, TimeSource};
 use anabranch_mqtt_broker::{BrokerOptions, Memory};
 use anabranch_sim::{NetworkFaults, Sim, SimAdapter, SimOptions};
 use std::collections::BTreeMap;
@@ -300,6 +300,34 @@ fn a_slow_consumer_holds_up_its_own_link_only() {
             assert!(slow.try_recv().is_err(), "each once");
             let sessions = world.broker.sessions();
             assert_eq!((sessions[0].in_flight, sessions[0].queued), (0, 0), "all is acknowledged");
+        })?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_value_that_waits_moves_when_its_queue_has_room_and_nothing_else_happens() {
+    SimOptions::default().check(0..5, |sim| {
+        let world = World::new(sim, BrokerOptions::default());
+        sim.block_on(async {
+            let quiet = connector().keep_alive(Duration::ZERO);
+            let builder = world.builder(quiet).configure::<String>("slow", |r| {
+                r.with_buffer(BufferCfg::Queue { capacity: 1, consumers: 1 });
+                let config = ConnectorConfig { qos: Some(1), ..Default::default() };
+                r.link_from("mqtt://slow").with_config(config).with_deserializer(|bytes, _| text(bytes));
+            });
+            let db = builder.build().await.unwrap();
+            let mut slow = db.consumer::<String>("slow").unwrap();
+            db.start();
+            world.until("online", || is_online(&db)).await;
+            for value in ["first", "second"] {
+                world.broker.publish("slow", value, 1, false).unwrap();
+                world.sleep(1000).await;
+            }
+            assert_eq!(slow.next().await.as_deref(), Some("first"));
+            let second = world.client.timeout(Duration::from_secs(1), slow.next()).await;
+            assert_eq!(second, Ok(Some("second".into())));
+            world.until("it is acknowledged", || world.broker.sessions()[0].in_flight == 0).await;
         })?;
         Ok(())
     });
