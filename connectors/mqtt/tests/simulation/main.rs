@@ -393,3 +393,27 @@ fn no_broker_makes_it_panic_and_a_sane_one_is_found_again() {
         Ok(())
     });
 }
+
+/// More than one write holds, and then nothing: no answer, no other value, nobody asks whether the broker is there.
+#[test]
+fn what_one_write_has_no_room_for_follows_at_once() {
+    SimOptions::default().check(0..3, |sim| {
+        let world = World::new(sim, BrokerOptions::default());
+        sim.block_on(async {
+            let builder = world.builder(connector().keep_alive(Duration::ZERO)).configure::<String>("out", |r| {
+                r.with_buffer(BufferCfg::Queue { capacity: 256, consumers: 1 });
+                r.link_to("mqtt://out").with_serializer(|value: &String, out| out.push(value.as_bytes()));
+            });
+            let db = builder.build().await.unwrap();
+            let values = db.producer::<String>("out").unwrap();
+            db.start();
+            world.until("online", || is_online(&db)).await;
+            for value in 0..256 {
+                values.send(format!("{value:01000}")).await.unwrap();
+            }
+            world.sleep(2000).await;
+            assert_eq!(world.broker.published().len(), 256);
+        })?;
+        Ok(())
+    });
+}
