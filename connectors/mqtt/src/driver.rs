@@ -193,7 +193,7 @@ impl<S: ByteStream> Link<'_, '_, S> {
     fn poll(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<Result<(), Failure>> {
         loop {
             (self.batch, self.again) = (0, false);
-            self.session.poll_pending(cx, self.output);
+            self.session.poll_pending(cx, self.output)?;
             // Answers first: their room is kept for them.
             let mut more = self.session.exchange(cx.waker(), self.output);
             if self.session.subscribe(self.output) {

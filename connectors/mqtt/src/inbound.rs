@@ -16,6 +16,10 @@ pub(crate) struct Inbound<'r> {
     owed: usize,
     /// How many a broker may leave without an acknowledgement, and how many of QoS 0 may wait.
     limit: usize,
+    /// It has left more: what came after that was passed over. When nothing waits any more it is to be sent again, which a
+    /// broker does on the next connection. To break off at once would do no good: it might send the same again for ever,
+    /// as Mosquitto 2.0.11 does, which goes by its own limit alone.
+    exceeded: bool,
     /// Values of QoS 2 that were acknowledged once: the broker may send them again until it releases them.
     received: Received,
     /// The same from before a connection of which it is not known whether the broker has kept the session: one that it made
@@ -57,6 +61,7 @@ impl<'r> Inbound<'r> {
             unpolled: false,
             owed: 0,
             limit: limit.into(),
+            exceeded: false,
             received: Received::default(),
             doubtful: Received::default(),
             uncounted: 0,
@@ -79,6 +84,11 @@ impl<'r> Inbound<'r> {
             self.doubtful.take_in(&mut self.received);
             self.pending.iter_mut().for_each(|pending| pending.doubtful = pending.owed.is_some());
         }
+    }
+
+    /// The connection has ended: what was passed over is sent again on the next one.
+    pub(crate) fn end(&mut self) {
+        self.exceeded = false;
     }
 
     /// What the broker has sent shows whether it has kept what is doubtful.
@@ -106,7 +116,12 @@ impl<'r> Inbound<'r> {
 
     /// Whether something came that waits for a queue and has to be polled, or that has to be counted.
     pub(crate) fn is_due(&self) -> bool {
-        self.unpolled || self.uncounted > 0
+        self.unpolled || self.uncounted > 0 || self.is_to_be_sent_again()
+    }
+
+    /// Whether something was passed over, and nothing waits any more: another connection brings it.
+    pub(crate) fn is_to_be_sent_again(&self) -> bool {
+        self.exceeded && self.owed == 0
     }
 
     /// Whether the broker waits for an acknowledgement of something that waits for a queue.
@@ -136,11 +151,15 @@ impl<'r> Inbound<'r> {
                 self.owed -= 1;
                 return Verdict::Answer(self.taken(qos, id));
             }
+            if self.exceeded {
+                return Verdict::Nothing;
+            }
             if self.owed + self.received.count + self.doubtful.count >= self.limit {
                 // It would not send so much, had it kept what is doubtful.
                 self.learned(false);
                 if self.owed + self.received.count >= self.limit {
-                    return Verdict::TooMany;
+                    self.exceeded = self.owed > 0;
+                    return if self.exceeded { Verdict::Nothing } else { Verdict::TooMany };
                 }
             }
         }

@@ -35,6 +35,12 @@ const SUBSCRIBE_IDS: u16 = 0xff00;
 /// What an answer takes at most.
 const ANSWER: usize = 5;
 
+/// A broker that does not heed the receive maximum.
+const TOO_MANY: Failure = Failure::Against(
+    Reason::RECEIVE_MAXIMUM_EXCEEDED,
+    "more values at once than it was allowed: raise `receive_maximum`, or lower what the broker sends at once",
+);
+
 /// See the file's first line.
 pub(crate) struct Session<'r> {
     desk: &'r Desk,
@@ -230,9 +236,7 @@ impl<'r> Session<'r> {
                 Ok(())
             }
             Verdict::Nothing => Ok(()),
-            Verdict::TooMany => {
-                Err(Failure::Against(Reason::RECEIVE_MAXIMUM_EXCEEDED, "more values at once than it was allowed"))
-            }
+            Verdict::TooMany => Err(TOO_MANY),
         }
     }
 
@@ -341,10 +345,11 @@ impl<'r> Session<'r> {
     }
 
     /// Values that waited for a queue are acknowledged.
-    pub(crate) fn poll_pending<M: Memory>(&mut self, cx: &mut Context<'_>, out: &mut Output<M>) {
+    pub(crate) fn poll_pending<M: Memory>(&mut self, cx: &mut Context<'_>, out: &mut Output<M>) -> Result<(), Failure> {
         let version = self.desk.options.version;
         let room = (out.room() / ANSWER).saturating_sub(2 + self.answers.len());
         self.inbound.poll(cx, room, |kind, id| answer(out, kind, id, Reason::SUCCESS, version));
+        if self.inbound.is_to_be_sent_again() { Err(TOO_MANY) } else { Ok(()) }
     }
 
     /// The same while there is no connection.
@@ -445,6 +450,7 @@ impl<'r> Session<'r> {
             self.filters = (self.filters / 4).max(1);
         }
         self.stage = Stage::Idle;
+        self.inbound.end();
         self.answers.clear();
         self.desk.offline();
     }
