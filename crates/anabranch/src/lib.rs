@@ -189,7 +189,7 @@ pub mod embassy {
     pub use anabranch_embassy::*;
 }
 
-/// The README's code compiles and does what it says.
+/// The code of the README and of the guide compiles and does what it says.
 #[cfg(all(
     doctest,
     feature = "tokio-runtime",
@@ -200,4 +200,5 @@ pub mod embassy {
     feature = "json"
 ))]
 #[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/guide/links.md")]
+struct ReadmeAndGuide;
