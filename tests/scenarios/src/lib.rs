@@ -15,6 +15,8 @@ mod buffers;
 mod crowd;
 mod failing;
 mod flows;
+mod links;
+mod mqtt;
 mod scenario;
 mod scene;
 mod services;

@@ -1,6 +1,6 @@
 //! The scenarios by name, and what it means to explore one.
 
-use crate::{Scene, Verdict, buffers, crowd, failing, flows, shutdown};
+use crate::{Scene, Verdict, buffers, crowd, failing, flows, links, mqtt, shutdown};
 use anabranch::sim::{Failure, Faults, Sim, SimAdapter, SimOptions};
 use anabranch::{Duration, Runtime, SpawnDynamically};
 use std::{future::Future, ops::Range, panic::resume_unwind, pin::Pin, thread};
@@ -63,6 +63,7 @@ pub fn everywhere<R: Runtime + SpawnDynamically>() -> Vec<Scenario<R>> {
             "producers-outside" = shutdown::producers_outside,
             "hung-service" = shutdown::hung_service,
             "hasty-shutdown" = shutdown::hasty_shutdown,
+            "links-offline" = links::offline,
             "thousand-services" = crowd::thousand_services;
     })
 }
@@ -74,6 +75,7 @@ pub fn in_simulation() -> Vec<Scenario<SimAdapter>> {
     all.extend(scenarios! {
         Exact: "exact-pauses" = failing::exact_pauses, "healthy-runs" = failing::healthy_runs;
         Aborts: "aborts" = failing::aborts;
+        AnyWeather: "mqtt-all-faults" = mqtt::all_faults, "mqtt-shutdown" = mqtt::shutdown;
     });
     all
 }
