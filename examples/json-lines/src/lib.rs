@@ -10,12 +10,12 @@ use anabranch::{
     ConnectorError, ConnectorStatus, Endpoint, Network, PublishError, Router, RouterBuilder, Running, StreamError,
     Transport,
 };
+use atomic_waker::AtomicWaker;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
+use std::{collections::VecDeque, error::Error, future::poll_fn, mem::take, pin::pin};
 
 /// One line. The value stays as it came: the links decode it.
 #[derive(Serialize, Deserialize)]
@@ -25,7 +25,13 @@ struct Line<'a> {
     value: &'a RawValue,
 }
 
+/// How many lines may wait to be sent.
+const ROOM: usize = 256;
+/// The longest line that is taken from the server, in bytes.
+const LONGEST: usize = 256 * 1024;
+
 /// Configures the connector: `LinesConnector::new("127.0.0.1", 7000)`; its links are written `lines://…`.
+#[derive(Clone)]
 pub struct LinesConnector {
     host: String,
     port: u16,
@@ -50,60 +56,58 @@ impl<R: Runtime + SpawnDynamically + Network> ConnectorBuilder<R> for LinesConne
     }
 
     fn build(&self, db: &Anabranch<R>) -> Result<Arc<dyn Connector>, Vec<ConnectorError>> {
-        let routes = db.collect_inbound_routes(&self.scheme);
-        let (lines, taken) = channel(256).map_err(|error| vec![ConnectorError::Config(error.to_string())])?;
+        let status = ConnectorStatus::new(&*self.scheme, format!("{}:{}", self.host, self.port));
         Ok(Arc::new(Lines {
             runtime: db.runtime().clone(),
-            host: self.host.clone(),
-            port: self.port,
-            router: RouterBuilder::from_routes(routes).build(),
+            config: self.clone(),
+            router: RouterBuilder::from_routes(db.collect_inbound_routes(&self.scheme)).build(),
             connection: Connection::new(),
-            taken,
-            state: Mutex::new(State {
-                lines: Some(lines),
-                starved: false,
-                status: ConnectorStatus::new(&*self.scheme, format!("{}:{}", self.host, self.port)),
-            }),
+            state: Mutex::new(State { lines: VecDeque::new(), starved: false, closed: false, status }),
+            task: AtomicWaker::new(),
         }))
     }
 }
 
 struct Lines<R> {
     runtime: R,
-    host: String,
-    port: u16,
+    config: LinesConnector,
     router: Router,
     connection: Connection,
-    /// Lines that were taken and not sent yet.
-    taken: Consumer<Vec<u8>>,
     state: Mutex<State>,
+    /// Woken for a new line, and to end.
+    task: AtomicWaker,
 }
 
+/// What the task and those who publish share.
 struct State {
-    /// Where `publish` puts lines; none once closed.
-    lines: Option<Producer<Vec<u8>>>,
+    /// Lines that were taken and not sent yet.
+    lines: VecDeque<Vec<u8>>,
     /// Whether somebody was told that there is no room.
     starved: bool,
+    closed: bool,
     status: ConnectorStatus,
 }
 
 impl<R: Runtime + SpawnDynamically + Network> Connector for Lines<R> {
     fn publish(&self, destination: &str, _: &ConnectorConfig, payload: &[u8]) -> Result<(), PublishError> {
-        let value =
-            serde_json::from_slice(payload).map_err(|_| PublishError::Unsupported("only JSON goes in a line"))?;
-        let line = Line { to: destination, value };
-        let mut bytes = serde_json::to_vec(&line).map_err(|_| PublishError::Destination("it is no text"))?;
+        let no_json = |_| PublishError::Unsupported("only JSON goes in a line");
+        let line = Line { to: destination, value: serde_json::from_slice(payload).map_err(no_json)? };
+        let mut bytes = serde_json::to_vec(&line).map_err(no_json)?;
         bytes.push(b'\n');
-        self.state(|state| {
-            let Some(lines) = &state.lines else { return Err(PublishError::Closed) };
-            if state.status.state == ConnectionState::Offline {
-                return Err(PublishError::NotConnected);
-            }
-            lines.try_send(bytes).map(drop).map_err(|_| {
+        self.state(|state| match state.status.state {
+            _ if state.closed => Err(PublishError::Closed),
+            ConnectionState::Offline => Err(PublishError::NotConnected),
+            ConnectionState::Online if state.lines.len() >= ROOM => {
                 state.starved = true;
-                PublishError::Full
-            })
-        })
+                Err(PublishError::Full)
+            }
+            ConnectionState::Online => {
+                state.lines.push_back(bytes);
+                Ok(())
+            }
+        })?;
+        self.task.wake();
+        Ok(())
     }
 
     fn connection(&self) -> &Connection {
@@ -115,13 +119,15 @@ impl<R: Runtime + SpawnDynamically + Network> Connector for Lines<R> {
     }
 
     fn close(&self) {
-        drop(self.state(|state| state.lines.take()));
+        self.state(|state| state.closed = true);
+        self.task.wake();
     }
 
     fn status(&self) -> ConnectorStatus {
-        let mut status = self.state(|state| state.status.clone());
-        status.in_flight = self.taken.status().held;
-        status
+        self.state(|state| {
+            state.status.in_flight = state.lines.len();
+            state.status.clone()
+        })
     }
 }
 
@@ -130,72 +136,98 @@ impl<R: Runtime + SpawnDynamically + Network> Lines<R> {
         look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether it was closed and everything was sent; else `cx` is woken for the next line, and when it is closed.
+    fn is_over(&self, cx: &Context<'_>) -> bool {
+        self.task.register(cx.waker());
+        self.state(|state| state.closed && state.lines.is_empty())
+    }
+
     async fn connect_again_and_again(&self) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60), u64::from(self.port));
-        let endpoint = Endpoint { host: &self.host, port: self.port, transport: Transport::Tcp };
-        while self.state(|state| state.lines.is_some()) {
-            let why = match self.runtime.timeout(Duration::from_secs(10), self.runtime.connect(&endpoint)).await {
-                Ok(Ok(stream)) => {
+        let seed = self.runtime.unix_time().unwrap_or_default().subsec_nanos();
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60), seed.into());
+        let endpoint = Endpoint { host: &self.config.host, port: self.config.port, transport: Transport::Tcp };
+        loop {
+            let connecting = self.runtime.timeout(Duration::from_secs(10), self.runtime.connect(&endpoint));
+            let why = match self.unless_over(connecting).await {
+                None => return,
+                Some(Ok(Ok(mut stream))) => {
                     backoff.succeeded();
-                    self.state(|state| {
-                        (state.status.state, state.status.connects) =
-                            (ConnectionState::Online, state.status.connects + 1)
-                    });
-                    self.connection.says(ConnectionState::Online);
-                    let Err(error) = self.talk(stream).await else { return };
+                    self.is_now(ConnectionState::Online, None);
+                    let Err(error) = self.talk(&mut stream).await else { return };
                     error.to_string()
                 }
-                Ok(Err(error)) => error.to_string(),
-                Err(Elapsed) => "nobody answered within 10 s".into(),
+                Some(Ok(Err(error))) => error.to_string(),
+                Some(Err(Elapsed)) => "nobody answered within 10 s".into(),
             };
-            self.state(|state| (state.status.state, state.status.last_error) = (ConnectionState::Offline, Some(why)));
-            self.connection.says(ConnectionState::Offline);
-            self.runtime.sleep(backoff.pause()).await;
+            self.is_now(ConnectionState::Offline, Some(why));
+            if self.unless_over(self.runtime.sleep(backoff.pause())).await.is_none() {
+                return;
+            }
         }
     }
 
+    /// What `work` gives, or nothing when all is over before.
+    async fn unless_over<F: Future>(&self, work: F) -> Option<F::Output> {
+        let mut work = pin!(work);
+        poll_fn(|cx| if self.is_over(cx) { Poll::Ready(None) } else { work.as_mut().poll(cx).map(Some) }).await
+    }
+
+    fn is_now(&self, is: ConnectionState, why: Option<String>) {
+        self.state(|State { status, .. }| {
+            status.state = is;
+            status.connects += u64::from(is == ConnectionState::Online);
+            status.last_error = why.or(status.last_error.take());
+        });
+        self.connection.says(is);
+    }
+
     /// Moves lines both ways until the connection is cut, or everything was sent after [`Connector::close`].
-    async fn talk(&self, mut stream: R::Stream) -> Result<(), StreamError> {
-        let (mut taken, mut out, mut chunk, mut came) = (self.taken.clone(), Vec::new(), [0; 4096], Vec::new());
+    async fn talk(&self, stream: &mut R::Stream) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let (mut sent, mut chunk, mut came) = (0, [0; 4096], Vec::new());
         loop {
-            let event = {
-                let mut line = pin!(taken.next());
-                poll_fn(|cx| {
-                    while let (false, Poll::Ready(wrote)) = (out.is_empty(), stream.poll_write(cx, &out)) {
-                        out.drain(..wrote?);
-                    }
-                    if let Poll::Ready(Err(error)) = stream.poll_flush(cx) {
-                        return Poll::Ready(Err(error));
-                    }
-                    if let Poll::Ready(read) = stream.poll_read(cx, &mut chunk) {
-                        return Poll::Ready(read.map(Event::Read));
-                    }
-                    // While there is much to write no more lines are taken: so publishing is told to wait.
-                    if out.len() > 65_536 { Poll::Pending } else { line.as_mut().poll(cx).map(Event::Line).map(Ok) }
-                })
-                .await?
-            };
-            match event {
-                Event::Read(0) => return Err(StreamError::Closed),
-                Event::Read(read) => {
-                    came.extend_from_slice(&chunk[..read]);
-                    while let Some(end) = came.iter().position(|byte| *byte == b'\n') {
-                        self.receive(&came[..end]).await;
-                        came.drain(..=end);
-                    }
+            let read = poll_fn(|cx| {
+                self.write(cx, stream, &mut sent)?;
+                if stream.poll_flush(cx)?.is_ready() && self.is_over(cx) {
+                    return Poll::Ready(Ok(None));
                 }
-                Event::Line(Some(line)) => {
-                    out.extend_from_slice(&line);
-                    if self.state(|state| std::mem::take(&mut state.starved)) {
-                        self.connection.says(ConnectionState::Online);
-                    }
-                }
-                Event::Line(None) => {
-                    stream.write_all(&out).await?;
-                    return stream.close().await;
-                }
+                stream.poll_read(cx, &mut chunk).map_ok(Some)
+            });
+            match read.await? {
+                None => return Ok(stream.close().await?),
+                Some(0) => return Err("the server closed the connection".into()),
+                Some(read) => came.extend_from_slice(&chunk[..read]),
+            }
+            while let Some(end) = came.iter().position(|byte| *byte == b'\n') {
+                self.receive(&came[..end]).await;
+                came.drain(..=end);
+            }
+            if came.len() > LONGEST {
+                return Err(format!("the server sent a line of more than {LONGEST} bytes").into());
             }
         }
+    }
+
+    /// Hands over what the stream takes now. `sent` bytes of the first line went out on this connection: a line stays until it
+    /// is out whole, so that the next connection begins with it.
+    fn write(&self, cx: &mut Context<'_>, stream: &mut R::Stream, sent: &mut usize) -> Result<(), StreamError> {
+        // Before looking: a line that comes in between wakes the task again.
+        self.task.register(cx.waker());
+        let room = self.state(|state| -> Result<bool, StreamError> {
+            while let Some(line) = state.lines.front()
+                && let Poll::Ready(wrote) = stream.poll_write(cx, &line[*sent..])
+            {
+                *sent += wrote?;
+                if *sent == line.len() {
+                    state.lines.pop_front();
+                    *sent = 0;
+                }
+            }
+            Ok(state.lines.len() < ROOM && take(&mut state.starved))
+        })?;
+        if room {
+            self.connection.says(ConnectionState::Online);
+        }
+        Ok(())
     }
 
     async fn receive(&self, line: &[u8]) {
@@ -206,9 +238,4 @@ impl<R: Runtime + SpawnDynamically + Network> Lines<R> {
         };
         self.state(|state| state.status.unrouted += u64::from(unrouted));
     }
-}
-
-enum Event {
-    Read(usize),
-    Line(Option<Vec<u8>>),
 }

@@ -1,8 +1,8 @@
 //! The connector keeps what every connector promises, in simulation: against a peer that is written here.
 
 use anabranch::{
-    ByteStream, ByteStreamExt, ConnectorBuilder, Consumer, Duration, Producer, SimAdapter, SpawnDynamically,
-    TimeSource, channel,
+    Anabranch, BufferCfg, ByteStream, ByteStreamExt, ConnectorBuilder, Consumer, Duration, Producer, SimAdapter,
+    SpawnDynamically, TimeSource, channel,
     sim::{SimJoinHandle, SimOptions, SimStream},
 };
 use anabranch_conformance::{ConnectorFixture, Tally, run_connectors};
@@ -139,5 +139,53 @@ fn the_connector_keeps_what_every_connector_promises() {
         sim.block_on(run_connectors(&peer, &mut tally))?;
         assert!(tally.finish(), "{}", lines.join("\n"));
         Ok(())
+    });
+}
+
+/// A database with one record that comes in.
+async fn comes_in(peer: &Peer) -> Anabranch<SimAdapter> {
+    Anabranch::builder()
+        .runtime(peer.client.clone())
+        .with_connector(peer.connector(None))
+        .configure::<u32>("in", |r| {
+            r.with_buffer(BufferCfg::SingleLatest).link_from("lines://in").with_json();
+        })
+        .build()
+        .await
+        .unwrap()
+}
+
+#[test]
+fn it_ends_at_once_although_the_server_is_not_there() {
+    SimOptions::default().check(0..20, |sim| {
+        let peer = Peer::new(&sim.adapter());
+        Ok(sim.block_on(async {
+            let db = comes_in(&peer).await;
+            db.start();
+            peer.client.sleep(Duration::from_secs(600)).await; // until its pauses are long
+            assert!(db.shutdown(Duration::from_millis(1)).await.aborted.is_empty());
+        })?)
+    });
+}
+
+#[test]
+fn a_line_without_end_ends_the_connection_and_no_more() {
+    SimOptions::default().check(0..5, |sim| {
+        let peer = Peer::new(&sim.adapter());
+        Ok(sim.block_on(async {
+            peer.start().await;
+            let db = comes_in(&peer).await;
+            let mut values = db.consumer::<u32>("in").unwrap();
+            db.start();
+            peer.client.sleep(Duration::from_secs(1)).await;
+            peer.send("in", &[b'1'; 300_000]).await;
+            while db.connectors()[0].connects < 2 {
+                peer.client.sleep(Duration::from_millis(10)).await;
+            }
+            assert!(db.connectors()[0].last_error.as_ref().unwrap().contains("262144 bytes"));
+            peer.send("in", b"7").await;
+            assert_eq!(values.next().await, Some(7));
+            assert!(db.shutdown(Duration::from_secs(5)).await.aborted.is_empty());
+        })?)
     });
 }
