@@ -1,9 +1,10 @@
-//! Scenarios: databases of services to which everything happens that may happen, and what must hold all the same.
+//! Scenarios: databases of services and links to which everything happens that may happen, and what must hold all the same.
 //!
 //! ```text
 //!  Scene (a runtime, chance) ──▶ scenario: records and services ──▶ run, shutdown ──▶ what was seen ──▶ Verdict
 //!     │
 //!     ├── in simulation: every seed is another course of events, with late timers, stalls, needless polls, aborts
+//!     │                  links over MQTT run there alone: their hosts, line and broker are simulated, and fail, too
 //!     └── on Tokio, both flavours: the same functions, with real threads and clocks
 //! ```
 //!
