@@ -49,7 +49,10 @@ pub enum ReadError {
     #[error("there is no {}: write one, or name another, as `anabranch run my.toml` (`anabranch run --help` shows one)", .0.display())]
     Missing(PathBuf),
     /// It is there.
-    #[error("{} cannot be read ({source}): let this user read it", .file.display())]
+    #[error("{} cannot be read ({source}): {}", .file.display(), match .source.kind() {
+        io::ErrorKind::IsADirectory => "name the file in it",
+        _ => "let this user read it",
+    })]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -140,7 +143,10 @@ impl Config {
         };
         let known =
             Known { connectors: known("connector", &connectors, "url"), records: known("record", &records, "name") };
+        let several = connectors.len();
         connectors.into_iter().for_each(|entry| config.connector(entry));
+        // One that was refused may be the one that links mean.
+        let known = Known { connectors: known.connectors && config.connectors.len() == several, ..known };
         records.into_iter().for_each(|entry| config.record(entry));
         entries.remove("link").unwrap_or_default().into_iter().for_each(|entry| config.link(entry, known));
         config
@@ -333,8 +339,8 @@ impl Config {
         }
         let address = entry.text(key).map(|address| address.value);
         let address = address.map(|address| {
-            self.with_connector(&address).unwrap_or_else(|message| {
-                if known.connectors {
+            self.with_connector(&address).unwrap_or_else(|(certain, message)| {
+                if known.connectors || certain {
                     self.faults.push(entry.fault(key, message));
                 }
                 address
@@ -357,9 +363,10 @@ impl Config {
         self.links.push(LinkSection { entry, record, direction, address, format, config });
     }
 
-    /// An address with the name of its connector, which may be left out where there is one for the protocol.
-    fn with_connector(&self, address: &str) -> Result<String, String> {
-        let parsed = Address::parse(address).map_err(|error| format!("\"{address}\": {error}"))?;
+    /// An address with the name of its connector, which may be left out where there is one for the protocol. Else what is
+    /// wrong, and whether that is certain also when not all connectors are known.
+    fn with_connector(&self, address: &str) -> Result<String, (bool, String)> {
+        let parsed = Address::parse(address).map_err(|error| (true, format!("\"{address}\": {error}")))?;
         let schemes = || self.connectors.iter().map(|connector| &*connector.scheme);
         if schemes().any(|scheme| scheme == parsed.scheme) {
             return Ok(address.into());
@@ -369,25 +376,30 @@ impl Config {
         match schemes().filter(of_protocol).collect::<Vec<_>>().as_slice() {
             [one] => Ok(written(one)),
             [] => Err(match nearest(parsed.scheme, schemes()) {
-                Some(near) => format!("no connector has the scheme \"{}\": did you mean {near}://?", parsed.scheme),
+                Some(near) => {
+                    (true, format!("no connector has the scheme \"{}\": did you mean {near}://?", parsed.scheme))
+                }
+                None if !PROTOCOLS.iter().any(|(_, protocol)| parsed.scheme.split('+').next() == Some(protocol)) => {
+                    let known = PROTOCOLS[0].1;
+                    let mend = format!("write {known}://… or {known}+name://…");
+                    (true, format!("\"{}\" is no scheme that is spoken here: {mend}", parsed.scheme))
+                }
                 None if parsed.scheme.contains('+') && !self.connectors.is_empty() => {
                     let there: Vec<String> = schemes().map(|scheme| format!("{scheme}://")).collect();
-                    format!("no connector has the scheme \"{}\": there are {}", parsed.scheme, there.join(", "))
-                }
-                None if PROTOCOLS.iter().any(|(_, protocol)| parsed.scheme.split('+').next() == Some(protocol)) => {
-                    format!("no connector has the scheme \"{}\": add a [[connector]] for it", parsed.scheme)
+                    (
+                        false,
+                        format!("no connector has the scheme \"{}\": there are {}", parsed.scheme, there.join(", ")),
+                    )
                 }
                 None => {
-                    let known = PROTOCOLS[0].1;
-                    format!(
-                        "\"{}\" is no scheme that is spoken here: write {known}://… or {known}+name://…",
-                        parsed.scheme
-                    )
+                    (false, format!("no connector has the scheme \"{}\": add a [[connector]] for it", parsed.scheme))
                 }
             }),
             several => {
                 let named: Vec<String> = several.iter().map(|scheme| written(scheme)).collect();
-                Err(format!("there are several connectors for {}://: write {}", parsed.scheme, named.join(" or ")))
+                let message =
+                    format!("there are several connectors for {}://: write {}", parsed.scheme, named.join(" or "));
+                Err((true, message))
             }
         }
     }

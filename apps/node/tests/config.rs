@@ -48,6 +48,30 @@ async fn everything_that_is_wrong_is_said_at_once() {
     compare(&folder.join("wrong.txt"), &format!("{faults}\n"));
 }
 
+#[tokio::test]
+async fn what_is_wrong_is_said_once_and_not_again_where_it_is_named() {
+    for (old, new) in [
+        ("[[connector]]", "[[conector]]"),
+        ("[[record]]", "[[recrod]]"),
+        ("mqtt://127", "coap://127"),
+        ("url =", "name = 'a/b'\nurl ="),
+        ("url =", "ulr ="),
+    ] {
+        let faults = faults_with(old, new).await;
+        assert_eq!(faults.len(), 1, "{new}: {faults:#?}");
+    }
+    // What is wrong in any case is said, too.
+    let text = GOOD.replace("mqtt://127", "coap://127").replace("mqtt://sensors", "sensors");
+    let faults = node(&text).await.expect_err("it is wrong");
+    assert_eq!(faults.len(), 2, "{faults:#?}");
+}
+
+#[test]
+fn a_folder_is_no_config_and_the_file_in_it_is_asked_for() {
+    let error = Config::read(Path::new(env!("CARGO_MANIFEST_DIR"))).expect_err("it is a folder");
+    assert!(error.to_string().ends_with("name the file in it"), "{error}");
+}
+
 #[test]
 fn the_reference_page_is_that_of_the_code() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/config.md");

@@ -90,7 +90,7 @@ pub(super) struct Document {
     pub(super) later: Vec<String>,
     /// What is wrong.
     pub(super) faults: Vec<Fault>,
-    /// The sections that are there in another form, so that not all of their entries were read.
+    /// The sections that are there in another form or under another name, so that not all of their entries were read.
     pub(super) misplaced: Vec<&'static str>,
     /// Whether some of it is not TOML: then the rest may be something else than it seems.
     pub(super) misread: bool,
@@ -178,6 +178,8 @@ impl Reader<'_> {
         let owner = SECTIONS.iter().find(|section| !is_section && has_key(section, name.get_ref()));
         let all = || SECTIONS.iter().map(Section::heading).collect::<Vec<_>>().join(", ");
         let near = nearest(name.get_ref(), SECTIONS.iter().map(|section| section.name)).and_then(super::keys::section);
+        // What links name may stand in it.
+        self.document.misplaced.extend(near.filter(|_| is_section).map(|near| near.name));
         let message = match (owner, near) {
             (Some(owner), _) => format!("this key belongs to {}: write it below that", owner.heading()),
             (None, Some(near)) => format!("there is no such section; did you mean {}?", near.heading()),
