@@ -94,7 +94,7 @@ mod names_in_the_address {
         let error = named::<Reading>("7", "21.5").unwrap_err();
         assert_eq!(
             error,
-            "no such value in the payload's JSON: missing field `celsius` (it is no object, so it stands as the field `value` beside the names in the address)"
+            "the payload's JSON is no value of this record: missing field `celsius` (it is no object, so it stands as the field `value` beside the names in the address)"
         );
     }
 
@@ -246,7 +246,10 @@ mod json_is {
             (r#"{"device":1,"#, "EOF while parsing a value at line 1 column 12"),
             (r#"{"device":1,"celsius":2,"seq":3} x"#, "trailing characters at line 1 column 34"),
         ] {
-            assert_eq!(from::<Reading>(payload), Err(format!("no such value in the payload's JSON: {error}")));
+            assert_eq!(
+                from::<Reading>(payload),
+                Err(format!("the payload's JSON is no value of this record: {error}"))
+            );
         }
         assert_eq!(from::<Reading>(""), Err("the payload is empty, and no JSON is".into()));
     }
@@ -283,7 +286,10 @@ mod cbor_is {
             (b"\xa1\x66device", "the payload ends in the middle, before byte 8"),
             (b"\xa0", "missing field `device`, before byte 1"),
         ] {
-            assert_eq!(from::<Reading>(payload), Err(format!("no such value in the payload's CBOR: {error}")));
+            assert_eq!(
+                from::<Reading>(payload),
+                Err(format!("the payload's CBOR is no value of this record: {error}"))
+            );
         }
         assert_eq!(from::<u8>(&[]), Err("the payload is empty, and no CBOR is".into()));
         assert!(from::<u8>(&[1, 2]).unwrap_err().contains("1 more bytes follow the value"));

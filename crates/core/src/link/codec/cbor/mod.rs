@@ -72,7 +72,9 @@ impl<T: DeserializeOwned> Decode<T> for Cbor {
                 " (it is no map, so it stands as the field `value` beside the names in the address)"
             };
             let at = reader.position();
-            DecodeError::new(format_args!("no such value in the payload's CBOR: {why}, before byte {at}{beside}"))
+            DecodeError::new(format_args!(
+                "the payload's CBOR is no value of this record: {why}, before byte {at}{beside}"
+            ))
         })
     }
 }

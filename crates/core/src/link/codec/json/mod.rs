@@ -65,9 +65,9 @@ fn explain(why: &serde_json::Error, payload: &[u8], bound: &Bound<'_>, is_map: b
         return error;
     }
     if is_map || bound.is_empty() || !why.is_data() {
-        return DecodeError::new(format_args!("no such value in the payload's JSON: {why}"));
+        return DecodeError::new(format_args!("the payload's JSON is no value of this record: {why}"));
     }
     DecodeError::new(format_args!(
-        "no such value in the payload's JSON: {why} (it is no object, so it stands as the field `value` beside the names in the address)"
+        "the payload's JSON is no value of this record: {why} (it is no object, so it stands as the field `value` beside the names in the address)"
     ))
 }
