@@ -1,4 +1,4 @@
-//! Another broker that Debian has: ejabberd, in Erlang. It runs with `cargo xtask test brokers`, which installs it.
+//! Another broker that Debian has: ejabberd, in Erlang. It runs with `cargo xtask test --only brokers`, which installs it.
 
 use anabranch_brokers::{Ejabberd, Observer, Persistence, QoS, on_both_flavours};
 use anabranch_core::{Anabranch, BufferCfg, ConnectionState, ConnectorConfig};
@@ -21,7 +21,7 @@ fn connector(broker: &Ejabberd, password: &str) -> MqttConnector {
 }
 
 #[test]
-#[ignore = "needs ejabberd: cargo xtask test brokers"]
+#[ignore = "needs ejabberd: cargo xtask test --only brokers"]
 fn values_pass_through_ejabberd_both_ways_at_each_quality_of_service_and_again_after_it_was_killed() {
     on_both_flavours(async || {
         let mut broker = Ejabberd::start().await;
@@ -73,7 +73,7 @@ fn values_pass_through_ejabberd_both_ways_at_each_quality_of_service_and_again_a
 }
 
 #[test]
-#[ignore = "needs ejabberd: cargo xtask test brokers"]
+#[ignore = "needs ejabberd: cargo xtask test --only brokers"]
 fn ejabberd_refuses_a_wrong_password() {
     on_both_flavours(async || {
         let broker = Ejabberd::start().await;
