@@ -5,8 +5,8 @@
 mod fake;
 
 use anabranch_core::{
-    Anabranch, BufferCfg, ConnectionState, ConnectorConfig, Encode, EncodeError, LinkDirection, LinkStatus, Offline,
-    Payload, PublishError, RecordConfig,
+    Anabranch, BufferCfg, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig, ConnectorError, Encode,
+    EncodeError, LinkDirection, LinkStatus, Offline, Payload, PublishError, RecordConfig,
 };
 use anabranch_executor::{Duration, RuntimeExt, SpawnDynamically, TimeSource};
 use anabranch_sim::{Sim, SimAdapter};
@@ -100,13 +100,39 @@ fn all_that_is_wrong_with_links_is_said_at_once() {
     );
 }
 
+/// A connector that cannot be made.
+struct Wrong;
+
+impl ConnectorBuilder<SimAdapter> for Wrong {
+    fn scheme(&self) -> &str {
+        "wrong"
+    }
+
+    fn build(&self, _: &Anabranch<SimAdapter>) -> Result<Arc<dyn Connector>, Vec<ConnectorError>> {
+        Err(vec![ConnectorError::Config("its URL is none".into())])
+    }
+}
+
+#[test]
+fn what_connectors_find_wrong_is_said_together_with_what_the_database_finds() {
+    let mut sim = Sim::new(0);
+    let both = without(&sim).with_connector(Wrong).with_connector(New::of("fake+a")).with_connector(New::of("fake+a"));
+    assert_eq!(
+        errors(&mut sim, both),
+        [
+            "two connectors have the scheme \"fake+a\": give each a name of its own, and write links as fake+name://…",
+            "connector \"wrong\": its URL is none",
+        ]
+    );
+}
+
 #[test]
 fn two_connectors_of_one_scheme_and_none_at_all() {
     let mut sim = Sim::new(0);
     let twice = without(&sim).with_connector(New::of("fake")).with_connector(New::of("fake"));
     assert_eq!(
         errors(&mut sim, twice),
-        ["two connectors have the scheme \"fake\": give each a name, and write links as fake+name://…"]
+        ["two connectors have the scheme \"fake\": give each a name of its own, and write links as fake+name://…"]
     );
     let none = without(&sim).configure::<u64>("n", out(ConnectorConfig::default()));
     assert_eq!(

@@ -168,14 +168,11 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         check_ends(&table, &readers, &writers, &mut errors);
         let wiring = graph.wiring();
         check_cycles(&wiring, &mut errors);
-        if !errors.is_empty() {
-            return Err(BuildErrors(errors));
-        }
         let stopped_from_outside = stopped_from_outside(&graph, &wiring);
         let services = self.services.into_iter().map(|(_, service)| service);
         let services = services.zip(wired).zip(stopped_from_outside).collect();
+        // Also when something is wrong, for connectors to find what is wrong with them: they connect to nothing yet.
         let db = Anabranch::new(self.runtime, table, graph, services, links);
-        let mut errors = Vec::new();
         for connector in self.connectors {
             match connector.build(&db) {
                 Ok(made) => db.inner.links.connect(connector.scheme(), made),

@@ -103,7 +103,8 @@ pub enum BuildError {
         problem: LinkProblem,
     },
     /// Two connectors of one scheme.
-    #[error("two connectors have the scheme \"{scheme}\": give each a name, and write links as {scheme}+name://…")]
+    #[error("two connectors have the scheme \"{scheme}\": give each a name of its own, and write links as {}+name://…",
+        .scheme.split('+').next().unwrap_or(scheme))]
     DuplicateConnector {
         /// The scheme.
         scheme: String,
