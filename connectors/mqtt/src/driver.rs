@@ -4,6 +4,7 @@
 use crate::{
     desk::Desk,
     failure::Failure,
+    pace::Pace,
     packet::disconnect,
     session::{BATCH, Session},
     wire::{Input, NoPacket, Output},
@@ -67,6 +68,8 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
                     unflushed: false,
                     batch: 0,
                     again: false,
+                    came: 0,
+                    pace: Pace::new(timer.now()),
                 };
                 let ended = link.run(&mut timer).await;
                 let was_online = desk.counter.with(|counter| counter.online);
@@ -127,11 +130,14 @@ impl<R: TimeSource> Timer<'_, R> {
                 let until = self.start.after(deadline);
                 let sleep = self.runtime.sleep_until(until);
                 self.armed = Some(deadline);
-                self.sleep = Some(alloc::boxed::Box::pin(sleep));
+                match &mut self.sleep {
+                    Some(place) => place.as_mut().set(sleep), // without an allocation
+                    None => self.sleep = Some(alloc::boxed::Box::pin(sleep)),
+                }
             }
             let Some(sleep) = &mut self.sleep else { return Poll::Pending };
             ready!(sleep.as_mut().poll(cx));
-            (self.armed, self.sleep) = (None, None);
+            self.armed = None;
             if self.now() >= deadline {
                 return Poll::Ready(());
             }
@@ -151,6 +157,9 @@ struct Link<'a, 'r, S> {
     batch: usize,
     /// Packets may be there that this turn had no time for.
     again: bool,
+    /// How many packets were read since the task was polled.
+    came: usize,
+    pace: Pace,
 }
 
 impl<S: ByteStream> Link<'_, '_, S> {
@@ -159,8 +168,22 @@ impl<S: ByteStream> Link<'_, '_, S> {
         self.session.begin(timer.now(), self.output)?;
         let ended = poll_fn(|cx| {
             let now = timer.now();
+            // What comes in a rest is found after it; a wake for it is not asked for meanwhile.
+            if let Some(until) = self.pace.rests(now)
+                && timer.poll(cx, Some(until)).is_pending()
+            {
+                return Poll::Pending;
+            }
             let polled = self.poll(cx, now);
             if polled.is_pending() {
+                if self.came > 0 && !self.again && self.session.is_online() {
+                    self.pace.turn(now, self.came);
+                    if let Some(until) = self.pace.rests(now)
+                        && timer.poll(cx, Some(until)).is_pending()
+                    {
+                        return Poll::Pending;
+                    }
+                }
                 // A deadline that has passed is dealt with, and gives another.
                 while timer.poll(cx, self.session.deadline()).is_ready() {
                     if let Err(failure) = self.session.tick(timer.now(), self.output) {
@@ -191,6 +214,7 @@ impl<S: ByteStream> Link<'_, '_, S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<Result<(), Failure>> {
+        self.came = 0;
         loop {
             (self.batch, self.again) = (0, false);
             self.session.poll_pending(cx, self.output)?;
@@ -216,6 +240,7 @@ impl<S: ByteStream> Link<'_, '_, S> {
             if let Poll::Ready(ended) = self.poll_packets(cx, now) {
                 return Poll::Ready(ended);
             }
+            self.came += self.batch;
             // Whoever was given values may publish others, and that wakes this task: it wakes itself only for what nobody
             // else would call it for, since on a runtime of threads that wakes another one.
             let answers = written.is_ready() && !self.output.bytes().is_empty();

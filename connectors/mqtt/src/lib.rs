@@ -27,6 +27,7 @@ mod inbound;
 mod lock;
 mod options;
 mod outbox;
+mod pace;
 mod packet;
 mod session;
 mod url;

@@ -404,6 +404,11 @@ impl<'r> Session<'r> {
         self.stage != Stage::Online || !self.answers.is_empty() || self.inbound.is_due()
     }
 
+    /// Whether values pass.
+    pub(crate) fn is_online(&self) -> bool {
+        self.stage == Stage::Online
+    }
+
     /// Whether the last word was written.
     pub(crate) fn is_leaving(&self) -> bool {
         self.stage == Stage::Leaving
