@@ -70,6 +70,7 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
                     again: false,
                     came: 0,
                     pace: Pace::new(timer.now()),
+                    watched: true,
                 };
                 let ended = link.run(&mut timer).await;
                 let was_online = desk.counter.with(|counter| counter.online);
@@ -160,6 +161,8 @@ struct Link<'a, 'r, S> {
     /// How many packets were read since the task was polled.
     came: usize,
     pace: Pace,
+    /// Whether the stream wakes the task.
+    watched: bool,
 }
 
 impl<S: ByteStream> Link<'_, '_, S> {
@@ -176,13 +179,24 @@ impl<S: ByteStream> Link<'_, '_, S> {
             }
             let polled = self.poll(cx, now);
             if polled.is_pending() {
-                if self.came > 0 && !self.again && self.session.is_online() {
+                if !self.session.is_online() {
+                    self.pace = Pace::new(now);
+                } else if !self.again && (self.came > 0 || self.pace.is_resting()) {
                     self.pace.turn(now, self.came);
-                    if let Some(until) = self.pace.rests(now)
-                        && timer.poll(cx, Some(until)).is_pending()
-                    {
-                        return Poll::Pending;
+                }
+                if self.watched && self.pace.is_steady() {
+                    self.watched = false;
+                    self.stream.watch(false);
+                } else if !self.watched && !self.pace.is_resting() {
+                    self.watched = true;
+                    self.stream.watch(true);
+                    cx.waker().wake_by_ref(); // for what came before it was watched
+                }
+                if let Some(until) = self.pace.rests(now) {
+                    if timer.poll(cx, Some(until)).is_ready() {
+                        cx.waker().wake_by_ref();
                     }
+                    return Poll::Pending;
                 }
                 // A deadline that has passed is dealt with, and gives another.
                 while timer.poll(cx, self.session.deadline()).is_ready() {

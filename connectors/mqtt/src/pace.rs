@@ -18,6 +18,8 @@ const TOGETHER: usize = 128;
 const WORTH: usize = 24;
 /// So many rests in vain in a row, and there are none for a while.
 const IN_VAIN: u8 = 3;
+/// So many rests that were worth it, and there will be more.
+const STEADY: u8 = 8;
 /// For how long, at first and at most: it doubles.
 const AWAKE: (Duration, Duration) = (Duration::from_millis(16), Duration::from_secs(1));
 
@@ -34,12 +36,22 @@ enum Phase {
     /// Each packet is dealt with as it comes; they are counted.
     Awake { since: Duration, packets: usize, turns: usize },
     /// After each turn there is a rest, this one until then.
-    Resting { until: Duration, in_vain: u8 },
+    Resting { until: Duration, in_vain: u8, worth: u8 },
 }
 
 impl Pace {
     pub(crate) fn new(now: Duration) -> Self {
         Pace { phase: Phase::Awake { since: now, packets: 0, turns: 0 }, awake: AWAKE.0 }
+    }
+
+    /// Whether rests follow the turns, so that nobody has to wake the task for what comes.
+    pub(crate) fn is_resting(&self) -> bool {
+        matches!(self.phase, Phase::Resting { .. })
+    }
+
+    /// Whether rests have been worth it for a while.
+    pub(crate) fn is_steady(&self) -> bool {
+        matches!(self.phase, Phase::Resting { worth: STEADY.., .. })
     }
 
     /// Until when to do nothing, if it rests.
@@ -62,15 +74,15 @@ impl Pace {
                 }
                 let fast = counted < WINDOW * 2 && *packets >= FAST && *packets < *turns * TOGETHER;
                 self.phase = if fast {
-                    Phase::Resting { until: now + REST, in_vain: 0 }
+                    Phase::Resting { until: now + REST, in_vain: 0, worth: 0 }
                 } else {
                     Phase::Awake { since: now, packets: 0, turns: 0 }
                 };
             }
-            Phase::Resting { until, in_vain } => {
+            Phase::Resting { until, in_vain, worth } => {
                 *until = now + REST;
                 if came >= WORTH {
-                    (*in_vain, self.awake) = (0, AWAKE.0);
+                    (*in_vain, *worth, self.awake) = (0, worth.saturating_add(1), AWAKE.0);
                     return;
                 }
                 *in_vain += 1;

@@ -68,6 +68,15 @@ pub trait ByteStream: MaybeSend {
     /// # Errors
     /// [`StreamError`]: the connection is of no use any more.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>>;
+
+    /// Says whether a poll that is [`Poll::Pending`] has to wake anybody; at first it has. Whoever looks again soon, by a
+    /// timer, may do without it: where the platform reports each packet of bytes, that saves a wake for each. After it has
+    /// asked for wakes again it has to poll once more, for what came meanwhile.
+    ///
+    /// A stream that does not keep this wakes as ever.
+    fn watch(&mut self, watched: bool) {
+        let _ = watched;
+    }
 }
 
 /// The async face of a [`ByteStream`]. All of them are cancel safe but [`write_all`](Self::write_all), which may have
@@ -108,6 +117,9 @@ impl<S: ByteStream + ?Sized> ByteStream for &mut S {
     }
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
         (**self).poll_close(cx)
+    }
+    fn watch(&mut self, watched: bool) {
+        (**self).watch(watched);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "tls")]
 mod tls;
+mod unwatched;
 
 use crate::TokioAdapter;
 use anabranch_executor::{ByteStream, ConnectError, Endpoint, Network, StreamError, Transport};
@@ -17,6 +18,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, lookup_host},
 };
+use unwatched::Unwatched;
 
 /// An open connection on Tokio. It can be polled on any thread, also on one outside the runtime.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct TokioStream {
 #[derive(Debug)]
 enum Carrier {
     Tcp(TcpStream),
+    /// Not with the reactor: whoever polls looks again by itself.
+    Unwatched(Unwatched),
     /// On the heap: it is some twenty times as large as the other.
     #[cfg(feature = "tls")]
     Tls(Box<tls::Stream>),
@@ -164,6 +168,7 @@ impl Carrier {
     fn reader(&mut self) -> &mut (dyn AsyncRead + Unpin) {
         match self {
             Carrier::Tcp(stream) => stream,
+            Carrier::Unwatched(stream) => stream,
             #[cfg(feature = "tls")]
             Carrier::Tls(stream) => &mut **stream,
         }
@@ -172,6 +177,7 @@ impl Carrier {
     fn writer(&mut self) -> &mut (dyn AsyncWrite + Unpin) {
         match self {
             Carrier::Tcp(stream) => stream,
+            Carrier::Unwatched(stream) => stream,
             #[cfg(feature = "tls")]
             Carrier::Tls(stream) => &mut **stream,
         }
@@ -180,7 +186,7 @@ impl Carrier {
     /// What it means that sending failed.
     fn sending_error(&mut self, cx: &mut Context<'_>, error: io::Error) -> StreamError {
         match (self, cx) {
-            (Carrier::Tcp(_), _) => stream_error(&error),
+            (Carrier::Tcp(_) | Carrier::Unwatched(_), _) => stream_error(&error),
             #[cfg(feature = "tls")]
             (Carrier::Tls(stream), cx) => stream_error(&tls::last_word(stream, cx, error)),
         }
@@ -226,5 +232,17 @@ impl ByteStream for TokioStream {
             self.sending = Sending::Closed;
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn watch(&mut self, watched: bool) {
+        // TLS is watched always: what it holds itself is no business of the reactor.
+        if matches!((&self.carrier, watched), (Carrier::Tcp(_), false) | (Carrier::Unwatched(_), true)) {
+            self.carrier = match std::mem::replace(&mut self.carrier, Carrier::Unwatched(Unwatched::default())) {
+                Carrier::Tcp(stream) => Unwatched::instead_of(stream),
+                Carrier::Unwatched(stream) => stream.watched(),
+                #[cfg(feature = "tls")]
+                Carrier::Tls(stream) => Carrier::Tls(stream),
+            };
+        }
     }
 }
