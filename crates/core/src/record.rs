@@ -497,6 +497,11 @@ where
     }
 
     fn try_send(&self, value: T) -> Result<u64, TrySendError<T>> {
+        // Only a shutdown, which needs a heap, closes a record that has a producer. On a microcontroller the flash for a second
+        // way is dear.
+        if !cfg!(feature = "alloc") && !matches!(B::KIND, BufferKind::Queue) {
+            return Ok(self.push(value));
+        }
         let pushed = self.state.with(|s| match s.room() {
             Room::Free => Ok(s.push(value)),
             Room::Full => Err(TrySendError::Full(value)),
