@@ -13,7 +13,7 @@ const WINDOW: Duration = Duration::from_millis(4);
 /// So many packets in a window are fast.
 const FAST: usize = 64;
 /// So many in a turn come together anyway.
-const TOGETHER: usize = 128;
+const TOGETHER: usize = 48;
 /// A rest in which fewer came was in vain: the peer waits for this side, as it does when little may be in flight.
 const WORTH: usize = 24;
 /// So many rests in vain in a row, and there are none for a while.
