@@ -45,7 +45,6 @@ mod database;
 #[cfg(feature = "alloc")]
 mod heap;
 mod key;
-#[cfg(feature = "alloc")]
 mod link;
 mod producer;
 mod record;
@@ -69,16 +68,20 @@ pub use heap::{BufferCfg, BufferCfgError, HeapRecord, channel};
 pub use key::RecordKey;
 #[cfg(feature = "cbor")]
 pub use link::Cbor;
-#[cfg(feature = "json")]
+#[cfg(any(feature = "json", feature = "json-core"))]
 pub use link::Json;
 #[cfg(feature = "postcard")]
 pub use link::Postcard;
+pub use link::{
+    Address, AddressError, Ask, Backoff, Bound, ConnectionState, ConnectorConfig, Decode, DecodeError, Delivered,
+    Encode, EncodeError, Filter, Inlet, InletOf, LinkCounts, LinkDirection, LinkError, LinkErrorKind, LinkFailure,
+    LinkIn, LinkOut, LinkRoutes, LinkSet, Links, Offline, Outlet, OutletOf, Payload, PayloadFull, PublishError,
+    RoutedHere, RoutedValue, Routes, StaticLink, Words,
+};
 #[cfg(feature = "alloc")]
 pub use link::{
-    Address, AddressError, Backoff, Bound, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig,
-    ConnectorError, ConnectorRun, ConnectorStatus, Decode, DecodeError, Encode, EncodeError, InboundRoute,
-    LinkDirection, LinkStatus, Offline, OutboundRoute, Payload, PayloadFull, PublishError, Resource, Routed, Router,
-    RouterBuilder, Running,
+    Connection, Connector, ConnectorBuilder, ConnectorError, ConnectorRun, ConnectorStatus, InboundRoute, LinkStatus,
+    OutboundRoute, Resource, Routed, Router, RouterBuilder, Running,
 };
 pub use producer::{Producer, SendError, TrySendError};
 pub use record::{BufferStatus, ClaimError, Record};

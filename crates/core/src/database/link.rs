@@ -14,7 +14,7 @@ use crate::{
     ServiceState, StateRef, Supervisor,
     buffer::Lock,
     link::{
-        DecodeWith, Deliver, EncodeWith, Inbound, LinkState, NewInbound, Outbound, Sink, Slot, Template, Ties,
+        DecodeWith, Deliver, EncodeWith, HeapOutbound, Inbound, LinkState, NewInbound, Sink, Slot, Template, Ties,
         check_inbound,
     },
 };
@@ -279,7 +279,7 @@ where
             draft.starts(move |ends, ctx: RuntimeContext<R>, supervisor| {
                 let connector = slot.get().ok_or(Unwired)?;
                 let (runtime, input) = (ctx.runtime().clone(), ends.consumer(input)?);
-                let work = Outbound::new(runtime, input, encode.clone(), connector, link.clone(), config);
+                let work = HeapOutbound::new(runtime, input, encode.clone(), connector, link.clone(), config);
                 Ok(supervised(ctx, supervisor, work.ok_or(Unwired)?))
             })
         });
@@ -287,14 +287,14 @@ where
     }
 }
 
-impl<R, T, E> Run for Outbound<R, T, E>
+impl<R, T, E> Run for HeapOutbound<R, T, E>
 where
     R: TimeSource,
     T: Clone + Send + 'static,
     E: Encode<T>,
 {
     async fn run(&mut self) -> Result<(), Infallible> {
-        Outbound::run(self).await
+        HeapOutbound::run(self).await
     }
 }
 

@@ -98,6 +98,27 @@ pub(crate) fn levels(resource: &str) -> impl Iterator<Item = Level<'_>> + Clone 
     })
 }
 
+/// Whether an inbound address matches: `+` and `{name}` any one level, `#` all that are left, none included. As MQTT has it,
+/// a first level that is a wildcard does not match one that begins with `$`.
+pub(crate) fn matches(resource: &str, address: &str) -> bool {
+    let mut parts = address.split('/');
+    for (i, level) in levels(resource).enumerate() {
+        match level {
+            Level::Rest => return i > 0 || !address.starts_with('$'),
+            Level::One(_) => match parts.next() {
+                Some(part) if i > 0 || !part.starts_with('$') => {}
+                _ => return false,
+            },
+            Level::Literal(text) => {
+                if parts.next() != Some(text) {
+                    return false;
+                }
+            }
+        }
+    }
+    parts.next().is_none()
+}
+
 /// Says what is wrong with an inbound address, after its scheme.
 pub(crate) fn check_inbound(resource: &str) -> Result<(), AddressError> {
     let mut rest = false;

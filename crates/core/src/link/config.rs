@@ -53,6 +53,10 @@ impl Default for Offline {
 }
 
 impl ConnectorConfig {
+    /// Nothing is asked for: the same as `default()`, for `static`s.
+    pub const DEFAULT: ConnectorConfig =
+        ConnectorConfig { qos: None, retain: None, timeout: None, offline: None, max_payload: None };
+
     /// The largest payload, with its default.
     pub(crate) fn payload_limit(&self) -> usize {
         self.max_payload.unwrap_or(1 << 20)
@@ -62,4 +66,13 @@ impl ConnectorConfig {
     pub(crate) fn offline(&self) -> Offline {
         self.offline.unwrap_or_default()
     }
+}
+
+/// Which way a link's values go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkDirection {
+    /// From outside into the record: `link_from`.
+    In,
+    /// From the record to the outside: `link_to`.
+    Out,
 }

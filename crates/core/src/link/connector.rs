@@ -2,7 +2,7 @@
 
 use crate::{
     Consumer, HeapRecord, Producer,
-    link::{ConnectorConfig, InboundRoute},
+    link::{ConnectionState, ConnectorConfig, InboundRoute, Outlet, PublishError},
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use anabranch_executor::{MaybeSend, MaybeSync};
@@ -42,6 +42,16 @@ pub type Running = Pin<Box<dyn ConnectorRun>>;
 /// A future that runs a connector; every future that may be spawned is one.
 pub trait ConnectorRun: Future<Output = ()> + MaybeSend {}
 impl<F: Future<Output = ()> + MaybeSend> ConnectorRun for F {}
+
+impl Outlet for Arc<dyn Connector> {
+    fn publish(&self, destination: &str, config: &ConnectorConfig, payload: &[u8]) -> Result<(), PublishError> {
+        (**self).publish(destination, config, payload)
+    }
+
+    fn watch(&self) -> Option<Consumer<ConnectionState>> {
+        self.connection().watch()
+    }
+}
 
 /// Makes a connector, when its database is built.
 pub trait ConnectorBuilder<R>: MaybeSend + 'static {
@@ -95,44 +105,6 @@ impl OutboundRoute {
     pub fn resource(&self) -> &str {
         self.address.split_once("://").map_or(&*self.address, |(_, resource)| resource)
     }
-}
-
-/// Why a value was not published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// There is no connection now. The link's [`Offline`](crate::Offline) decides what becomes of the value.
-    #[error("there is no connection")]
-    NotConnected,
-    /// There is a connection, and as much under way on it as there may be. The link waits for room.
-    #[error("the connection has no room: more is under way than the peer has acknowledged")]
-    Full,
-    /// The payload is larger than the connector or its peer takes.
-    #[error("the payload has {size} bytes, of which {limit} are allowed: raise the limit, or send less")]
-    TooLarge {
-        /// The payload's size in bytes.
-        size: usize,
-        /// The most that is allowed.
-        limit: usize,
-    },
-    /// The protocol does not allow this destination.
-    #[error("this cannot be published to: {0}")]
-    Destination(&'static str),
-    /// The peer cannot do what the link's configuration asks for.
-    #[error("the peer cannot do what is asked for: {0}")]
-    Unsupported(&'static str),
-    /// [`Connector::close`] was called.
-    #[error("the connector is closed")]
-    Closed,
-}
-
-/// Whether a connector is connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ConnectionState {
-    /// It is not: it tries to be.
-    Offline,
-    /// It is. Said again when a connection that was full has room.
-    Online,
 }
 
 /// Where a connector says that it is connected, is not, or has room again; a latest record, so whoever comes late knows.

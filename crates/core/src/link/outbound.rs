@@ -3,57 +3,102 @@
 
 use crate::{
     Consumer,
-    buffer::Lock,
     link::{
-        ConnectionState, Connector, ConnectorConfig, Encode, EncodeError, LinkState, Payload, PublishError, Template,
-        address::FillError,
+        ConnectionState, ConnectorConfig, Encode, EncodeError, LinkFailure, Outlet, Payload, PublishError, Template,
+        Words, address::FillError,
     },
 };
-use alloc::{collections::VecDeque, sync::Arc, vec, vec::Vec};
 use anabranch_executor::{Moment, TimeSource};
 use core::{
     convert::Infallible,
+    fmt,
     future::{Future, poll_fn},
+    ops::Deref,
     pin::pin,
     task::Poll,
 };
 
-/// Where an outbound link finds its connector: filled in when the database is built.
-#[derive(Clone)]
-pub(crate) struct Slot(Arc<Lock<Option<Arc<dyn Connector>>>>);
+/// What an outbound link tells of itself.
+pub(crate) trait Notes {
+    /// Its address, as it was configured.
+    fn address(&self) -> &str;
+    /// Its address without the scheme.
+    fn resource(&self) -> &str;
+    /// A value was published.
+    fn passed(&self);
+    /// A value was dropped while there was no connection.
+    fn dropped(&self);
+    /// So many values are kept.
+    fn keeps(&self, values: usize);
+    /// A value that was to go to `address` could not.
+    fn failed(&self, kind: LinkFailure, address: &str, why: &dyn fmt::Display);
+}
 
-impl Slot {
-    pub(crate) fn new() -> Self {
-        Slot(Arc::new(Lock::new(None)))
+/// Where values wait for a connection.
+pub(crate) trait Kept<V> {
+    /// How many have a place.
+    fn room(&self) -> usize;
+    fn len(&self) -> usize;
+    fn push(&mut self, value: V);
+    fn pop(&mut self) -> Option<V>;
+}
+
+/// A buffer to write into.
+pub(crate) trait Lend {
+    fn bytes(&mut self) -> &mut [u8];
+    /// Makes it larger, to `limit` at most, if it can.
+    fn grow(&mut self, limit: usize) -> bool;
+}
+
+impl<const N: usize> Lend for [u8; N] {
+    fn bytes(&mut self) -> &mut [u8] {
+        self
     }
-
-    pub(crate) fn fill(&self, connector: Arc<dyn Connector>) {
-        self.0.with(|slot| *slot = Some(connector));
-    }
-
-    pub(crate) fn get(&self) -> Option<Arc<dyn Connector>> {
-        self.0.with(|slot| slot.clone())
+    fn grow(&mut self, _: usize) -> bool {
+        false
     }
 }
 
-/// The smallest payload and address that are lent: most values fit.
-const FIRST: usize = 256;
 /// The longest address: what a protocol with a length of 16 bits can say.
 const LONGEST_ADDRESS: usize = 65_535;
 
 /// One link that goes out, while it runs.
-pub(crate) struct Outbound<R: TimeSource, T: 'static, E> {
-    runtime: R,
-    input: Consumer<T>,
-    encode: Arc<E>,
-    connector: Arc<dyn Connector>,
-    connection: Consumer<ConnectionState>,
-    link: Arc<LinkState>,
-    config: ConnectorConfig,
-    /// Values that wait for a connection, with when they came, the oldest first.
-    kept: VecDeque<(T, R::Instant)>,
-    address: Vec<u8>,
-    payload: Vec<u8>,
+pub(crate) struct Outbound<R: TimeSource, T: 'static, E, O, N, K, B> {
+    pub(crate) runtime: R,
+    pub(crate) input: Consumer<T>,
+    pub(crate) encode: E,
+    pub(crate) outlet: O,
+    pub(crate) connection: Consumer<ConnectionState>,
+    pub(crate) link: N,
+    pub(crate) config: ConnectorConfig,
+    pub(crate) waiting: Waiting<T, R::Instant, K>,
+    pub(crate) address: B,
+    pub(crate) payload: B,
+}
+
+/// Values that are not published yet, with when they came.
+pub(crate) struct Waiting<T, I, K> {
+    /// The oldest.
+    first: Option<(T, I)>,
+    kept: K,
+}
+
+impl<T, I, K: Kept<(T, I)>> Waiting<T, I, K> {
+    pub(crate) fn new(kept: K) -> Self {
+        Waiting { first: None, kept }
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.kept.len()
+    }
+
+    fn pop(&mut self) -> Option<(T, I)> {
+        self.first.take().or_else(|| self.kept.pop())
+    }
+
+    fn push(&mut self, value: (T, I)) {
+        if self.len() == 0 { self.first = Some(value) } else { self.kept.push(value) }
+    }
 }
 
 /// Why a value was not taken, if it shall be tried again.
@@ -65,50 +110,28 @@ enum Wait {
     Room,
 }
 
-impl<R, T, E> Outbound<R, T, E>
+impl<R, T, E, O, N, K, B> Outbound<R, T, E, O, N, K, B>
 where
     R: TimeSource,
     T: Clone + Send + 'static,
-    E: Encode<T>,
+    E: Deref<Target: Encode<T> + Sized>,
+    O: Outlet,
+    N: Deref<Target: Notes>,
+    K: Kept<(T, R::Instant)>,
+    B: Lend,
 {
-    /// `None` when `connector` cannot be watched, which one that was made by [`Connection::new`] can.
-    ///
-    /// [`Connection::new`]: crate::Connection::new
-    pub(crate) fn new(
-        runtime: R,
-        input: Consumer<T>,
-        encode: Arc<E>,
-        connector: Arc<dyn Connector>,
-        link: Arc<LinkState>,
-        config: ConnectorConfig,
-    ) -> Option<Self> {
-        let connection = connector.connection().watch()?;
-        Some(Outbound {
-            runtime,
-            input,
-            encode,
-            connector,
-            connection,
-            link,
-            config,
-            kept: VecDeque::new(),
-            address: Vec::new(),
-            payload: vec![0; FIRST],
-        })
-    }
-
     /// Until the record closes and everything that is kept was taken.
     pub(crate) async fn run(&mut self) -> Result<(), Infallible> {
         let mut open = true;
         loop {
-            if let Some((value, came)) = self.kept.pop_front() {
+            if let Some((value, came)) = self.waiting.pop() {
                 if self.is_late(came) {
                     self.link.dropped();
                 } else if let Err(wait) = self.publish(&value) {
-                    self.kept.push_front((value, came));
-                    self.link.keeps(self.kept.len());
+                    self.waiting.first = Some((value, came));
+                    self.link.keeps(self.waiting.len());
                     // Values are taken while offline only: a connection without room holds them back.
-                    while !self.kept.is_empty() {
+                    while self.waiting.len() > 0 {
                         let takes = open && wait == Wait::Connection;
                         match next(&mut self.connection, takes.then_some(&mut self.input)).await {
                             Came::Word => break,
@@ -118,7 +141,7 @@ where
                     }
                     continue;
                 }
-                self.link.keeps(self.kept.len());
+                self.link.keeps(self.waiting.len());
                 continue;
             }
             if !open {
@@ -128,7 +151,7 @@ where
             match self.publish(&value) {
                 Ok(()) => {}
                 Err(Wait::Connection) => self.keep(value),
-                Err(Wait::Room) => self.kept.push_back((value, self.runtime.now())),
+                Err(Wait::Room) => self.waiting.push((value, self.runtime.now())),
             }
         }
     }
@@ -139,31 +162,30 @@ where
 
     /// Keeps a value while there is no connection; what is then too many is dropped and counted.
     fn keep(&mut self, value: T) {
-        let room = self.config.offline().kept();
+        let room = self.config.offline().kept().min(self.waiting.kept.room());
+        while self.waiting.len() > 0 && self.waiting.len() >= room {
+            drop(self.waiting.pop());
+            self.link.dropped();
+        }
         if room > 0 {
-            self.kept.push_back((value, self.runtime.now()));
-        }
-        while self.kept.len() > room {
-            drop(self.kept.pop_front());
+            self.waiting.push((value, self.runtime.now()));
+        } else {
             self.link.dropped();
         }
-        if room == 0 {
-            self.link.dropped();
-        }
-        self.link.keeps(self.kept.len());
+        self.link.keeps(self.waiting.len());
     }
 
     /// Publishes `value`, or says what to wait for. What can never be published is counted and reported here.
     fn publish(&mut self, value: &T) -> Result<(), Wait> {
-        let Outbound { encode, link, config, address, payload, connector, .. } = self;
-        let template = Template::parsed(link.ties.resource());
+        let Outbound { encode, link, config, address, payload, outlet, .. } = self;
+        let template = Template::parsed(link.resource());
         let destination = if template.is_fixed() {
-            link.ties.resource()
+            link.resource()
         } else {
             match fill(address, template, &**encode, value) {
                 Ok(filled) => filled,
                 Err(why) => {
-                    link.failed(&link.ties.address, &why);
+                    link.failed(LinkFailure::Address, link.address(), &why);
                     return Ok(());
                 }
             }
@@ -173,21 +195,29 @@ where
             Err(EncodeError::Full) => {
                 let limit = config.payload_limit();
                 link.failed(
+                    LinkFailure::TooLarge,
                     destination,
                     &format_args!("the value takes more than {limit} bytes: raise `max_payload`, or send less"),
                 );
                 return Ok(());
             }
             Err(why) => {
-                link.failed(destination, &why);
+                link.failed(LinkFailure::Encode, destination, &why);
                 return Ok(());
             }
         };
-        match connector.publish(destination, config, bytes) {
+        match outlet.publish(destination, config, bytes) {
             Ok(()) => link.passed(),
             Err(PublishError::NotConnected) => return Err(Wait::Connection),
             Err(PublishError::Full) => return Err(Wait::Room),
-            Err(why) => link.failed(destination, &why),
+            Err(why) => {
+                let kind = match why {
+                    PublishError::TooLarge { .. } => LinkFailure::TooLarge,
+                    PublishError::Destination(_) => LinkFailure::Address,
+                    _ => LinkFailure::Refused,
+                };
+                link.failed(kind, destination, &why);
+            }
         }
         Ok(())
     }
@@ -195,19 +225,18 @@ where
 
 /// Fills the address's fields in from `value`.
 fn fill<'a, T, E: Encode<T>>(
-    address: &'a mut Vec<u8>,
+    address: &'a mut impl Lend,
     template: Template<'_>,
     encode: &E,
     value: &T,
-) -> Result<&'a str, alloc::string::String> {
+) -> Result<&'a str, Words> {
     let mut unfilled = None;
     let filled =
         grown(address, LONGEST_ADDRESS, |out| match template.fill(out, |name, text| encode.field(value, name, text)) {
             Ok(()) => Ok(()),
             Err(FillError::Full | FillError::Field { error: EncodeError::Full, .. }) => Err(EncodeError::Full),
             Err(other) => {
-                let words = alloc::string::ToString::to_string(&other);
-                unfilled = Some(words);
+                unfilled = Some(Words::of(other));
                 Err(EncodeError::Value("".into()))
             }
         });
@@ -218,23 +247,21 @@ fn fill<'a, T, E: Encode<T>>(
 }
 
 /// Lends `buffer` to `write`, and a larger one when it was too small, up to `limit`. Once it fits it allocates no more.
-fn grown(
-    buffer: &mut Vec<u8>,
+fn grown<'b>(
+    buffer: &'b mut impl Lend,
     limit: usize,
     mut write: impl FnMut(&mut Payload<'_>) -> Result<(), EncodeError>,
-) -> Result<&[u8], EncodeError> {
+) -> Result<&'b [u8], EncodeError> {
     loop {
-        let lent = buffer.len().min(limit);
-        let mut payload = Payload::new(buffer.get_mut(..lent).unwrap_or_default());
+        let bytes = buffer.bytes();
+        let lent = bytes.len().min(limit);
+        let mut payload = Payload::new(bytes.get_mut(..lent).unwrap_or_default());
         match write(&mut payload) {
             Ok(()) => {
                 let written = payload.written().len();
-                return Ok(buffer.get(..written).unwrap_or_default());
+                return Ok(buffer.bytes().get(..written).unwrap_or_default());
             }
-            Err(EncodeError::Full) if lent < limit => {
-                let larger = (buffer.len() * 2).clamp(FIRST.min(limit), limit);
-                buffer.resize(larger, 0);
-            }
+            Err(EncodeError::Full) if lent < limit && buffer.grow(limit) => {}
             Err(error) => return Err(error),
         }
     }

@@ -1,18 +1,12 @@
 //! What a link is doing: counted by whoever moves its values, read by anybody.
 
-use crate::buffer::Lock;
+use crate::{
+    buffer::Lock,
+    link::{LinkDirection, LinkFailure, outbound::Notes},
+};
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::fmt;
 use portable_atomic::{AtomicUsize, Ordering};
-
-/// Which way a link's values go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LinkDirection {
-    /// From outside into the record: `link_from`.
-    In,
-    /// From the record to the outside: `link_to`.
-    Out,
-}
 
 /// A link, for people and dashboards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,30 +103,6 @@ impl LinkState {
         LinkState { ties, values: zero(), dropped: zero(), kept: zero(), failures: Failures::new() }
     }
 
-    pub(crate) fn passed(&self) {
-        self.values.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn keeps(&self, values: usize) {
-        self.kept.store(values, Ordering::Relaxed);
-    }
-
-    /// Counts a value that was dropped while offline.
-    pub(crate) fn dropped(&self) {
-        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-        #[cfg(feature = "std")]
-        if dropped.is_power_of_two() {
-            let (record, link) = (&*self.ties.record, &*self.ties.address);
-            tracing::warn!(record, link, dropped, "a link drops values: no connection");
-        }
-        let _ = dropped;
-    }
-
-    /// Counts and reports a value that was to go to `address` and could not.
-    pub(crate) fn failed(&self, address: &str, why: &dyn fmt::Display) {
-        self.failures.add(&self.ties, address, why);
-    }
-
     pub(crate) fn status(&self) -> LinkStatus {
         let (failed, last_error) = self.failures.status();
         LinkStatus {
@@ -145,5 +115,37 @@ impl LinkState {
             kept: self.kept.load(Ordering::Relaxed),
             last_error,
         }
+    }
+}
+
+impl Notes for LinkState {
+    fn address(&self) -> &str {
+        &self.ties.address
+    }
+
+    fn resource(&self) -> &str {
+        self.ties.resource()
+    }
+
+    fn passed(&self) {
+        self.values.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn keeps(&self, values: usize) {
+        self.kept.store(values, Ordering::Relaxed);
+    }
+
+    fn dropped(&self) {
+        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        #[cfg(feature = "std")]
+        if dropped.is_power_of_two() {
+            let (record, link) = (&*self.ties.record, &*self.ties.address);
+            tracing::warn!(record, link, dropped, "a link drops values: no connection");
+        }
+        let _ = dropped;
+    }
+
+    fn failed(&self, _: LinkFailure, address: &str, why: &dyn fmt::Display) {
+        self.failures.add(&self.ties, address, why);
     }
 }

@@ -10,8 +10,7 @@
 //! same name is passed over: the address stands over it. A payload that is no map stands as the field `value`.
 
 use super::DecodeError;
-use crate::link::Bound;
-use alloc::{borrow::Cow, string::ToString};
+use crate::link::{Bound, Words};
 use core::{fmt, marker::PhantomData, str::FromStr};
 use serde::{
     Deserializer,
@@ -32,9 +31,10 @@ const ADDRESS: &str = "the link's address ";
 /// The error of a decoder: if it is about the address, without the place in the payload that `serde_json` adds.
 #[cold]
 pub(super) fn about_address(why: &impl fmt::Display) -> Option<DecodeError> {
-    let why = why.to_string();
+    let why = Words::of(why);
+    let why = why.as_str();
     let place = why.rfind(" at line ").unwrap_or(why.len());
-    why.starts_with(ADDRESS).then(|| DecodeError::new(why.get(..place).unwrap_or(&why)))
+    why.starts_with(ADDRESS).then(|| DecodeError::new(why.get(..place).unwrap_or(why)))
 }
 
 /// `inner` with the names that an address binds.
@@ -244,17 +244,12 @@ where
         if let Some((name, _)) = self.part {
             return seed.deserialize(StrDeserializer::new(name)).map(Some);
         }
-        while let Some(key) = self.own.next_key_seed(KeyOf(PhantomData))? {
-            match key {
-                Key::Text(text) if self.bound.get(&text).is_some() => {
-                    self.own.next_value::<IgnoredAny>()?;
-                }
-                Key::Text(Cow::Borrowed(text)) => {
-                    return seed.deserialize(BorrowedStrDeserializer::new(text)).map(Some);
-                }
-                Key::Text(Cow::Owned(text)) => return seed.deserialize(text.into_deserializer()).map(Some),
-                Key::Number(number) => return seed.deserialize(number.into_deserializer()).map(Some),
+        let mut seed = Some(seed);
+        while let Some(key) = self.own.next_key_seed(OwnKey { seed: &mut seed, bound: self.bound })? {
+            if key.is_some() {
+                return Ok(key);
             }
+            self.own.next_value::<IgnoredAny>()?;
         }
         Ok(None)
     }
@@ -290,39 +285,44 @@ impl<'de, D: Deserializer<'de>> MapAccess<'de> for Alone<D> {
     }
 }
 
-/// A field's key, which is text, or in CBOR perhaps its number.
-enum Key<'de> {
-    Text(Cow<'de, str>),
-    Number(u64),
+/// A field's key, which is text, or in CBOR perhaps its number: `None` when it is one of the address's names, over which
+/// the address stands; else what the `seed` makes of it.
+struct OwnKey<'s, 'b, K> {
+    seed: &'s mut Option<K>,
+    bound: Bound<'b>,
 }
 
-struct KeyOf<'de>(PhantomData<&'de ()>);
-
-impl<'de> DeserializeSeed<'de> for KeyOf<'de> {
-    type Value = Key<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key<'de>, D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de, K: DeserializeSeed<'de>> OwnKey<'_, '_, K> {
+    fn take<E: Error>(self, key: impl Deserializer<'de, Error = E>) -> Result<Option<K::Value>, E> {
+        self.seed.take().map(|seed| seed.deserialize(key)).transpose()
     }
 }
 
-impl<'de> Visitor<'de> for KeyOf<'de> {
-    type Value = Key<'de>;
+impl<'de, K: DeserializeSeed<'de>> DeserializeSeed<'de> for OwnKey<'_, '_, K> {
+    type Value = Option<K::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl<'de, K: DeserializeSeed<'de>> Visitor<'de> for OwnKey<'_, '_, K> {
+    type Value = Option<K::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field's name")
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Key<'de>, E> {
-        Ok(Key::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        if self.bound.get(text).is_some() { Ok(None) } else { self.take(BorrowedStrDeserializer::new(text)) }
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Key<'de>, E> {
-        Ok(Key::Text(Cow::Owned(text.into())))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        if self.bound.get(text).is_some() { Ok(None) } else { self.take(StrDeserializer::new(text)) }
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Key<'de>, E> {
-        Ok(Key::Number(number))
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        self.take(number.into_deserializer())
     }
 }
 

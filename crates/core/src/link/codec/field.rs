@@ -2,8 +2,9 @@
 //! serialiser, without writing the rest of it.
 
 use super::EncodeError;
-use crate::link::payload::Payload;
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use crate::link::{Words, payload::Payload};
+#[cfg(feature = "alloc")]
+use alloc::{string::String, vec::Vec};
 use core::fmt::{self, Write};
 use serde::{
     Serialize, Serializer,
@@ -26,6 +27,7 @@ pub(super) fn write<T: Serialize + ?Sized>(value: &T, name: &str, text: &mut Pay
 
 /// The error for a field that is not there, or is a `kind` of thing that has no text. Only it needs the names of the fields
 /// that are there.
+#[cfg(feature = "alloc")]
 #[cold]
 fn missing<T: Serialize + ?Sized>(value: &T, name: &str, kind: Option<&str>) -> EncodeError {
     let mut names = Names(Vec::new());
@@ -52,7 +54,18 @@ fn missing<T: Serialize + ?Sized>(value: &T, name: &str, kind: Option<&str>) -> 
     }
 }
 
+/// The same where there is no room for the others' names.
+#[cfg(not(feature = "alloc"))]
+#[cold]
+fn missing<T: Serialize + ?Sized>(_: &T, name: &str, kind: Option<&str>) -> EncodeError {
+    match kind {
+        Some(kind) => EncodeError::new(format_args!("field `{name}` is {kind}")),
+        None => EncodeError::new(format_args!("no field `{name}`")),
+    }
+}
+
 /// How many characters have to be added, taken away or replaced.
+#[cfg(feature = "alloc")]
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.chars().count()).collect();
     for (i, a) in one.chars().enumerate() {
@@ -77,14 +90,14 @@ pub(super) enum NoText {
     /// It is this.
     Kind(&'static str),
     /// Its type says so.
-    Said(Box<str>),
+    Said(Words),
 }
 
 impl fmt::Display for NoText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoText::Kind(kind) => f.write_str(kind),
-            NoText::Said(why) => f.write_str(why),
+            NoText::Said(why) => why.fmt(f),
         }
     }
 }
@@ -93,7 +106,7 @@ impl core::error::Error for NoText {}
 
 impl serde::ser::Error for NoText {
     fn custom<T: fmt::Display>(why: T) -> Self {
-        NoText::Said(format!("{why}").into_boxed_str())
+        NoText::Said(Words::of(why))
     }
 }
 
@@ -429,14 +442,17 @@ fields_of_structs!(
 );
 
 /// Lists the names of a value's fields.
+#[cfg(feature = "alloc")]
 struct Names(Vec<String>);
 
+#[cfg(feature = "alloc")]
 impl Names {
     fn none(&mut self, what: &'static str) -> Result<(), NoText> {
         Err(NoText::Kind(what))
     }
 }
 
+#[cfg(feature = "alloc")]
 impl Serializer for &mut Names {
     type Ok = ();
     type SerializeMap = Self;
@@ -458,6 +474,7 @@ impl Serializer for &mut Names {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl SerializeMap for &mut Names {
     type Ok = ();
     type Error = NoText;
@@ -479,6 +496,7 @@ impl SerializeMap for &mut Names {
     }
 }
 
+#[cfg(feature = "alloc")]
 fields_of_structs!(
     &mut Names,
     (),

@@ -1,26 +1,25 @@
 //! How values become bytes and bytes values: the two traits, and closures as both.
 
-#[cfg(any(feature = "json", feature = "cbor"))]
+#[cfg(any(feature = "json", feature = "json-core", feature = "cbor"))]
 mod bound;
 #[cfg(feature = "cbor")]
 mod cbor;
-#[cfg(any(feature = "json", feature = "cbor", feature = "postcard"))]
+#[cfg(any(feature = "json", feature = "json-core", feature = "cbor", feature = "postcard"))]
 mod field;
-#[cfg(feature = "json")]
+#[cfg(any(feature = "json", feature = "json-core"))]
 mod json;
 #[cfg(feature = "postcard")]
 mod postcard;
 
 use crate::link::{
-    Bound,
+    Bound, Words,
     payload::{Payload, PayloadFull},
 };
-use alloc::{boxed::Box, string::ToString};
 use anabranch_executor::{MaybeSend, MaybeSync};
 #[cfg(feature = "cbor")]
 pub use cbor::Cbor;
 use core::fmt;
-#[cfg(feature = "json")]
+#[cfg(any(feature = "json", feature = "json-core"))]
 pub use json::Json;
 #[cfg(feature = "postcard")]
 pub use postcard::Postcard;
@@ -66,13 +65,13 @@ pub enum EncodeError {
     /// It is larger than the payload that was lent.
     Full,
     /// It has no form in these bytes.
-    Value(Box<str>),
+    Value(Words),
 }
 
 impl EncodeError {
     /// A value that cannot be written, and why.
     pub fn new(why: impl fmt::Display) -> Self {
-        EncodeError::Value(why.to_string().into_boxed_str())
+        EncodeError::Value(Words::of(why))
     }
 }
 
@@ -80,7 +79,7 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EncodeError::Full => PayloadFull.fmt(f),
-            EncodeError::Value(why) => f.write_str(why),
+            EncodeError::Value(why) => why.fmt(f),
         }
     }
 }
@@ -96,18 +95,20 @@ impl From<PayloadFull> for EncodeError {
 /// Why there is no value in some bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct DecodeError(Box<str>);
+pub struct DecodeError(Words);
 
 impl DecodeError {
     /// Because of `why`.
     pub fn new(why: impl fmt::Display) -> Self {
-        DecodeError(why.to_string().into_boxed_str())
+        DecodeError(Words::of(why))
     }
 }
 
 /// A closure that reads.
+#[cfg(feature = "alloc")]
 pub(crate) struct DecodeWith<F>(pub(crate) F);
 
+#[cfg(feature = "alloc")]
 impl<T, E, F> Decode<T> for DecodeWith<F>
 where
     E: fmt::Display,
@@ -119,8 +120,10 @@ where
 }
 
 /// A closure that writes, and perhaps one that fills in fields.
+#[cfg(feature = "alloc")]
 pub(crate) struct EncodeWith<F>(pub(crate) F);
 
+#[cfg(feature = "alloc")]
 impl<T, E, F> Encode<T> for EncodeWith<F>
 where
     E: fmt::Display,

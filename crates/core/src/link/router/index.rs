@@ -7,7 +7,7 @@
 //! subtraction for each of its wildcards and a lookup.
 
 use super::Target;
-use crate::link::address::{Level, levels};
+use crate::link::address::{Level, levels, matches};
 use alloc::{boxed::Box, vec, vec::Vec};
 
 /// Levels beyond these are matched one resource after the other: nobody has them.
@@ -342,27 +342,6 @@ impl<'a> Iterator for Split<'a> {
             }
         }
     }
-}
-
-/// Whether an inbound address matches: `+` and `{name}` any one level, `#` all that are left, none included. As MQTT has it,
-/// a first level that is a wildcard does not match one that begins with `$`.
-pub(super) fn matches(resource: &str, address: &str) -> bool {
-    let mut parts = address.split('/');
-    for (i, level) in levels(resource).enumerate() {
-        match level {
-            Level::Rest => return i > 0 || !address.starts_with('$'),
-            Level::One(_) => match parts.next() {
-                Some(part) if i > 0 || !part.starts_with('$') => {}
-                _ => return false,
-            },
-            Level::Literal(text) => {
-                if parts.next() != Some(text) {
-                    return false;
-                }
-            }
-        }
-    }
-    parts.next().is_none()
 }
 
 #[cfg(test)]

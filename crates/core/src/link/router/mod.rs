@@ -4,8 +4,8 @@ mod inbound;
 mod index;
 mod sink;
 
-use crate::link::{Bound, ConnectorConfig, LinkStatus};
-use alloc::{borrow::Cow, string::String, sync::Arc, vec::Vec};
+use crate::link::{Ask, Bound, ConnectorConfig, Filter, LinkStatus, RoutedValue, Routes};
+use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::{
     fmt,
     task::{Context, Poll},
@@ -89,7 +89,8 @@ impl RouterBuilder {
         }
         starts.shrink_to_fit();
         routes.shrink_to_fit();
-        let mut router = Router { links: None, routes, starts, index: Index::new(core::iter::empty()) };
+        let mut router =
+            Router { plan: Box::default(), links: None, routes, starts, index: Index::new(core::iter::empty()) };
         let links = router.routes.first().map(|route| route.links.clone());
         let links = links.filter(|links| router.routes.iter().all(|route| Arc::ptr_eq(links, &route.links)));
         router.index = Index::new((0..).zip(router.all()).map(|(number, routes)| {
@@ -100,6 +101,9 @@ impl RouterBuilder {
             (routes.first().map_or("", |first| first.resource()), target)
         }));
         router.links = links;
+        let mut plan: Vec<(u32, usize)> = (0..).zip(router.resource_ids().map(|resource| resource.group())).collect();
+        plan.sort_by_key(|(_, group)| *group);
+        router.plan = plan.into_iter().map(|(number, _)| number).collect();
         router
     }
 }
@@ -137,6 +141,8 @@ impl Target {
 /// Its routes are told apart by hashes of whole addresses, one lookup for each *shape* of wildcards that occurs (which
 /// levels are wildcards), so the cost of an address does not grow with the number of routes.
 pub struct Router {
+    /// The numbers of resources, those of one group together.
+    plan: Box<[u32]>,
     /// Where all routes lead to, if that is one place: those of one connector of one database do.
     links: Option<Arc<Inbound>>,
     /// Sorted, so that those of one resource stand together.
@@ -230,7 +236,7 @@ impl Router {
     /// [`resource_ids`](Self::resource_ids). One that does not match the address is passed over.
     pub fn route_to<'r>(&'r self, resource: usize, address: &str, payload: &[u8]) -> Routed<'r> {
         let mut routed = Routed::default();
-        for route in self.of(resource).iter().filter(|route| index::matches(route.resource(), address)) {
+        for route in self.of(resource).iter().filter(|route| crate::link::address::matches(route.resource(), address)) {
             routed.add(&route.links, route.link, Bound::new(route.resource(), address), payload);
         }
         routed
@@ -271,6 +277,53 @@ impl Router {
             }
             (To::Link(_), None) => {}
         }
+    }
+}
+
+impl Routes for Router {
+    type Routed<'r> = Routed<'r>;
+    const GROUPED: bool = true;
+
+    fn count(&self) -> usize {
+        self.plan.len()
+    }
+
+    fn ask(&self, number: usize) -> Option<Ask<'_>> {
+        let resource = self.resource(*self.plan.get(number)? as usize);
+        let filter = Filter(resource.routes.first()?.resource());
+        Some(Ask { filter, qos: resource.qos(), group: resource.group() })
+    }
+
+    fn refused(&self, number: usize, why: &dyn fmt::Display) {
+        if let Some(resource) = self.plan.get(number) {
+            self.resource(*resource as usize).refused(why);
+        }
+    }
+
+    fn route(&self, address: &str, payload: &[u8]) -> Routed<'_> {
+        Router::route(self, address, payload)
+    }
+
+    fn route_groups(&self, groups: &[usize], address: &str, payload: &[u8]) -> Routed<'_> {
+        Router::route_groups(self, groups, address, payload)
+    }
+}
+
+impl RoutedValue for Routed<'_> {
+    fn is_unrouted(&self) -> bool {
+        Routed::is_unrouted(self)
+    }
+
+    fn is_refused(&self) -> bool {
+        self.closed() > 0
+    }
+
+    fn waits(&self) -> bool {
+        Routed::waits(self)
+    }
+
+    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Routed::poll_done(self, cx)
     }
 }
 

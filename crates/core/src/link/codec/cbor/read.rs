@@ -1,7 +1,9 @@
 //! Reads values from CBOR. `minicbor` takes the bytes apart; here serde is told what is there, whatever a type would
 //! rather have: an integer where a float is meant is an integer, which serde's floats take.
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use crate::link::Words;
+#[cfg(feature = "alloc")]
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 use minicbor::{data::Type, decode::Decoder};
 use serde::{
@@ -20,11 +22,11 @@ const BREAK: u8 = 0xff;
 
 /// Why there is no value.
 #[derive(Debug)]
-pub(super) struct Fault(Box<str>);
+pub(super) struct Fault(Words);
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -32,7 +34,7 @@ impl core::error::Error for Fault {}
 
 impl serde::de::Error for Fault {
     fn custom<T: fmt::Display>(why: T) -> Self {
-        Fault(format!("{why}").into_boxed_str())
+        Fault(Words::of(why))
     }
 }
 
@@ -135,10 +137,12 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             Type::F64 => visitor.visit_f64(self.decoder.f64()?),
             Type::String => visitor.visit_borrowed_str(self.decoder.str()?),
             Type::Bytes => visitor.visit_borrowed_bytes(self.decoder.bytes()?),
+            #[cfg(feature = "alloc")]
             Type::StringIndef => {
                 let pieces: Result<String, _> = self.decoder.str_iter()?.collect();
                 visitor.visit_string(pieces?)
             }
+            #[cfg(feature = "alloc")]
             Type::BytesIndef => {
                 let mut bytes = Vec::new();
                 for piece in self.decoder.bytes_iter()? {
@@ -146,6 +150,8 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 }
                 visitor.visit_byte_buf(bytes)
             }
+            #[cfg(not(feature = "alloc"))]
+            Type::StringIndef | Type::BytesIndef => Err(Fault::custom("text or bytes in pieces need a heap")),
             Type::Null => {
                 self.decoder.null()?;
                 visitor.visit_unit()

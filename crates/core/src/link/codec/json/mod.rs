@@ -1,12 +1,16 @@
 //! JSON.
 
+#[cfg(feature = "json")]
+mod read;
+#[cfg(any(not(feature = "json"), test))]
+mod read_in_place;
 mod write;
 
-use super::{
-    Decode, DecodeError, Encode, EncodeError,
-    bound::{WithBound, about_address},
-    field,
-};
+#[cfg(feature = "json")]
+use self::read as reading;
+#[cfg(not(feature = "json"))]
+use self::read_in_place as reading;
+use super::{Decode, DecodeError, Encode, EncodeError, field};
 use crate::link::{Bound, payload::Payload};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -19,6 +23,10 @@ use serde::{Serialize, de::DeserializeOwned};
 /// payload. A part of an address is text, and becomes the number or truth value that the field asks for (behind
 /// `#[serde(flatten)]` and in `#[serde(tag = …)]` it stays text, because serde does not say what the field asks for). A
 /// payload that is no object stands as the field `value`:
+///
+/// With the feature `json` it reads by `serde_json`, whatever JSON a type can be. With `json-core` alone it needs no heap, and
+/// reads by `serde-json-core`: what says itself what it is (`flatten`, untagged enums) is not for that, nor text with
+/// escapes that is longer than 128 bytes, nor what lies more than 16 deep.
 ///
 /// ```
 /// use anabranch_core::{Bound, Decode, Json};
@@ -45,29 +53,6 @@ impl<T: Serialize> Encode<T> for Json {
 
 impl<T: DeserializeOwned> Decode<T> for Json {
     fn decode(&self, payload: &[u8], bound: &Bound<'_>) -> Result<T, DecodeError> {
-        let mut reader = serde_json::Deserializer::from_slice(payload);
-        let is_map = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        let value = if bound.is_empty() {
-            T::deserialize(&mut reader)
-        } else {
-            T::deserialize(WithBound { inner: &mut reader, bound: *bound, is_map })
-        };
-        value.and_then(|value| reader.end().map(|()| value)).map_err(|why| explain(&why, payload, bound, is_map))
+        reading::read(payload, bound)
     }
-}
-
-#[cold]
-fn explain(why: &serde_json::Error, payload: &[u8], bound: &Bound<'_>, is_map: bool) -> DecodeError {
-    if payload.is_empty() {
-        return DecodeError::new("the payload is empty, and no JSON is");
-    }
-    if let Some(error) = about_address(why) {
-        return error;
-    }
-    if is_map || bound.is_empty() || !why.is_data() {
-        return DecodeError::new(format_args!("the payload's JSON is no value of this record: {why}"));
-    }
-    DecodeError::new(format_args!(
-        "the payload's JSON is no value of this record: {why} (it is no object, so it stands as the field `value` beside the names in the address)"
-    ))
 }

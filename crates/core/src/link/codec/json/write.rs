@@ -6,7 +6,6 @@ use super::super::{
     field::{NoText, Text},
 };
 use crate::link::payload::{Payload, PayloadFull};
-use alloc::boxed::Box;
 use core::fmt::{self, Write};
 use serde::{
     Serialize, Serializer,
@@ -318,9 +317,9 @@ impl SerializeMap for Compound<'_, '_> {
             return Err(Fault(EncodeError::Full));
         }
         written.map_err(|Fault(kind)| {
-            let why: Box<str> =
-                alloc::format!("a map's key is {kind}: in JSON it has to be text, a number or a truth value").into();
-            Fault(EncodeError::Value(why))
+            Fault(EncodeError::new(format_args!(
+                "a map's key is {kind}: in JSON it has to be text, a number or a truth value"
+            )))
         })?;
         Ok(self.payload.push(b"\"")?)
     }
