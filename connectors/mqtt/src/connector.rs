@@ -1,24 +1,13 @@
-//! What a user configures, and what the core publishes through.
+//! What a user configures: the same for a database's connector and for one in a `static`.
 
 use crate::{
-    desk::{Desk, check_topic},
-    driver,
-    options::{Options, Pem, TlsOptions, Will},
+    desk::check_topic,
     packet::{Qos, Version},
-    url::{Carrier, Url},
+    text::{Octets, Text},
+    url::{Carrier, Url, UrlError},
 };
-use alloc::{
-    boxed::Box,
-    format,
-    string::{String, ToString},
-    sync::Arc,
-    vec::Vec,
-};
-use anabranch_core::{
-    Anabranch, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig, ConnectorError,
-    ConnectorStatus, PublishError, RouterBuilder, Running,
-};
-use anabranch_executor::{Duration, Network, Runtime, SpawnDynamically, TimeSource};
+use anabranch_executor::{Duration, Endpoint, Identity, Roots, Tls, Transport};
+use core::fmt;
 
 /// A connection to an MQTT broker, for links of the scheme `mqtt`.
 ///
@@ -33,40 +22,76 @@ use anabranch_executor::{Duration, Network, Runtime, SpawnDynamically, TimeSourc
 ///     .keep_alive(Duration::from_secs(20));
 /// ```
 ///
-/// It is given to `Anabranch::builder().with_connector(…)`, which finds what is wrong with it when the database is built.
+/// It is given to `Anabranch::builder().with_connector(…)`, which finds what is wrong with it when the database is built; or,
+/// where there is no heap, to [`StaticMqtt::run`](crate::StaticMqtt::run).
 #[derive(Clone)]
 pub struct MqttConnector {
-    scheme: String,
-    name: Option<String>,
-    url: String,
-    client_id: String,
-    credentials: Option<(String, Vec<u8>)>,
-    tls: TlsOptions,
-    will: Option<(String, Vec<u8>, u8, bool)>,
-    version: Version,
-    keep_alive: Duration,
-    session_expiry: Duration,
-    max_packet: usize,
-    outbox_bytes: usize,
-    receive_maximum: u16,
-    pauses: (Duration, Duration),
-    patience: Duration,
+    /// With `mqtt+` before it where it has a name.
+    #[cfg(feature = "alloc")]
+    pub(crate) scheme: alloc::string::String,
+    name: Option<Text>,
+    url: Text,
+    /// Empty when the broker is to choose one.
+    pub(crate) client_id: Text,
+    pub(crate) user: Option<Text>,
+    pub(crate) password: Option<Octets>,
+    ca: Option<Octets>,
+    identity: Option<Pem>,
+    server_name: Option<Text>,
+    pub(crate) will: Option<Will>,
+    pub(crate) version: Version,
+    /// Zero: none is sent.
+    pub(crate) keep_alive: Duration,
+    pub(crate) session_expiry: Duration,
+    pub(crate) max_packet: usize,
+    pub(crate) outbox_bytes: usize,
+    pub(crate) receive_maximum: u16,
+    pub(crate) first_pause: Duration,
+    pub(crate) longest_pause: Duration,
+    /// How long a broker may take to answer.
+    pub(crate) patience: Duration,
     /// What was wrong with files that were to be read.
     #[cfg(feature = "std")]
-    unread: Vec<String>,
+    unread: alloc::vec::Vec<MqttConfigError>,
+}
+
+/// What the broker publishes when this client has gone without a word.
+#[derive(Clone)]
+pub(crate) struct Will {
+    pub(crate) topic: Text,
+    pub(crate) payload: Octets,
+    qos: u8,
+    pub(crate) retain: bool,
+}
+
+impl Will {
+    pub(crate) fn qos(&self) -> Qos {
+        Qos::of(self.qos).unwrap_or(Qos::AtMostOnce)
+    }
+}
+
+/// A certificate and its key.
+#[derive(Clone)]
+struct Pem {
+    certificates: Octets,
+    key: Octets,
 }
 
 impl MqttConnector {
     /// For the broker at `url`: `mqtt://` (port 1883), `mqtts://` over TLS (8883), `ws://` or `wss://` (path `/mqtt`). It may
     /// hold `user:password@`.
-    pub fn new(url: impl Into<String>) -> Self {
+    pub fn new(url: impl Into<Text>) -> Self {
         MqttConnector {
+            #[cfg(feature = "alloc")]
             scheme: "mqtt".into(),
             name: None,
             url: url.into(),
-            client_id: String::new(),
-            credentials: None,
-            tls: TlsOptions::default(),
+            client_id: Text::EMPTY,
+            user: None,
+            password: None,
+            ca: None,
+            identity: None,
+            server_name: None,
             will: None,
             version: Version::V5,
             keep_alive: Duration::from_secs(30),
@@ -74,18 +99,22 @@ impl MqttConnector {
             max_packet: 256 * 1024,
             outbox_bytes: 1 << 20,
             receive_maximum: 1024,
-            pauses: (Duration::from_millis(100), Duration::from_secs(60)),
+            first_pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(60),
             patience: Duration::from_secs(10),
             #[cfg(feature = "std")]
-            unread: Vec::new(),
+            unread: alloc::vec::Vec::new(),
         }
     }
 
     /// Tells it from other connectors: its links' scheme becomes `mqtt+name`.
     #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
+    pub fn name(mut self, name: impl Into<Text>) -> Self {
         let name = name.into();
-        self.scheme = format!("mqtt+{name}");
+        #[cfg(feature = "alloc")]
+        {
+            self.scheme = alloc::format!("mqtt+{}", name.as_str());
+        }
         self.name = Some(name);
         self
     }
@@ -93,22 +122,22 @@ impl MqttConnector {
     /// The name that the broker knows this client's session by; no two clients may have the same. Without one the broker
     /// gives it one, which it keeps until the program ends.
     #[must_use]
-    pub fn client_id(mut self, id: impl Into<String>) -> Self {
+    pub fn client_id(mut self, id: impl Into<Text>) -> Self {
         self.client_id = id.into();
         self
     }
 
     /// User name and password; they stand over those in the URL.
     #[must_use]
-    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<Vec<u8>>) -> Self {
-        self.credentials = Some((user.into(), password.into()));
+    pub fn credentials(mut self, user: impl Into<Text>, password: impl Into<Octets>) -> Self {
+        (self.user, self.password) = (Some(user.into()), Some(password.into()));
         self
     }
 
     /// Trusts the certificates in this PEM, and no others. The system's are trusted without it.
     #[must_use]
-    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.tls.ca = Some(pem.into());
+    pub fn ca_pem(mut self, pem: impl Into<Octets>) -> Self {
+        self.ca = Some(pem.into());
         self
     }
 
@@ -117,14 +146,14 @@ impl MqttConnector {
     #[cfg(feature = "std")]
     #[must_use]
     pub fn ca_file(mut self, path: impl AsRef<std::path::Path>) -> Self {
-        self.tls.ca = self.read(path.as_ref(), "CA");
+        self.ca = self.read(path.as_ref(), "CA");
         self
     }
 
     /// Shows the broker this certificate, with those between it and its CA, and proves it with this key: both in PEM.
     #[must_use]
-    pub fn identity_pem(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
-        self.tls.identity = Some(Pem { certificates: certificates.into(), key: key.into() });
+    pub fn identity_pem(mut self, certificates: impl Into<Octets>, key: impl Into<Octets>) -> Self {
+        self.identity = Some(Pem { certificates: certificates.into(), key: key.into() });
         self
     }
 
@@ -138,21 +167,25 @@ impl MqttConnector {
     ) -> Self {
         let certificates = self.read(certificates.as_ref(), "certificate");
         let key = self.read(key.as_ref(), "key");
-        self.tls.identity = certificates.zip(key).map(|(certificates, key)| Pem { certificates, key });
+        self.identity = certificates.zip(key).map(|(certificates, key)| Pem { certificates, key });
         self
     }
 
     #[cfg(feature = "std")]
-    fn read(&mut self, path: &std::path::Path, what: &str) -> Option<Vec<u8>> {
+    fn read(&mut self, path: &std::path::Path, what: &str) -> Option<Octets> {
         std::fs::read(path)
-            .inspect_err(|why| self.unread.push(format!("the {what} file {} cannot be read: {why}", path.display())))
+            .inspect_err(|why| {
+                let unread = alloc::format!("the {what} file {} cannot be read: {why}", path.display());
+                self.unread.push(MqttConfigError::File(unread.into()));
+            })
             .ok()
+            .map(Octets::from)
     }
 
     /// The name in the broker's certificate, when it is not the URL's host.
     #[must_use]
-    pub fn server_name(mut self, name: impl Into<String>) -> Self {
-        self.tls.server_name = Some(name.into());
+    pub fn server_name(mut self, name: impl Into<Text>) -> Self {
+        self.server_name = Some(name.into());
         self
     }
 
@@ -173,8 +206,8 @@ impl MqttConnector {
 
     /// What the broker publishes when this client has gone without a word.
     #[must_use]
-    pub fn last_will(mut self, topic: impl Into<String>, payload: impl Into<Vec<u8>>, qos: u8, retain: bool) -> Self {
-        self.will = Some((topic.into(), payload.into(), qos, retain));
+    pub fn last_will(mut self, topic: impl Into<Text>, payload: impl Into<Octets>, qos: u8, retain: bool) -> Self {
+        self.will = Some(Will { topic: topic.into(), payload: payload.into(), qos, retain });
         self
     }
 
@@ -212,7 +245,7 @@ impl MqttConnector {
     /// vary at random, and are at most 2 s while an outage is younger than 5 s.
     #[must_use]
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        self.pauses = (first, longest);
+        (self.first_pause, self.longest_pause) = (first, longest);
         self
     }
 
@@ -223,197 +256,202 @@ impl MqttConnector {
         self
     }
 
-    /// What was configured, or all that is wrong with it.
-    fn options(&self) -> Result<Options, Vec<String>> {
-        let mut wrong = Vec::new();
+    /// Says all that is wrong with what was configured, one after the other.
+    pub(crate) fn check(&self, mut wrong: impl FnMut(MqttConfigError)) {
+        use MqttConfigError as Wrong;
         #[cfg(feature = "std")]
-        wrong.extend(self.unread.iter().cloned());
-        let url = Url::parse(&self.url).map_err(|why| wrong.push(format!("its URL cannot be used: {why}")));
+        self.unread.iter().cloned().for_each(&mut wrong);
+        let url = Url::parse(self.url.as_str())
+            .and_then(|url| if self.user.is_none() { url.login().map(|_| url) } else { Ok(url) });
+        if let Err(why) = url {
+            wrong(Wrong::Url(why));
+        }
         if let Some(name) = &self.name
-            && (name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
+            && (name.as_str().is_empty()
+                || !name.as_str().chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
         {
-            wrong.push(format!("its name \"{name}\" may hold letters, digits, `-` and `_`, and holds one at least"));
+            wrong(Wrong::Name(name.clone()));
         }
-        let will = self.will.as_ref().and_then(|(topic, payload, qos, retain)| {
-            let topic_fault = check_topic(topic).err();
-            let payload_fault = (payload.len() > 65_535).then_some("its payload has at most 65535 bytes");
-            let fault = topic_fault.or(payload_fault);
-            if let Some(fault) = fault {
-                wrong.push(format!("its last will cannot be published to {topic:?}: {fault}"));
+        if let Some(will) = &self.will {
+            let topic_fault = check_topic(will.topic.as_str()).err();
+            let payload_fault =
+                (will.payload.as_slice().len() > 65_535).then_some("its payload has at most 65535 bytes");
+            if let Some(fault) = topic_fault.or(payload_fault) {
+                wrong(Wrong::Will(will.topic.clone(), fault));
             }
-            let Some(qos) = Qos::of(*qos) else {
-                wrong.push(format!("its last will has a `qos` of {qos}: 0, 1 or 2"));
-                return None;
-            };
-            Some(Will { topic: topic.clone(), payload: payload.clone(), qos, retain: *retain })
-        });
-        if self.client_id.len() > 65_535 || self.client_id.contains('\0') {
-            wrong.push("its `client_id` holds a NUL or more than 65535 bytes".into());
+            if Qos::of(will.qos).is_none() {
+                wrong(Wrong::WillQos(will.qos));
+            }
         }
-        if self.version == Version::V3_1_1 && self.client_id.is_empty() {
-            wrong.push("MQTT 3.1.1 needs a `client_id` of its own, since a broker tells none there".into());
+        let id = self.client_id.as_str();
+        if id.len() > 65_535 || id.contains('\0') {
+            wrong(Wrong::ClientId);
         }
-        let (user, password) = match (&self.credentials, &url) {
-            (Some((user, password)), _) => (Some(user.clone()), Some(password.clone())),
-            (None, Ok(url)) => (url.user.clone(), url.password.clone()),
-            (None, Err(())) => (None, None),
-        };
-        let long = user.as_ref().is_some_and(|user| user.len() > 65_535 || user.contains('\0'))
-            || password.as_ref().is_some_and(|password| password.len() > 65_535);
+        if self.version == Version::V3_1_1 && id.is_empty() {
+            wrong(Wrong::NoClientId);
+        }
+        let long = self.user.as_ref().is_some_and(|user| user.as_str().len() > 65_535 || user.as_str().contains('\0'))
+            || self.password.as_ref().is_some_and(|password| password.as_slice().len() > 65_535);
         if long {
-            wrong.push("its user name holds a NUL, or it or the password has more than 65535 bytes".into());
-        }
-        if self.version == Version::V3_1_1 && user.is_none() && password.is_some() {
-            wrong.push("MQTT 3.1.1 has no password without a user name".into());
+            wrong(Wrong::Credentials);
         }
         if self.receive_maximum == 0 {
-            wrong.push("its `receive_maximum` is 0: nothing of QoS 1 or 2 could come in".into());
+            wrong(Wrong::ReceiveMaximum);
         }
         if self.max_packet < 64 || self.max_packet > 0x0fff_ffff {
-            wrong.push(format!("its `max_packet` is {}: from 64 bytes to 256 MiB less one", self.max_packet));
+            wrong(Wrong::MaxPacket(self.max_packet));
         }
+        #[cfg(feature = "alloc")]
         if !(1024..=1 << 30).contains(&self.outbox_bytes) {
-            wrong.push(format!("its `outbox_bytes` is {}: from 1 KiB to 1 GiB", self.outbox_bytes));
+            wrong(Wrong::OutboxBytes(self.outbox_bytes));
         }
         if self.keep_alive > Duration::from_secs(65_535) {
-            wrong.push("its `keep_alive` is longer than 65535 seconds".into());
+            wrong(Wrong::KeepAlive);
         }
         if self.patience.is_zero() {
-            wrong.push("its `answer_within` is zero: no broker can answer".into());
+            wrong(Wrong::Patience);
         }
-        if self.pauses.0 > self.pauses.1 || self.pauses.0.is_zero() {
-            wrong.push("its `backoff` begins with zero, or with a longer pause than the longest".into());
+        if self.first_pause > self.longest_pause || self.first_pause.is_zero() {
+            wrong(Wrong::Backoff);
         }
-        match url {
-            Ok(url) => {
-                let secured = matches!(url.carrier, Carrier::Tls | Carrier::WebSocketTls);
-                if !secured && !self.tls.is_empty() {
-                    wrong.push(
-                        "it has a CA, a certificate or a server name, and a URL without TLS: write mqtts:// or wss://"
-                            .into(),
-                    );
-                }
-                if wrong.is_empty() {
-                    return Ok(Options {
-                        peer: url.shown(),
-                        url,
-                        tls: self.tls.clone(),
-                        version: self.version,
-                        client_id: self.client_id.clone(),
-                        user,
-                        password,
-                        will,
-                        keep_alive: self.keep_alive,
-                        session_expiry: self.session_expiry,
-                        max_packet: self.max_packet,
-                        outbox_bytes: self.outbox_bytes,
-                        receive_maximum: self.receive_maximum,
-                        send_maximum: 4096,
-                        first_pause: self.pauses.0,
-                        longest_pause: self.pauses.1,
-                        patience: self.patience,
-                    });
-                }
-                Err(wrong)
-            }
-            Err(()) => Err(wrong),
+        let secured = |url: Url<'_>| matches!(url.carrier, Carrier::Tls | Carrier::WebSocketTls);
+        let tls = self.ca.is_some() || self.identity.is_some() || self.server_name.is_some();
+        if tls && url.is_ok_and(|url| !secured(url)) {
+            wrong(Wrong::NoTls);
         }
     }
-}
 
-impl core::fmt::Debug for MqttConnector {
-    /// Says no secrets.
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let peer = Url::parse(&self.url).map_or_else(|why| why.to_string(), |url| url.shown());
-        f.debug_struct("MqttConnector").field("scheme", &self.scheme).field("peer", &peer).finish_non_exhaustive()
-    }
-}
-
-impl<R: Runtime + SpawnDynamically + Network> ConnectorBuilder<R> for MqttConnector {
-    fn scheme(&self) -> &str {
-        &self.scheme
+    /// Takes user name and password from the URL, if they stand there and were not given.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn logged_in(mut self) -> Self {
+        let login = Url::parse(self.url.as_str()).ok().and_then(|url| url.login().ok().flatten());
+        if let Some((user, password)) = login.filter(|_| self.user.is_none()) {
+            (self.user, self.password) = (Some(user.into()), password.map(Octets::from));
+        }
+        self
     }
 
-    fn build(&self, db: &Anabranch<R>) -> Result<Arc<dyn Connector>, Vec<ConnectorError>> {
-        let mut errors = Vec::new();
-        let options = match self.options() {
-            Ok(options) => {
-                if let Err(why) = db.runtime().check(&options.endpoint()) {
-                    errors.push(ConnectorError::Config(format!("{} cannot be connected to: {why}", options.peer)));
-                }
-                Some(options)
-            }
-            Err(wrong) => {
-                errors.extend(wrong.into_iter().map(ConnectorError::Config));
-                None
-            }
+    /// The URL without secrets.
+    pub(crate) fn peer(&self) -> impl fmt::Display {
+        Peer(&self.url)
+    }
+
+    /// Where to connect; `None` when the URL is none, which [`check`](Self::check) has said.
+    pub(crate) fn endpoint(&self) -> Option<Endpoint<'_>> {
+        let url = Url::parse(self.url.as_str()).ok()?;
+        let tls = Tls {
+            roots: self.ca.as_ref().map_or(Roots::System, |ca| Roots::Pem(ca.as_slice())),
+            identity: self
+                .identity
+                .as_ref()
+                .map(|pem| Identity { certificates: pem.certificates.as_slice(), key: pem.key.as_slice() }),
+            server_name: self.server_name.as_ref().map(Text::as_str),
         };
-        let inbound = db.collect_inbound_routes(&self.scheme);
-        let wrong_qos = |qos: Option<u8>| qos.filter(|qos| *qos > 2).map(|qos| format!("a `qos` of {qos}: 0, 1 or 2"));
-        for route in &inbound {
-            errors.extend(check_filter(route.resource()).err().map(|why| route.error(why)));
-            errors.extend(wrong_qos(route.config().qos).map(|why| route.error(why)));
-        }
-        for route in db.collect_outbound_routes(&self.scheme) {
-            // What is filled in is checked when it is published.
-            errors.extend(check_filter(route.resource()).err().map(|why| route.error(why)));
-            errors.extend(wrong_qos(route.config.qos).map(|why| route.error(why)));
-        }
-        match options {
-            Some(options) if errors.is_empty() => {
-                let desk = Desk::new(options, RouterBuilder::from_routes(inbound).build());
-                Ok(Arc::new(Mqtt { scheme: self.scheme.clone(), runtime: db.runtime().clone(), desk }))
-            }
-            _ => Err(errors),
+        let web = |tls| Transport::WebSocket { path: url.path, protocol: "mqtt", tls };
+        let transport = match url.carrier {
+            Carrier::Tcp => Transport::Tcp,
+            Carrier::Tls => Transport::Tls(tls),
+            Carrier::WebSocket => web(None),
+            Carrier::WebSocketTls => web(Some(tls)),
+        };
+        Some(Endpoint { host: url.host, port: url.port, transport })
+    }
+
+    /// Whether links of `scheme` are its own.
+    pub(crate) fn serves(&self, scheme: &str) -> bool {
+        match (scheme.strip_prefix("mqtt"), &self.name) {
+            (Some(""), None) => true,
+            (Some(rest), Some(name)) => rest.strip_prefix('+') == Some(name.as_str()),
+            _ => false,
         }
     }
 }
 
-/// What is true of every topic and filter; wildcards were looked at by the core.
-fn check_filter(filter: &str) -> Result<(), &'static str> {
-    if filter.len() > 65_535 {
+/// A URL without secrets.
+struct Peer<'u>(&'u Text);
+
+impl fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Url::parse(self.0.as_str()) {
+            Ok(url) => url.fmt(f),
+            Err(why) => why.fmt(f),
+        }
+    }
+}
+
+/// What is wrong with a connector's configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MqttConfigError {
+    /// A file could not be read.
+    #[cfg(feature = "std")]
+    #[error("{0}")]
+    File(alloc::boxed::Box<str>),
+    /// The broker's URL.
+    #[error("its URL cannot be used: {0}")]
+    Url(UrlError),
+    /// The connector's name.
+    #[error("its name {0:?} may hold letters, digits, `-` and `_`, and holds one at least")]
+    Name(Text),
+    /// The last will's topic or payload.
+    #[error("its last will cannot be published to {0:?}: {1}")]
+    Will(Text, &'static str),
+    /// The last will's quality of service.
+    #[error("its last will has a `qos` of {0}: 0, 1 or 2")]
+    WillQos(u8),
+    /// The client identifier.
+    #[error("its `client_id` holds a NUL or more than 65535 bytes")]
+    ClientId,
+    /// There is no client identifier, and the broker cannot tell one.
+    #[error("MQTT 3.1.1 needs a `client_id` of its own, since a broker tells none there")]
+    NoClientId,
+    /// User name or password.
+    #[error("its user name holds a NUL, or it or the password has more than 65535 bytes")]
+    Credentials,
+    /// The receive maximum.
+    #[error("its `receive_maximum` is 0: nothing of QoS 1 or 2 could come in")]
+    ReceiveMaximum,
+    /// The largest packet.
+    #[error("its `max_packet` is {0}: from 64 bytes to 256 MiB less one")]
+    MaxPacket(usize),
+    /// The size of what may be under way.
+    #[error("its `outbox_bytes` is {0}: from 1 KiB to 1 GiB")]
+    OutboxBytes(usize),
+    /// The keep-alive time.
+    #[error("its `keep_alive` is longer than 65535 seconds")]
+    KeepAlive,
+    /// How long a broker may take to answer.
+    #[error("its `answer_within` is zero: no broker can answer")]
+    Patience,
+    /// The pauses between attempts.
+    #[error("its `backoff` begins with zero, or with a longer pause than the longest")]
+    Backoff,
+    /// TLS options without TLS.
+    #[error("it has a CA, a certificate or a server name, and a URL without TLS: write mqtts:// or wss://")]
+    NoTls,
+}
+
+impl fmt::Debug for MqttConnector {
+    /// Says no secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MqttConnector")
+            .field("name", &self.name)
+            .field("peer", &format_args!("{}", self.peer()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is wrong with a link's topic or quality of service, in either direction; what is filled in is checked when it is
+/// published.
+pub(crate) fn check_link(topic: &str, qos: Option<u8>) -> Result<(), &'static str> {
+    if topic.len() > 65_535 {
         return Err("a topic has at most 65535 bytes");
     }
-    if filter.contains('\0') {
+    if topic.contains('\0') {
         return Err("a topic holds no NUL");
     }
+    if qos.is_some_and(|qos| qos > 2) {
+        return Err("a `qos` is 0, 1 or 2");
+    }
     Ok(())
-}
-
-/// A connector at work.
-struct Mqtt<R> {
-    scheme: String,
-    runtime: R,
-    desk: Desk,
-}
-
-impl<R: Network + TimeSource> Connector for Mqtt<R> {
-    fn publish(&self, destination: &str, config: &ConnectorConfig, payload: &[u8]) -> Result<(), PublishError> {
-        self.desk.publish(destination, config, payload)
-    }
-
-    fn connection(&self) -> &Connection {
-        &self.desk.connection
-    }
-
-    fn run(self: Arc<Self>) -> Running {
-        Box::pin(async move { driver::run(&self.runtime, &self.desk).await })
-    }
-
-    fn close(&self) {
-        self.desk.close();
-    }
-
-    fn status(&self) -> ConnectorStatus {
-        let mut status = ConnectorStatus::new(self.scheme.clone(), self.desk.options.peer.to_string());
-        (status.state, status.in_flight) = self.desk.counter.with(|counter| {
-            let state = if counter.online { ConnectionState::Online } else { ConnectionState::Offline };
-            (state, counter.outbox.waiting())
-        });
-        self.desk.board.with(|board| {
-            (status.connects, status.unrouted) = (board.connects, board.unrouted);
-            status.last_error.clone_from(&board.last_error);
-        });
-        status
-    }
 }

@@ -1,66 +1,82 @@
 //! What those who publish and the connector's task share.
 
 use crate::{
+    connector::MqttConnector,
     failure::Failure,
     lock::Lock,
-    options::Options,
     outbox::{Allowed, Outbox},
     packet::Qos,
+    place::{LastError, Place},
 };
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
-use anabranch_core::{Connection, ConnectionState, ConnectorConfig, PublishError, Router};
+use anabranch_core::{ConnectionState, ConnectorConfig, Producer, PublishError};
 use core::{fmt, task::Waker};
 
-/// A connector, as far as it does not depend on a runtime.
-pub(crate) struct Desk {
-    pub(crate) options: Options,
-    pub(crate) router: Router,
-    pub(crate) connection: Connection,
+/// A connector, as far as it does not depend on a runtime: what it was configured with, what it routes by, and what is
+/// shared with those who publish.
+pub(crate) struct Desk<'d, P: Place, Q> {
+    pub(crate) options: &'d MqttConnector,
+    pub(crate) routes: &'d Q,
+    pub(crate) shared: &'d Shared<P>,
+    pub(crate) says: Says<'d>,
+}
+
+/// Where a connector says whether it is connected.
+pub(crate) enum Says<'d> {
+    #[cfg(feature = "alloc")]
+    Connection(&'d anabranch_core::Connection),
+    Record(&'d Producer<ConnectionState>),
+}
+
+/// What is shared. With memory of zeros, all of it is zeros: as a `static` it costs no flash.
+pub(crate) struct Shared<P: Place> {
     /// Held for a copy of one value, or of as many as fit into one write.
-    pub(crate) counter: Lock<Counter>,
-    pub(crate) board: Lock<Board>,
+    pub(crate) counter: Lock<Counter<P>>,
+    pub(crate) board: Lock<Board<P::LastError>>,
 }
 
 /// Where values are handed over.
-pub(crate) struct Counter {
-    pub(crate) outbox: Outbox<Vec<u8>>,
+pub(crate) struct Counter<P: Place> {
+    pub(crate) outbox: Outbox<P::Outbox, P::Ids>,
     pub(crate) online: bool,
     pub(crate) closed: bool,
+    /// What the broker of the last connection allowed.
     pub(crate) allowed: Allowed,
     /// Of the task, while it waits.
     pub(crate) waker: Option<Waker>,
 }
 
 /// What is shown.
-#[derive(Default)]
-pub(crate) struct Board {
-    pub(crate) connects: u64,
-    pub(crate) unrouted: u64,
-    pub(crate) refusals: u64,
-    pub(crate) last_error: Option<String>,
+pub(crate) struct Board<E> {
+    pub(crate) connects: usize,
+    pub(crate) unrouted: usize,
+    pub(crate) refusals: usize,
+    pub(crate) last_error: E,
 }
 
-impl Desk {
-    pub(crate) fn new(options: Options, router: Router) -> Self {
-        let bytes = options.outbox_bytes.clamp(1024, 1 << 30).next_power_of_two();
-        let allowed =
-            Allowed { version: options.version, under_way: 0, packet: usize::MAX, qos: Qos::ExactlyOnce, retain: true };
+impl Says<'_> {
+    fn says(&self, state: ConnectionState) {
+        match self {
+            #[cfg(feature = "alloc")]
+            Says::Connection(connection) => connection.says(state),
+            Says::Record(record) => {
+                record.produce(state);
+            }
+        }
+    }
+}
+
+impl<P: Place> Shared<P> {
+    pub(crate) const fn new(outbox: P::Outbox, ids: P::Ids, last_error: P::LastError) -> Self {
         let counter = Counter {
-            outbox: Outbox::new(alloc::vec![0; bytes], options.send_maximum),
+            outbox: Outbox::new(outbox, ids),
             online: false,
             closed: false,
-            allowed,
+            allowed: Allowed::NOTHING,
             waker: None,
         };
-        Desk {
-            options,
-            router,
-            connection: Connection::new(),
+        Shared {
             counter: Lock::new(counter),
-            board: Lock::new(Board::default()),
+            board: Lock::new(Board { connects: 0, unrouted: 0, refusals: 0, last_error }),
         }
     }
 
@@ -78,14 +94,15 @@ impl Desk {
             if counter.closed {
                 return Err(PublishError::Closed);
             }
-            let Counter { allowed, outbox, .. } = counter;
+            let Counter { allowed, outbox, online, .. } = counter;
             // Fixed header, length, the topic's length, an identifier, no properties.
             let around = destination.len() + 1 + 4 + 2 + 2 + 1;
-            let limit = outbox.largest().saturating_sub(destination.len()).min(allowed.packet.saturating_sub(around));
+            let packet = if *online { allowed.packet } else { usize::MAX };
+            let limit = outbox.largest().saturating_sub(destination.len()).min(packet.saturating_sub(around));
             if payload.len() > limit {
                 return Err(PublishError::TooLarge { size: payload.len(), limit });
             }
-            if !counter.online {
+            if !*online {
                 return Err(PublishError::NotConnected);
             }
             if qos > allowed.qos {
@@ -114,60 +131,104 @@ impl Desk {
         }
     }
 
-    /// There is a connection, with everything subscribed.
-    pub(crate) fn online(&self, allowed: Allowed) {
-        self.counter.with(|counter| {
-            counter.allowed = allowed;
-            counter.online = true;
-        });
-        self.board.with(|board| board.connects += 1);
-        #[cfg(feature = "std")]
-        tracing::info!(broker = %self.options.peer, "connected");
-        self.connection.says(ConnectionState::Online);
-    }
-
-    /// There is none any more.
-    pub(crate) fn offline(&self) {
-        if self.counter.with(|counter| core::mem::replace(&mut counter.online, false)) {
-            self.connection.says(ConnectionState::Offline);
-        }
-    }
-
     /// Whether it was closed, and nothing is left to send.
     pub(crate) fn is_over(&self) -> bool {
         self.counter.with(|counter| counter.closed && counter.outbox.waiting() == 0)
     }
+}
+
+impl<P: Place, Q> Desk<'_, P, Q> {
+    /// There is a connection, with everything subscribed.
+    pub(crate) fn online(&self, allowed: Allowed) {
+        self.shared.counter.with(|counter| {
+            counter.allowed = allowed;
+            counter.online = true;
+        });
+        self.shared.board.with(|board| board.connects += 1);
+        #[cfg(feature = "std")]
+        tracing::info!(broker = %self.options.peer(), "connected");
+        #[cfg(feature = "defmt")]
+        defmt::info!("MQTT: connected");
+        self.says.says(ConnectionState::Online);
+    }
+
+    /// There is none any more.
+    pub(crate) fn offline(&self) {
+        if self.shared.counter.with(|counter| core::mem::replace(&mut counter.online, false)) {
+            self.says.says(ConnectionState::Offline);
+        }
+    }
+
+    /// There is room again.
+    pub(crate) fn has_room(&self) {
+        self.says.says(ConnectionState::Online);
+    }
 
     /// Reports why there is no connection.
     pub(crate) fn failed(&self, failure: &Failure) {
-        let words = failure.to_string();
-        let news = self.board.with(|board| {
-            let news = board.last_error.as_ref() != Some(&words);
-            board.last_error = Some(words.clone());
-            news
-        });
+        let news = self.shared.board.with(|board| board.last_error.failed(failure));
         // Each once: an outage of a day does not fill the log.
         #[cfg(feature = "std")]
         if news {
-            tracing::warn!(broker = %self.options.peer, "no connection: {words}");
+            tracing::warn!(broker = %self.options.peer(), "no connection: {failure}");
+        }
+        #[cfg(feature = "defmt")]
+        if news {
+            defmt::warn!("MQTT: no connection: {}", defmt::Display2Format(&crate::MqttFailure::from(failure)));
         }
         let _ = news;
     }
 
     /// Reports something that the broker refused.
-    pub(crate) fn refused(&self, what: &str, address: &str, why: &dyn fmt::Display) {
-        let words = alloc::format!("{what} {address}: {why}");
-        let refusals = self.board.with(|board| {
-            board.last_error = Some(words.clone());
+    pub(crate) fn refused(&self, what: &str, address: &dyn fmt::Display, why: &dyn fmt::Display) {
+        let refusals = self.shared.board.with(|board| {
+            board.last_error.refused(what, address, why);
             board.refusals += 1;
             board.refusals
         });
         // The first, the second, the fourth …: a broker that refuses everything does not fill the log.
         #[cfg(feature = "std")]
         if refusals.is_power_of_two() {
-            tracing::warn!(broker = %self.options.peer, refusals, "refused: {words}");
+            tracing::warn!(broker = %self.options.peer(), refusals, "refused: {what} {address}: {why}");
+        }
+        #[cfg(feature = "defmt")]
+        if refusals.is_power_of_two() {
+            defmt::warn!("MQTT: the broker refused {} values or subscriptions", refusals);
         }
         let _ = refusals;
+    }
+}
+
+/// Values that the broker refused while the counter was held: reported when it is free again.
+#[derive(Default)]
+pub(crate) struct Refusals {
+    #[cfg(feature = "alloc")]
+    all: alloc::vec::Vec<(alloc::string::String, alloc::string::String)>,
+    #[cfg(not(feature = "alloc"))]
+    count: usize,
+}
+
+impl Refusals {
+    #[cfg(feature = "alloc")]
+    pub(crate) fn note(&mut self, topic: &str, why: &dyn fmt::Display) {
+        self.all.push((topic.into(), alloc::format!("{why}")));
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn report<P: Place, Q>(self, desk: &Desk<'_, P, Q>) {
+        for (topic, why) in self.all {
+            desk.refused("value for", &topic, &why);
+        }
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn note(&mut self, _: &str, _: &dyn fmt::Display) {
+        self.count += 1;
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn report<P: Place, Q>(self, desk: &Desk<'_, P, Q>) {
+        (0..self.count).for_each(|_| desk.refused("value", &"", &""));
     }
 }
 

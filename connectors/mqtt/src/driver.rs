@@ -6,11 +6,11 @@ use crate::{
     failure::Failure,
     pace::Pace,
     packet::disconnect,
-    session::{BATCH, Session},
+    place::Place,
+    session::Session,
     wire::{Input, NoPacket, Output},
 };
-use alloc::vec::Vec;
-use anabranch_core::Backoff;
+use anabranch_core::{Backoff, Routes};
 use anabranch_executor::{ByteStream, Duration, Moment, Network, RuntimeExt, TimeSource};
 use core::{
     future::{Future, poll_fn},
@@ -18,33 +18,32 @@ use core::{
     task::{Context, Poll, ready},
 };
 
-/// What is read and written at once, and what lies between: at first, and for all but large packets.
-const BUFFER: usize = 64 * 1024;
-
 /// How long an outage is young, and how long an attempt to connect may take meanwhile.
 const YOUNG: Duration = Duration::from_secs(5);
 const FIRST_ATTEMPTS: Duration = Duration::from_secs(2);
 
 /// Runs until it is closed and everything that was taken is acknowledged.
-pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
+pub(crate) async fn run<R: Network + TimeSource, P: Place, Q: Routes>(runtime: &R, desk: &Desk<'_, P, Q>) {
     let start = runtime.now();
-    let options = &desk.options;
+    let options = desk.options;
     let seed = runtime.unix_time().unwrap_or_default().subsec_nanos();
     let seed = options
         .client_id
+        .as_str()
         .bytes()
         .fold(u64::from(seed), |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     let mut backoff = Backoff::new(options.first_pause, options.longest_pause, seed);
-    let mut session = Session::new(desk);
-    let mut input = Input::new(alloc::vec![0; BUFFER]);
-    let mut output = Output::new(alloc::vec![0; BUFFER]);
-    let mut timer = Timer { runtime, start, armed: None, sleep: None };
+    let mut input = Input::new(P::buffer());
+    let mut output = Output::new(P::buffer());
+    let mut session: Session<'_, P, Q> = Session::new(desk, input.largest());
+    let sleep = pin!(None);
+    let mut timer = Timer { runtime, start, armed: None, sleep };
     // Since when there is no connection.
     let mut lost = Duration::ZERO;
     // A run that panicked may have left it so.
     desk.offline();
-    while !desk.is_over() {
-        let endpoint = options.endpoint();
+    while !desk.shared.is_over() {
+        let Some(endpoint) = options.endpoint() else { return };
         // A packet that was lost while the peer was not there may be sent again late: rather another attempt, at first.
         let young = timer.now().saturating_sub(lost) < YOUNG;
         let limit = if young { options.patience.min(FIRST_ATTEMPTS) } else { options.patience };
@@ -73,7 +72,7 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
                     watched: true,
                 };
                 let ended = link.run(&mut timer).await;
-                let was_online = desk.counter.with(|counter| counter.online);
+                let was_online = desk.shared.counter.with(|counter| counter.online);
                 if was_online {
                     lost = timer.now();
                     backoff.succeeded();
@@ -89,7 +88,9 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
             }
         };
         desk.failed(&failure);
-        let pause = if failure.is_permanent() { options.longest_pause } else { backoff.pause() };
+        // What only a person can mend is tried seldom; but a broker that has just come back may refuse for a moment.
+        let young = timer.now().saturating_sub(lost) < YOUNG;
+        let pause = if failure.is_permanent() && !young { options.longest_pause } else { backoff.pause() };
         let until = timer.now() + pause;
         poll_fn(|cx| match meanwhile(cx, desk, &mut session) {
             Poll::Ready(()) => Poll::Ready(()),
@@ -100,9 +101,13 @@ pub(crate) async fn run<R: Network + TimeSource>(runtime: &R, desk: &Desk) {
 }
 
 /// While there is no connection: what waits for a queue goes on waiting. Ready when all is over.
-fn meanwhile(cx: &mut Context<'_>, desk: &Desk, session: &mut Session<'_>) -> Poll<()> {
+fn meanwhile<P: Place, Q: Routes>(
+    cx: &mut Context<'_>,
+    desk: &Desk<'_, P, Q>,
+    session: &mut Session<'_, P, Q>,
+) -> Poll<()> {
     session.without_connection(cx);
-    let over = desk.counter.with(|counter| {
+    let over = desk.shared.counter.with(|counter| {
         counter.waker = Some(cx.waker().clone());
         counter.closed && counter.outbox.waiting() == 0
     });
@@ -114,7 +119,7 @@ struct Timer<'a, R: TimeSource> {
     runtime: &'a R,
     start: R::Instant,
     armed: Option<Duration>,
-    sleep: Option<Pin<alloc::boxed::Box<R::Sleep>>>,
+    sleep: Pin<&'a mut Option<R::Sleep>>,
 }
 
 impl<R: TimeSource> Timer<'_, R> {
@@ -131,13 +136,10 @@ impl<R: TimeSource> Timer<'_, R> {
                 let until = self.start.after(deadline);
                 let sleep = self.runtime.sleep_until(until);
                 self.armed = Some(deadline);
-                match &mut self.sleep {
-                    Some(place) => place.as_mut().set(sleep), // without an allocation
-                    None => self.sleep = Some(alloc::boxed::Box::pin(sleep)),
-                }
+                self.sleep.set(Some(sleep));
             }
-            let Some(sleep) = &mut self.sleep else { return Poll::Pending };
-            ready!(sleep.as_mut().poll(cx));
+            let Some(sleep) = self.sleep.as_mut().as_pin_mut() else { return Poll::Pending };
+            ready!(sleep.poll(cx));
             self.armed = None;
             if self.now() >= deadline {
                 return Poll::Ready(());
@@ -147,11 +149,11 @@ impl<R: TimeSource> Timer<'_, R> {
 }
 
 /// One connection.
-struct Link<'a, 'r, S> {
+struct Link<'a, 'r, S, P: Place, Q: Routes> {
     stream: S,
-    input: &'a mut Input<Vec<u8>>,
-    output: &'a mut Output<Vec<u8>>,
-    session: &'a mut Session<'r>,
+    input: &'a mut Input<P::Buffer>,
+    output: &'a mut Output<P::Buffer>,
+    session: &'a mut Session<'r, P, Q>,
     /// The stream was given bytes that it may still hold.
     unflushed: bool,
     /// How many packets were read in this turn.
@@ -165,38 +167,41 @@ struct Link<'a, 'r, S> {
     watched: bool,
 }
 
-impl<S: ByteStream> Link<'_, '_, S> {
+impl<S: ByteStream, P: Place, Q: Routes> Link<'_, '_, S, P, Q> {
     /// Until the connection ends: `Ok` when it was closed as it should be.
     async fn run<R: TimeSource>(&mut self, timer: &mut Timer<'_, R>) -> Result<(), Failure> {
         self.session.begin(timer.now(), self.output)?;
         let ended = poll_fn(|cx| {
             let now = timer.now();
             // What comes in a rest is found after it; a wake for it is not asked for meanwhile.
-            if let Some(until) = self.pace.rests(now)
+            if P::RESTS
+                && let Some(until) = self.pace.rests(now)
                 && timer.poll(cx, Some(until)).is_pending()
             {
                 return Poll::Pending;
             }
             let polled = self.poll(cx, now);
             if polled.is_pending() {
-                if !self.session.is_online() {
-                    self.pace = Pace::new(now);
-                } else if !self.again && (self.came > 0 || self.pace.is_resting()) {
-                    self.pace.turn(now, self.came);
-                }
-                if self.watched && self.pace.is_steady() {
-                    self.watched = false;
-                    self.stream.watch(false);
-                } else if !self.watched && !self.pace.is_resting() {
-                    self.watched = true;
-                    self.stream.watch(true);
-                    cx.waker().wake_by_ref(); // for what came before it was watched
-                }
-                if let Some(until) = self.pace.rests(now) {
-                    if timer.poll(cx, Some(until)).is_ready() {
-                        cx.waker().wake_by_ref();
+                if P::RESTS {
+                    if !self.session.is_online() {
+                        self.pace = Pace::new(now);
+                    } else if !self.again && (self.came > 0 || self.pace.is_resting()) {
+                        self.pace.turn(now, self.came);
                     }
-                    return Poll::Pending;
+                    if self.watched && self.pace.is_steady() {
+                        self.watched = false;
+                        self.stream.watch(false);
+                    } else if !self.watched && !self.pace.is_resting() {
+                        self.watched = true;
+                        self.stream.watch(true);
+                        cx.waker().wake_by_ref(); // for what came before it was watched
+                    }
+                    if let Some(until) = self.pace.rests(now) {
+                        if timer.poll(cx, Some(until)).is_ready() {
+                            cx.waker().wake_by_ref();
+                        }
+                        return Poll::Pending;
+                    }
                 }
                 // A deadline that has passed is dealt with, and gives another.
                 while timer.poll(cx, self.session.deadline()).is_ready() {
@@ -242,7 +247,7 @@ impl<S: ByteStream> Link<'_, '_, S> {
                 ready!(self.stream.poll_close(cx))?;
                 // What the broker still sends is of no interest, but is read until it has closed: a connection that is
                 // dropped with unread bytes is reset, and the last words may be lost with it.
-                for _ in 0..BATCH {
+                for _ in 0..P::BATCH {
                     self.input.clear();
                     if ready!(self.stream.poll_read(cx, self.input.room()))? == 0 {
                         return Poll::Ready(Ok(()));
@@ -275,7 +280,7 @@ impl<S: ByteStream> Link<'_, '_, S> {
         let limit = self.session.max_packet();
         loop {
             loop {
-                if self.batch >= BATCH || !self.session.has_room(self.output) {
+                if self.batch >= P::BATCH || !self.session.has_room(self.output) {
                     self.again = self.batch > 0;
                     return Poll::Pending;
                 }

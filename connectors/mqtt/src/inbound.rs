@@ -1,15 +1,17 @@
 //! Values that come in: routed at once, acknowledged when they are in their records, each once.
 
-use crate::packet::{Ack, Publish, Qos};
-use alloc::{boxed::Box, vec::Vec};
-use anabranch_core::{Routed, Router};
+use crate::{
+    packet::{Ack, GROUPS, Publish, Qos},
+    place::{IdSet, List, Place},
+};
+use anabranch_core::{RoutedValue, Routes};
 use core::task::Context;
 
 /// What came in, and is not over yet.
-pub(crate) struct Inbound<'r> {
-    router: &'r Router,
+pub(crate) struct Inbound<'r, P: Place, Q: Routes + 'r> {
+    router: &'r Q,
     /// Values that wait for room in a queue, in the order in which they came.
-    pending: Vec<Pending<'r>>,
+    pending: P::List<Pending<Q::Routed<'r>>>,
     /// Some of them were not polled since they came: nobody would wake the task for them.
     unpolled: bool,
     /// How many of them the broker waits for.
@@ -21,21 +23,17 @@ pub(crate) struct Inbound<'r> {
     /// as Mosquitto 2.0.11 does, which goes by its own limit alone.
     exceeded: bool,
     /// Values of QoS 2 that were acknowledged once: the broker may send them again until it releases them.
-    received: Received,
+    received: P::Received,
     /// The same from before a connection of which it is not known whether the broker has kept the session: one that it made
     /// anew without this side hearing of it looks the same, and gives the same identifiers to other values.
-    doubtful: Received,
+    doubtful: P::Received,
     /// Values for which there is no link, and that nobody has counted.
-    pub(crate) uncounted: u64,
-    /// Values of QoS 0 that were dropped, since too many waited already.
-    pub(crate) dropped: u64,
-    /// The subscriptions of one value.
-    groups: Vec<usize>,
+    pub(crate) uncounted: usize,
 }
 
 /// A value that waits for room in a queue.
-struct Pending<'r> {
-    routed: Routed<'r>,
+struct Pending<V> {
+    routed: V,
     /// `None` when no acknowledgement is owed: QoS 0, or a session that the broker has forgotten.
     owed: Option<(Qos, u16)>,
     /// It is in its records since there was no connection: when the broker sends it again, it is acknowledged.
@@ -53,21 +51,24 @@ pub(crate) enum Verdict {
     TooMany,
 }
 
-impl<'r> Inbound<'r> {
-    pub(crate) fn new(router: &'r Router, limit: u16) -> Self {
+impl<'r, P: Place, Q: Routes> Inbound<'r, P, Q> {
+    pub(crate) fn new(router: &'r Q, limit: u16) -> Self {
         Inbound {
             router,
-            pending: Vec::new(),
+            pending: P::list(),
             unpolled: false,
             owed: 0,
-            limit: limit.into(),
+            limit: usize::from(limit).min(P::IN_FLIGHT),
             exceeded: false,
-            received: Received::default(),
-            doubtful: Received::default(),
+            received: P::Received::default(),
+            doubtful: P::Received::default(),
             uncounted: 0,
-            dropped: 0,
-            groups: Vec::with_capacity(8),
         }
+    }
+
+    /// How many values of QoS 1 and 2 the broker may send at once.
+    pub(crate) fn receive_maximum(&self) -> u16 {
+        u16::try_from(self.limit).unwrap_or(u16::MAX)
     }
 
     /// Begins a connection. What waits for a queue goes on waiting; a broker that has forgotten the session wants no
@@ -77,7 +78,7 @@ impl<'r> Inbound<'r> {
         if !kept {
             self.received.clear();
             self.doubtful.clear();
-            self.pending.retain(|pending| !pending.arrived);
+            self.pending.retain_mut(|pending| !pending.arrived && !Q::IN_LINE);
             self.pending.iter_mut().for_each(|pending| (pending.owed, pending.doubtful) = (None, false));
             self.owed = 0;
         } else if asked {
@@ -105,12 +106,12 @@ impl<'r> Inbound<'r> {
                 return true;
             }
             *owed -= usize::from(pending.owed.take().is_some());
-            !pending.arrived
+            !pending.arrived && !Q::IN_LINE
         });
     }
 
     fn is_doubtful(&self, qos: Qos, id: u16) -> bool {
-        let has = |pending: &Pending<'_>| pending.doubtful && pending.owed == Some((qos, id));
+        let has = |pending: &Pending<Q::Routed<'r>>| pending.doubtful && pending.owed == Some((qos, id));
         qos == Qos::ExactlyOnce && self.doubtful.has(id) || self.owed > 0 && self.pending.iter().any(has)
     }
 
@@ -154,37 +155,43 @@ impl<'r> Inbound<'r> {
             if self.exceeded {
                 return Verdict::Nothing;
             }
-            if self.owed + self.received.count + self.doubtful.count >= self.limit {
+            if self.owed + self.received.count() + self.doubtful.count() >= self.limit {
                 // It would not send so much, had it kept what is doubtful.
                 self.learned(false);
-                if self.owed + self.received.count >= self.limit {
+                if self.owed + self.received.count() >= self.limit {
                     self.exceeded = self.owed > 0;
                     return if self.exceeded { Verdict::Nothing } else { Verdict::TooMany };
                 }
             }
         }
-        let routed = match publish.subscriptions() {
+        let routed = match publish.subscriptions().filter(|_| Q::GROUPED) {
             None => self.router.route(topic, payload),
             Some(subscriptions) => {
-                self.groups.clear();
+                let mut groups = [0; GROUPS];
+                let numbers = groups.iter_mut().zip(subscriptions);
                 // Subscription identifiers count from 1.
-                self.groups.extend(subscriptions.iter().map(|number| (*number as usize).wrapping_sub(1)));
-                self.router.route_groups(&self.groups, topic, payload)
+                numbers.for_each(|(group, number)| *group = (*number as usize).wrapping_sub(1));
+                self.router.route_groups(groups.get(..subscriptions.len()).unwrap_or_default(), topic, payload)
             }
         };
         if routed.is_unrouted() {
             self.uncounted += 1;
         }
-        // A closed record has not taken the value: no acknowledgement, so the broker keeps it for another time.
-        let owed = (qos > Qos::AtMostOnce && routed.closed() == 0).then_some((qos, id));
+        // A record that has not taken the value: no acknowledgement, so the broker keeps it for another time.
+        let owed = (qos > Qos::AtMostOnce && !routed.is_refused()).then_some((qos, id));
+        if qos > Qos::AtMostOnce && routed.is_wanted_again() {
+            self.exceeded = true;
+            return Verdict::Nothing;
+        }
         if routed.waits() {
-            if owed.is_none() && self.pending.len() - self.owed >= self.limit {
-                self.dropped += 1;
+            if owed.is_none() && (Q::IN_LINE || self.pending.len() - self.owed >= self.limit) {
+                routed.let_go();
                 return Verdict::Nothing;
             }
-            self.owed += usize::from(owed.is_some());
             self.unpolled = true;
-            self.pending.push(Pending { routed, owed, arrived: false, doubtful: false });
+            self.owed += usize::from(owed.is_some());
+            // There is a place: there are as many as the broker may leave without an acknowledgement.
+            let _has_place = self.pending.append(Pending { routed, owed, arrived: false, doubtful: false });
             return Verdict::Nothing;
         }
         owed.map_or(Verdict::Nothing, |(qos, id)| Verdict::Answer(self.taken(qos, id)))
@@ -210,13 +217,13 @@ impl<'r> Inbound<'r> {
                 return true;
             }
             let Some((qos, id)) = waiting.owed else { return false };
-            if waiting.doubtful && waiting.routed.closed() == 0 {
+            if waiting.doubtful && !waiting.routed.is_refused() {
                 // As without a connection: the broker may know another value by this identifier.
                 waiting.arrived = true;
                 return true;
             }
             *owed -= 1;
-            if waiting.routed.closed() == 0 {
+            if !waiting.routed.is_refused() {
                 room -= 1;
                 answer(received.taken(qos, id), id);
             }
@@ -232,7 +239,7 @@ impl<'r> Inbound<'r> {
             if waiting.arrived || waiting.routed.poll_done(cx).is_pending() {
                 return true;
             }
-            waiting.arrived = waiting.owed.is_some() && waiting.routed.closed() == 0;
+            waiting.arrived = waiting.owed.is_some() && !waiting.routed.is_refused();
             *owed -= usize::from(waiting.owed.is_some() && !waiting.arrived);
             waiting.arrived
         });
@@ -240,58 +247,5 @@ impl<'r> Inbound<'r> {
 
     fn taken(&mut self, qos: Qos, id: u16) -> Ack {
         self.received.taken(qos, id)
-    }
-}
-
-/// A set of packet identifiers.
-#[derive(Default)]
-struct Received {
-    /// A bit for each; there is none until one is needed.
-    bits: Option<Box<[u64; 1024]>>,
-    count: usize,
-}
-
-impl Received {
-    /// Remembers a value that is in its records, and says how it is acknowledged.
-    fn taken(&mut self, qos: Qos, id: u16) -> Ack {
-        if qos == Qos::ExactlyOnce {
-            let bits = self.bits.get_or_insert_with(|| Box::new([0; 1024]));
-            let word = &mut bits[usize::from(id / 64)];
-            self.count += usize::from(*word & 1 << (id % 64) == 0);
-            *word |= 1 << (id % 64);
-            Ack::Pubrec
-        } else {
-            Ack::Puback
-        }
-    }
-
-    fn has(&self, id: u16) -> bool {
-        self.bits.as_ref().is_some_and(|bits| bits[usize::from(id / 64)] & 1 << (id % 64) != 0)
-    }
-
-    fn remove(&mut self, id: u16) -> bool {
-        let had = self.has(id);
-        if had && let Some(bits) = &mut self.bits {
-            bits[usize::from(id / 64)] &= !(1 << (id % 64));
-            self.count -= 1;
-        }
-        had
-    }
-
-    /// Takes all of `others` in.
-    fn take_in(&mut self, others: &mut Received) {
-        let others = core::mem::take(others);
-        match (&mut self.bits, others.bits) {
-            (Some(bits), Some(others)) => {
-                bits.iter_mut().zip(others.iter()).for_each(|(word, other)| *word |= other);
-                self.count = bits.iter().map(|word| word.count_ones() as usize).sum();
-            }
-            (_, None) => {}
-            (None, Some(bits)) => *self = Received { bits: Some(bits), count: others.count },
-        }
-    }
-
-    fn clear(&mut self) {
-        *self = Received::default();
     }
 }

@@ -6,7 +6,7 @@ mod imp {
     pub(crate) struct Lock<T>(std::sync::Mutex<T>);
 
     impl<T> Lock<T> {
-        pub(crate) fn new(value: T) -> Self {
+        pub(crate) const fn new(value: T) -> Self {
             Lock(std::sync::Mutex::new(value))
         }
         #[inline]
@@ -25,7 +25,7 @@ mod imp {
     pub(crate) struct Lock<T>(critical_section::Mutex<RefCell<T>>);
 
     impl<T> Lock<T> {
-        pub(crate) fn new(value: T) -> Self {
+        pub(crate) const fn new(value: T) -> Self {
             Lock(critical_section::Mutex::new(RefCell::new(value)))
         }
         pub(crate) fn with<U>(&self, work: impl FnOnce(&mut T) -> U) -> U {

@@ -18,7 +18,7 @@ use core::fmt;
 
 /// The ring.
 #[derive(Debug)]
-pub(crate) struct Outbox<M> {
+pub(crate) struct Outbox<M, I> {
     /// A power of two long, and so at least [`UNIT`].
     memory: M,
     // Positions count on and on; a place in the memory is their remainder.
@@ -26,7 +26,7 @@ pub(crate) struct Outbox<M> {
     next: usize,
     tail: usize,
     /// For each packet identifier but 0, where its entry is.
-    ids: Identifiers,
+    ids: Identifiers<I>,
     /// How many entries with an identifier were sent on this connection and are not done.
     flying: usize,
     /// How many entries are not done.
@@ -44,6 +44,12 @@ pub(crate) struct Allowed {
     pub(crate) packet: usize,
     pub(crate) qos: Qos,
     pub(crate) retain: bool,
+}
+
+impl Allowed {
+    /// Before any broker has said what it allows.
+    pub(crate) const NOTHING: Allowed =
+        Allowed { version: Version::V5, under_way: 0, packet: 0, qos: Qos::AtMostOnce, retain: false };
 }
 
 /// Entries begin at multiples of this, so that an entry's head lies in one piece.
@@ -136,30 +142,23 @@ impl Entry {
     }
 }
 
-impl<M: Memory> Outbox<M> {
-    /// An empty one. `memory`'s length is a power of two of at least 16; `under_way` values can have an identifier at once.
-    pub(crate) fn new(memory: M, under_way: u16) -> Self {
-        debug_assert!(memory.as_ref().len().is_power_of_two() && memory.as_ref().len() >= UNIT);
-        Outbox {
-            memory,
-            head: 0,
-            next: 0,
-            tail: 0,
-            ids: Identifiers::new(under_way),
-            flying: 0,
-            waiting: 0,
-            starved: 0,
-        }
-    }
-
-    /// How large topic and payload may be together.
-    pub(crate) fn largest(&self) -> usize {
-        self.memory.as_ref().len() - UNIT
+impl<M, I> Outbox<M, I> {
+    /// An empty one. `memory`'s length is a power of two of at least 16; as many values can have an identifier at once as `ids`,
+    /// which is all zeros, has places. If `memory` is, too, all of the outbox is zeros, and as a `static` it costs no flash.
+    pub(crate) const fn new(memory: M, ids: I) -> Self {
+        Outbox { memory, head: 0, next: 0, tail: 0, ids: Identifiers::new(ids), flying: 0, waiting: 0, starved: 0 }
     }
 
     /// How many values are not done.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
+    }
+}
+
+impl<M: Memory, I: AsRef<[u32]> + AsMut<[u32]>> Outbox<M, I> {
+    /// How large topic and payload may be together.
+    pub(crate) fn largest(&self) -> usize {
+        self.memory.as_ref().len() - UNIT
     }
 
     /// Takes a value.
@@ -466,56 +465,63 @@ const BROKEN_OFF: u8 = 5;
 
 /// Packet identifiers, and whose they are.
 #[derive(Debug)]
-struct Identifiers {
+struct Identifiers<I> {
     /// That of identifier 1 first; as few as are allowed to be under way.
-    places: alloc::boxed::Box<[u32]>,
+    places: I,
     last: usize,
-    /// No connection has begun yet.
-    new: bool,
+    /// A connection has begun.
+    begun: bool,
     /// How many connections have ended in a row before the broker had forgotten what it was asked to.
     broken_off: u8,
 }
 
-impl Identifiers {
-    const FREE: u32 = u32::MAX;
+impl<I> Identifiers<I> {
+    const FREE: u32 = 0;
     /// A broker may know it from another life of this program.
-    const KNOWN: u32 = u32::MAX - 1;
+    const KNOWN: u32 = 1;
     /// The broker was asked to forget it, and has not answered. Until then it is not used: were the connection cut, nobody
     /// would know whether a value that is sent again is new to the broker.
-    const ASKED: u32 = u32::MAX - 2;
+    const ASKED: u32 = 2;
+    /// That of an entry at the beginning of the memory.
+    const ENTRY: u32 = 3;
 
-    fn new(count: u16) -> Self {
-        let places = alloc::vec![Self::FREE; count.max(1).into()].into_boxed_slice();
-        Identifiers { places, last: 0, new: true, broken_off: 0 }
+    const fn new(places: I) -> Self {
+        Identifiers { places, last: 0, begun: false, broken_off: 0 }
+    }
+}
+
+impl<I: AsRef<[u32]> + AsMut<[u32]>> Identifiers<I> {
+    fn count(&self) -> usize {
+        self.places.as_ref().len()
     }
 
-    fn count(&self) -> usize {
-        self.places.len()
+    fn place(&mut self, id: u16) -> Option<&mut u32> {
+        self.places.as_mut().get_mut(usize::from(id).wrapping_sub(1))
     }
 
     fn begin(&mut self, kept: bool) {
-        if kept && self.new {
-            self.places.fill(Self::KNOWN);
+        if kept && !self.begun {
+            self.places.as_mut().fill(Self::KNOWN);
         }
-        self.new = false;
-        if kept && self.places.contains(&Self::ASKED) {
+        self.begun = true;
+        if kept && self.places.as_ref().contains(&Self::ASKED) {
             self.broken_off += 1;
         }
         let knows = kept && self.broken_off < BROKEN_OFF;
-        let known = self.places.iter_mut().filter(|place| matches!(**place, Self::KNOWN | Self::ASKED));
+        let known = self.places.as_mut().iter_mut().filter(|place| matches!(**place, Self::KNOWN | Self::ASKED));
         known.for_each(|place| *place = if knows { Self::KNOWN } else { Self::FREE });
     }
 
     fn after(&self, place: usize) -> usize {
-        if place + 1 >= self.places.len() { 0 } else { place + 1 }
+        if place + 1 >= self.count() { 0 } else { place + 1 }
     }
 
     /// One that is free; they go round, so that none is used again at once. None when that which comes next may be known.
     fn next(&mut self) -> Option<u16> {
         let mut place = self.last;
-        for _ in 0..self.places.len() {
+        for _ in 0..self.count() {
             place = self.after(place);
-            match self.places.get(place).copied() {
+            match self.places.as_ref().get(place).copied() {
                 Some(Self::FREE) => {
                     self.last = place;
                     return u16::try_from(place + 1).ok();
@@ -530,9 +536,9 @@ impl Identifiers {
     /// Asks the broker to forget the next ones that it may know, unless it was asked; `forget` says whether there was room.
     fn ask(&mut self, mut forget: impl FnMut(u16) -> bool) {
         let (mut place, mut asked) = (self.last, 0);
-        for _ in 0..self.places.len() {
+        for _ in 0..self.count() {
             place = self.after(place);
-            match self.places.get_mut(place) {
+            match self.places.as_mut().get_mut(place) {
                 Some(known) if *known == Self::KNOWN => {
                     if asked == ASKED_AT_ONCE || !u16::try_from(place + 1).is_ok_and(&mut forget) {
                         return;
@@ -549,7 +555,7 @@ impl Identifiers {
 
     /// The broker has forgotten one, if it was asked to.
     fn forgotten(&mut self, id: u16) {
-        if let Some(place) = self.places.get_mut(usize::from(id).wrapping_sub(1))
+        if let Some(place) = self.place(id)
             && *place == Self::ASKED
         {
             *place = Self::FREE;
@@ -558,21 +564,21 @@ impl Identifiers {
     }
 
     fn set(&mut self, id: u16, at: usize) {
-        if let Some(place) = self.places.get_mut(usize::from(id).wrapping_sub(1)) {
-            *place = u32::try_from(at / UNIT).unwrap_or(Self::FREE);
+        if let Some(place) = self.place(id) {
+            *place = u32::try_from(at / UNIT).map_or(Self::FREE, |at| at + Self::ENTRY);
         }
     }
 
     fn free(&mut self, id: u16) {
-        if let Some(place) = self.places.get_mut(usize::from(id).wrapping_sub(1)) {
+        if let Some(place) = self.place(id) {
             *place = Self::FREE;
         }
     }
 
     /// Where its entry is, by its place in the memory.
     fn get(&self, id: u16) -> Option<usize> {
-        let place = *self.places.get(usize::from(id).wrapping_sub(1))?;
-        (place < Self::ASKED).then_some(place as usize * UNIT)
+        let place = *self.places.as_ref().get(usize::from(id).wrapping_sub(1))?;
+        place.checked_sub(Self::ENTRY).map(|at| at as usize * UNIT)
     }
 }
 
@@ -585,8 +591,8 @@ mod tests {
     const ALLOWED: Allowed =
         Allowed { version: Version::V5, under_way: 20, packet: 4096, qos: Qos::ExactlyOnce, retain: true };
 
-    fn outbox(bytes: usize) -> Outbox<Vec<u8>> {
-        let mut outbox = Outbox::new(vec![0; bytes], 8);
+    fn outbox(bytes: usize) -> Outbox<Vec<u8>, Vec<u32>> {
+        let mut outbox = Outbox::new(vec![0; bytes], vec![0; 8]);
         outbox.begin(false);
         outbox
     }
@@ -619,13 +625,13 @@ mod tests {
         seen
     }
 
-    fn send(outbox: &mut Outbox<Vec<u8>>) -> Vec<Seen> {
+    fn send(outbox: &mut Outbox<Vec<u8>, Vec<u32>>) -> Vec<Seen> {
         let mut output = Output::new(vec![0; 8192]);
         outbox.send(&mut output, &ALLOWED, |topic, why| panic!("{topic}: {why}"));
         seen(&mut output)
     }
 
-    fn answer(outbox: &mut Outbox<Vec<u8>>, kind: Ack, id: u16, reason: u8) -> (Vec<Seen>, Vec<String>) {
+    fn answer(outbox: &mut Outbox<Vec<u8>, Vec<u32>>, kind: Ack, id: u16, reason: u8) -> (Vec<Seen>, Vec<String>) {
         let mut output = Output::new(vec![0; 64]);
         let mut refused = Vec::new();
         let answer = Answer { kind, id, reason: Reason(reason) };
@@ -715,7 +721,7 @@ mod tests {
 
     #[test]
     fn an_identifier_of_another_life_is_finished_with_before_it_is_used() {
-        let mut outbox = Outbox::new(vec![0; 1024], 3);
+        let mut outbox = Outbox::new(vec![0; 1024], vec![0; 3]);
         outbox.begin(true);
         outbox.push("t", b"a", Qos::ExactlyOnce, false).unwrap();
         outbox.push("t", b"b", Qos::AtLeastOnce, false).unwrap();
@@ -733,7 +739,7 @@ mod tests {
 
     #[test]
     fn a_broker_that_breaks_off_when_it_is_asked_to_forget_is_asked_no_more() {
-        let mut outbox = Outbox::new(vec![0; 1024], 1);
+        let mut outbox = Outbox::new(vec![0; 1024], vec![0; 1]);
         outbox.begin(true);
         outbox.push("t", b"a", Qos::AtLeastOnce, false).unwrap();
         for _ in 0..BROKEN_OFF {

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::{
-    desk::{Counter, Desk},
+    desk::{Counter, Desk, Refusals},
     failure::Failure,
     inbound::{Inbound, Verdict},
     outbox::{Allowed, Answer},
@@ -14,18 +14,14 @@ use crate::{
         self, Accepted, Ack, Connect, Incoming, Publish, Qos, Reason, SUBSCRIBE_HEADER, Version, ack, disconnect, ping,
         subscribe, subscribe_header, subscribe_length,
     },
+    place::{Answers, Assigned, List, Place},
+    text::{Octets, Text},
     wire::{Memory, Output},
 };
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
-use anabranch_core::Resource;
+use anabranch_core::{Ask, Routes, Words};
 use anabranch_executor::Duration;
 use core::task::{Context, Waker};
 
-/// How many packets are read before others get their turn.
-pub(crate) const BATCH: usize = 256;
 /// How many SUBSCRIBE packets are under way at once.
 const SUBSCRIBES: usize = 8;
 /// How many filters stand in one at most, at first.
@@ -42,11 +38,11 @@ const TOO_MANY: Failure = Failure::Against(
 );
 
 /// See the file's first line.
-pub(crate) struct Session<'r> {
-    desk: &'r Desk,
-    pub(crate) inbound: Inbound<'r>,
-    /// The numbers of resources, those of one group together.
-    plan: Vec<u32>,
+pub(crate) struct Session<'r, P: Place, Q: Routes + 'r> {
+    desk: &'r Desk<'r, P, Q>,
+    pub(crate) inbound: Inbound<'r, P, Q>,
+    /// The largest packet that the buffers can hold.
+    largest: usize,
     stage: Stage,
     /// A CONNECT was sent that nothing has answered.
     asked: bool,
@@ -55,12 +51,12 @@ pub(crate) struct Session<'r> {
     allowed: Allowed,
     wildcards: bool,
     identifiers: bool,
-    /// That which the broker chose, when none was configured.
-    client_id: String,
+    /// The client identifier that the broker chose, when none was configured.
+    assigned: P::Assigned,
     /// This is not the first connection: what is retained has been seen.
     returned: bool,
     /// The broker's answers that the outbox has not heard yet.
-    answers: Vec<Answer>,
+    answers: Answers<P>,
     /// How many filters stand in one SUBSCRIBE. A broker that breaks off while it is asked for many gets fewer.
     filters: usize,
     keep_alive: Duration,
@@ -77,7 +73,7 @@ enum Stage {
     /// Nothing was said yet, or all is said.
     Idle,
     Connecting,
-    /// So many of the plan were asked for; these are under way: the first filter and how many.
+    /// So many resources were asked for; these are under way: the first filter and how many.
     Subscribing {
         asked: usize,
         under_way: [Option<(usize, usize)>; SUBSCRIBES],
@@ -87,24 +83,21 @@ enum Stage {
     Leaving,
 }
 
-impl<'r> Session<'r> {
-    pub(crate) fn new(desk: &'r Desk) -> Self {
-        let resources = desk.router.resource_ids();
-        let mut plan: Vec<(u32, usize)> = (0..).zip(resources.map(|resource| resource.group())).collect();
-        plan.sort_by_key(|(_, group)| *group);
+impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
+    pub(crate) fn new(desk: &'r Desk<'r, P, Q>, largest: usize) -> Self {
         Session {
             desk,
-            inbound: Inbound::new(&desk.router, desk.options.receive_maximum),
-            plan: plan.into_iter().map(|(number, _)| number).collect(),
+            inbound: Inbound::new(desk.routes, desk.options.receive_maximum),
+            largest,
             stage: Stage::Idle,
             asked: false,
             unanswered: false,
-            allowed: desk.counter.with(|counter| counter.allowed),
+            allowed: Allowed::NOTHING,
             wildcards: true,
             identifiers: false,
-            client_id: desk.options.client_id.clone(),
+            assigned: P::Assigned::default(),
             returned: false,
-            answers: Vec::with_capacity(BATCH),
+            answers: P::list(),
             filters: FILTERS,
             keep_alive: Duration::ZERO,
             heard: Duration::ZERO,
@@ -120,7 +113,7 @@ impl<'r> Session<'r> {
 
     /// How large a packet may be that comes in.
     pub(crate) fn max_packet(&self) -> usize {
-        self.desk.options.max_packet
+        self.desk.options.max_packet.min(self.largest)
     }
 
     /// Begins a connection.
@@ -128,14 +121,17 @@ impl<'r> Session<'r> {
         let options = &self.desk.options;
         let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
         let connect = Connect {
-            client_id: &self.client_id,
-            user: options.user.as_deref(),
-            password: options.password.as_deref(),
-            will: options.will.as_ref().map(|will| (&*will.topic, &*will.payload, will.qos, will.retain)),
+            client_id: self.assigned.get().unwrap_or(options.client_id.as_str()),
+            user: options.user.as_ref().map(Text::as_str),
+            password: options.password.as_ref().map(Octets::as_slice),
+            will: options
+                .will
+                .as_ref()
+                .map(|will| (will.topic.as_str(), will.payload.as_slice(), will.qos(), will.retain)),
             keep_alive: u16::try_from(seconds(options.keep_alive)).unwrap_or(u16::MAX),
             session_expiry: u32::try_from(seconds(options.session_expiry)).unwrap_or(u32::MAX),
-            receive_maximum: options.receive_maximum,
-            maximum_packet: u32::try_from(options.max_packet).unwrap_or(u32::MAX),
+            receive_maximum: self.inbound.receive_maximum(),
+            maximum_packet: u32::try_from(self.max_packet()).unwrap_or(u32::MAX),
         };
         self.answers.clear();
         self.pinged = None;
@@ -161,7 +157,7 @@ impl<'r> Session<'r> {
 
     /// Whether another packet can be looked at: what it asks for has room.
     pub(crate) fn has_room<M: Memory>(&self, out: &Output<M>) -> bool {
-        self.answers.len() < BATCH && out.room() >= ANSWER * (self.answers.len() + 2)
+        self.answers.len() < P::BATCH && out.room() >= ANSWER * (self.answers.len() + 2)
     }
 
     /// A packet has come.
@@ -176,16 +172,16 @@ impl<'r> Session<'r> {
         if self.stage == Stage::Connecting {
             return match packet {
                 Incoming::Accepted(accepted) => self.accepted(&accepted),
-                Incoming::Refused { reason, words } => Err(Failure::Refused(reason, words.to_string())),
-                Incoming::Disconnect { reason, words } => Err(Failure::Dismissed(reason, words.to_string())),
+                Incoming::Refused { reason, words } => Err(Failure::Refused(reason, Words::of(words))),
+                Incoming::Disconnect { reason, words } => Err(Failure::Dismissed(reason, Words::of(words))),
                 _ => Err(Failure::Against(Reason::PROTOCOL_ERROR, "something before its CONNACK")),
             };
         }
         match packet {
             Incoming::Publish(publish) => self.publish(&publish, out)?,
-            Incoming::Puback { id, reason } => self.answers.push(Answer { kind: Ack::Puback, id, reason }),
-            Incoming::Pubrec { id, reason } => self.answers.push(Answer { kind: Ack::Pubrec, id, reason }),
-            Incoming::Pubcomp { id } => self.answers.push(Answer { kind: Ack::Pubcomp, id, reason: Reason::SUCCESS }),
+            Incoming::Puback { id, reason } => self.note(Answer { kind: Ack::Puback, id, reason }),
+            Incoming::Pubrec { id, reason } => self.note(Answer { kind: Ack::Pubrec, id, reason }),
+            Incoming::Pubcomp { id } => self.note(Answer { kind: Ack::Pubcomp, id, reason: Reason::SUCCESS }),
             Incoming::Pubrel { id } => {
                 let known = self.inbound.released(id);
                 let reason = if known { Reason::SUCCESS } else { Reason::IDENTIFIER_NOT_FOUND };
@@ -193,12 +189,17 @@ impl<'r> Session<'r> {
             }
             Incoming::Suback { id, reasons } => self.subscribed(id, reasons)?,
             Incoming::Pingresp => {}
-            Incoming::Disconnect { reason, words } => return Err(Failure::Dismissed(reason, words.to_string())),
+            Incoming::Disconnect { reason, words } => return Err(Failure::Dismissed(reason, Words::of(words))),
             Incoming::Accepted(_) | Incoming::Refused { .. } => {
                 return Err(Failure::Against(Reason::PROTOCOL_ERROR, "a second CONNACK"));
             }
         }
         Ok(())
+    }
+
+    /// Keeps an answer until the outbox hears it; [`has_room`](Self::has_room) was asked before.
+    fn note(&mut self, answer: Answer) {
+        let _has_room = self.answers.append(answer);
     }
 
     fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Failure> {
@@ -211,17 +212,17 @@ impl<'r> Session<'r> {
             retain: accepted.retain,
         };
         self.wildcards = accepted.wildcards;
-        self.identifiers = accepted.identifiers;
+        self.identifiers = accepted.identifiers && Q::GROUPED;
         if let Some(seconds) = accepted.keep_alive {
             self.keep_alive = Duration::from_secs(seconds.into());
         }
         if let Some(id) = accepted.client_id {
-            self.client_id = id.into();
+            self.assigned.set(id);
         }
         let kept = accepted.session_present;
         self.asked = false;
         self.inbound.begin(kept, self.unanswered);
-        self.desk.counter.with(|counter| counter.outbox.begin(kept));
+        self.desk.shared.counter.with(|counter| counter.outbox.begin(kept));
         self.stage = Stage::Subscribing { asked: 0, under_way: [None; SUBSCRIBES] };
         Ok(())
     }
@@ -240,15 +241,15 @@ impl<'r> Session<'r> {
         }
     }
 
-    fn resource(&self, place: usize) -> Option<Resource<'r>> {
-        self.plan.get(place).map(|number| self.desk.router.resource(*number as usize))
+    fn ask(&self, number: usize) -> Option<Ask<'r>> {
+        self.desk.routes.ask(number)
     }
 
     /// Asks for subscriptions, as many as there is room for. When all are had, there is a connection: it says so once.
     pub(crate) fn subscribe<M: Memory>(&mut self, out: &mut Output<M>) -> bool {
         let Stage::Subscribing { mut asked, mut under_way } = self.stage else { return false };
         for (slot, place) in (0..).zip(&mut under_way) {
-            if place.is_some() || asked >= self.plan.len() {
+            if place.is_some() || asked >= self.desk.routes.count() {
                 continue;
             }
             let first = asked;
@@ -256,7 +257,7 @@ impl<'r> Session<'r> {
             *place = Some((first, count)).filter(|_| count > 0);
         }
         self.stage = Stage::Subscribing { asked, under_way };
-        let had = asked >= self.plan.len() && under_way.iter().all(Option::is_none);
+        let had = asked >= self.desk.routes.count() && under_way.iter().all(Option::is_none);
         if had {
             self.stage = Stage::Online;
             self.returned = true;
@@ -265,42 +266,39 @@ impl<'r> Session<'r> {
         had
     }
 
-    /// Writes one SUBSCRIBE for what comes next in the plan, and says how many filters it has; `None` when there is no room.
+    /// Writes one SUBSCRIBE for what comes next, and says how many filters it has; `None` when there is no room.
     fn write_subscribe<M: Memory>(&self, slot: u16, asked: &mut usize, out: &mut Output<M>) -> Option<usize> {
         let version = self.desk.options.version;
         // A SUBSCRIBE that is too large for the usual buffer goes alone.
         let limit = self.allowed.packet.min(out.size() / 2).saturating_sub(SUBSCRIBE_HEADER);
-        let (mut filters, mut length) = (Vec::new(), 0);
+        let (mut count, mut length) = (0, 0);
         let mut group = None;
         let mut next = *asked;
-        while filters.len() < self.filters {
-            let Some(resource) = self.resource(next) else { break };
-            let filter = resource.filter();
+        while count < self.filters {
+            let Some(Ask { filter, group: its, .. }) = self.ask(next) else { break };
             let why = match () {
-                () if subscribe_length(&filter) > self.allowed.packet.saturating_sub(SUBSCRIBE_HEADER) => {
+                () if subscribe_length(filter.len()) > self.allowed.packet.saturating_sub(SUBSCRIBE_HEADER) => {
                     Some("the filter is longer than the broker allows a packet to be")
                 }
-                () if !self.wildcards && filter.contains(['+', '#']) => {
-                    Some("the broker has no wildcard subscriptions")
-                }
+                () if !self.wildcards && filter.is_wild() => Some("the broker has no wildcard subscriptions"),
                 () => None,
             };
             if let Some(why) = why {
-                if !filters.is_empty() {
+                if count > 0 {
                     break;
                 }
-                self.refused(&resource, &why);
+                self.refused(next, &why);
                 next += 1;
                 *asked = next;
                 continue;
             }
-            let other = group.is_some_and(|group| group != resource.group()) && self.identifiers;
-            if other || (length + subscribe_length(&filter) > limit && !filters.is_empty()) {
+            let other = group.is_some_and(|group| group != its) && self.identifiers;
+            if other || (length + subscribe_length(filter.len()) > limit && count > 0) {
                 break;
             }
-            group = Some(resource.group());
-            length += subscribe_length(&filter);
-            filters.push((filter, Qos::of(resource.qos()).unwrap_or(Qos::ExactlyOnce)));
+            group = Some(its);
+            length += subscribe_length(filter.len());
+            count += 1;
             next += 1;
         }
         let Some(group) = group else { return Some(0) };
@@ -311,13 +309,15 @@ impl<'r> Session<'r> {
         let place = out.packet(before + length)?;
         let (head, mut rest) = place.split_at_mut(before);
         head.copy_from_slice(header.get(..before).unwrap_or_default());
-        for (filter, qos) in &filters {
-            let (place, after) = core::mem::take(&mut rest).split_at_mut(subscribe_length(filter));
-            subscribe(filter, *qos, self.returned, version, place);
+        for Ask { filter, qos, .. } in (next - count..next).filter_map(|number| self.ask(number)) {
+            let length = subscribe_length(filter.len()).min(rest.len());
+            let (place, after) = core::mem::take(&mut rest).split_at_mut(length);
+            let qos = Qos::of(qos).unwrap_or(Qos::ExactlyOnce);
+            subscribe(filter.len(), |out| filter.write(out), qos, self.returned, version, place);
             rest = after;
         }
         *asked = next;
-        Some(filters.len())
+        Some(count)
     }
 
     fn subscribed(&mut self, id: u16, reasons: &[u8]) -> Result<(), Failure> {
@@ -330,18 +330,18 @@ impl<'r> Session<'r> {
         }
         for (place, reason) in (first..).zip(reasons) {
             let reason = Reason(*reason);
-            if reason.is_refusal()
-                && let Some(resource) = self.resource(place)
-            {
-                self.refused(&resource, &format_args!("the broker refused the subscription: {reason}"));
+            if reason.is_refusal() {
+                self.refused(place, &format_args!("the broker refused the subscription: {reason}"));
             }
         }
         Ok(())
     }
 
-    fn refused(&self, resource: &Resource<'_>, why: &dyn core::fmt::Display) {
-        resource.refused(why);
-        self.desk.refused("subscription", &resource.filter(), why);
+    fn refused(&self, number: usize, why: &dyn core::fmt::Display) {
+        self.desk.routes.refused(number, why);
+        if let Some(Ask { filter, .. }) = self.ask(number) {
+            self.desk.refused("subscription", &filter, why);
+        }
     }
 
     /// Values that waited for a queue are acknowledged.
@@ -363,13 +363,14 @@ impl<'r> Session<'r> {
         let desk = self.desk;
         let sends = self.stage == Stage::Online;
         // Reported when the lock is free again.
-        let mut refused = Vec::new();
-        let mut note = |topic: &str, why: &dyn core::fmt::Display| refused.push((topic.to_string(), why.to_string()));
-        let (again, closed, over) = desk.counter.with(|counter| {
+        let mut refused = Refusals::default();
+        let mut note = |topic: &str, why: &dyn core::fmt::Display| refused.note(topic, why);
+        let (again, closed, over) = desk.shared.counter.with(|counter| {
             let Counter { outbox, allowed, waker: place, closed, .. } = counter;
-            for answer in self.answers.drain(..) {
-                outbox.answered(answer, allowed.version, out, &mut note);
+            for answer in self.answers.iter() {
+                outbox.answered(*answer, self.allowed.version, out, &mut note);
             }
+            self.answers.clear();
             if sends {
                 outbox.send(out, allowed, &mut note);
             }
@@ -381,13 +382,11 @@ impl<'r> Session<'r> {
         self.closing = closed;
         if self.inbound.uncounted > 0 {
             let unrouted = core::mem::take(&mut self.inbound.uncounted);
-            desk.board.with(|board| board.unrouted += unrouted);
+            desk.shared.board.with(|board| board.unrouted += unrouted);
         }
-        for (topic, why) in refused {
-            desk.refused("value for", &topic, &why);
-        }
+        refused.report(desk);
         if again {
-            desk.connection.says(anabranch_core::ConnectionState::Online);
+            desk.has_room();
         }
         let talking = matches!(self.stage, Stage::Online | Stage::Subscribing { .. });
         if over && talking && !self.inbound.owes() {

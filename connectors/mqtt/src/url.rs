@@ -1,6 +1,8 @@
 //! A broker's URL, taken apart: `mqtts://user:password@broker.example:8883`.
 
+#[cfg(feature = "alloc")]
 use alloc::{string::String, vec::Vec};
+use core::fmt;
 
 /// What carries the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,40 +14,57 @@ pub(crate) enum Carrier {
 }
 
 /// A broker's URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Url {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Url<'u> {
     pub(crate) carrier: Carrier,
-    pub(crate) host: String,
+    pub(crate) host: &'u str,
     pub(crate) port: u16,
     /// For WebSockets: the path and query.
-    pub(crate) path: String,
-    pub(crate) user: Option<String>,
-    pub(crate) password: Option<Vec<u8>>,
+    pub(crate) path: &'u str,
+    /// As they stand there, with `%`.
+    pub(crate) user: Option<&'u str>,
+    pub(crate) password: Option<&'u str>,
 }
 
 /// What is wrong with a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum UrlError {
+#[non_exhaustive]
+pub enum UrlError {
+    /// There is no `://`.
     #[error("it has no scheme: write it as `mqtt://127.0.0.1:1883`")]
     NoScheme,
+    /// It is of another scheme.
     #[error("its scheme is none of mqtt, mqtts, ws and wss")]
     Scheme,
+    /// There is no host.
     #[error("it has no host: write it as `mqtt://127.0.0.1:1883`")]
     NoHost,
+    /// The host.
     #[error("its host holds a character that no host has")]
     Host,
+    /// The port.
     #[error("its port is no number from 1 to 65535")]
     Port,
+    /// A path, where there can be none.
     #[error("a path is for ws and wss only: topics stand in the links' addresses, as `mqtt://sensors/temp`")]
     Path,
+    /// A `%` that stands for no byte.
     #[error("a `%` in the user name or password is not followed by two hexadecimal digits: write it as %25")]
     Percent,
+    /// The user name.
     #[error("its user name is not UTF-8")]
     User,
+    /// A query, and no path before it.
+    #[error("its path has to begin with `/`")]
+    Query,
+    /// A `%` in a program without a heap.
+    #[error("without a heap a user name or password with `%` stands in `credentials`, and not in the URL")]
+    #[cfg(not(feature = "alloc"))]
+    NoHeap,
 }
 
-impl Url {
-    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
+impl<'u> Url<'u> {
+    pub(crate) fn parse(text: &'u str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::NoScheme)?;
         let (carrier, usual) = match scheme {
             "mqtt" => (Carrier::Tcp, 1883),
@@ -62,14 +81,11 @@ impl Url {
         }
         let (login, place) =
             authority.rsplit_once('@').map_or((None, authority), |(login, place)| (Some(login), place));
-        let (user, password) =
-            match login.map(|login| login.split_once(':').map_or((login, None), |(u, p)| (u, Some(p)))) {
-                None => (None, None),
-                Some((user, password)) => {
-                    let user = String::from_utf8(decoded(user)?).map_err(|_| UrlError::User)?;
-                    (Some(user), password.map(decoded).transpose()?)
-                }
-            };
+        let (user, password) = match login.map(|login| login.split_once(':')) {
+            None => (None, None),
+            Some(None) => (login, None),
+            Some(Some((user, password))) => (Some(user), Some(password)),
+        };
         let (host, port) = match place.strip_prefix('[') {
             Some(rest) => {
                 let (host, after) = rest.split_once(']').ok_or(UrlError::Host)?;
@@ -97,16 +113,35 @@ impl Url {
         };
         let path = match path {
             // What brokers listen at when nothing else is said.
-            "" if web => "/mqtt".into(),
-            "" => String::new(),
-            _ if path.starts_with('?') => alloc::format!("/{path}"),
-            _ => path.into(),
+            "" if web => "/mqtt",
+            _ if path.starts_with('?') => return Err(UrlError::Query),
+            _ => path,
         };
-        Ok(Url { carrier, host: host.into(), port, path, user, password })
+        Ok(Url { carrier, host, port, path, user, password })
     }
 
-    /// Without secrets.
-    pub(crate) fn shown(&self) -> String {
+    /// User name and password.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn login(&self) -> Result<Option<(String, Option<Vec<u8>>)>, UrlError> {
+        let Some(user) = self.user else { return Ok(None) };
+        let user = String::from_utf8(decoded(user)?).map_err(|_| UrlError::User)?;
+        Ok(Some((user, self.password.map(decoded).transpose()?)))
+    }
+
+    /// User name and password, which have to stand for themselves.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn login(&self) -> Result<Option<(&'u str, Option<&'u [u8]>)>, UrlError> {
+        let Some(user) = self.user else { return Ok(None) };
+        if user.contains('%') || self.password.is_some_and(|password| password.contains('%')) {
+            return Err(UrlError::NoHeap);
+        }
+        Ok(Some((user, self.password.map(str::as_bytes))))
+    }
+}
+
+/// Without secrets.
+impl fmt::Display for Url<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.carrier {
             Carrier::Tcp => "mqtt",
             Carrier::Tls => "mqtts",
@@ -114,11 +149,12 @@ impl Url {
             Carrier::WebSocketTls => "wss",
         };
         let brackets = if self.host.contains(':') { ["[", "]"] } else { ["", ""] };
-        alloc::format!("{scheme}://{}{}{}:{}", brackets[0], self.host, brackets[1], self.port)
+        write!(f, "{scheme}://{}{}{}:{}", brackets[0], self.host, brackets[1], self.port)
     }
 }
 
 /// `%41` is `A`.
+#[cfg(feature = "alloc")]
 fn decoded(text: &str) -> Result<Vec<u8>, UrlError> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -140,13 +176,14 @@ fn decoded(text: &str) -> Result<Vec<u8>, UrlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn a_url_is_taken_apart() {
         let url = Url::parse("mqtts://us%40er:p%3Aw%2f@[2001:db8::7]:9999").unwrap();
-        assert_eq!((url.carrier, &*url.host, url.port), (Carrier::Tls, "2001:db8::7", 9999));
-        assert_eq!((url.user.as_deref(), url.password.as_deref()), (Some("us@er"), Some(&b"p:w/"[..])));
-        assert_eq!(url.shown(), "mqtts://[2001:db8::7]:9999", "no secrets");
+        assert_eq!((url.carrier, url.host, url.port), (Carrier::Tls, "2001:db8::7", 9999));
+        assert_eq!(url.login(), Ok(Some(("us@er".into(), Some(b"p:w/".to_vec())))));
+        assert_eq!(url.to_string(), "mqtts://[2001:db8::7]:9999", "no secrets");
         let plain = Url::parse("mqtt://broker").unwrap();
         assert_eq!((plain.port, plain.user, plain.password), (1883, None, None));
         assert_eq!(Url::parse("wss://b/x?y=1").unwrap().path, "/x?y=1");
@@ -171,7 +208,8 @@ mod tests {
             ("mqtt://u%4@b", UrlError::Percent),
             ("mqtt://%ff@b", UrlError::User),
         ] {
-            assert_eq!(Url::parse(text), Err(error), "{text}");
+            let found = Url::parse(text).and_then(|url| url.login());
+            assert_eq!(found.map(drop), Err(error), "{text}");
         }
     }
 }

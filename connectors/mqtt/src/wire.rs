@@ -2,6 +2,7 @@
 //! not taken yet. Packets are read and written in place, many to one read or write of the stream.
 
 use crate::packet::{Framed, Malformed, framed};
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
 /// Memory for a buffer. Lent slices stay as they are; where there is a heap, it grows for what is larger than usual.
@@ -10,12 +11,19 @@ pub(crate) trait Memory: AsRef<[u8]> + AsMut<[u8]> {
     fn grow(&mut self, bytes: usize) -> bool;
 }
 
+#[cfg(feature = "alloc")]
 impl Memory for Vec<u8> {
     fn grow(&mut self, bytes: usize) -> bool {
         if self.len() < bytes {
             self.resize(bytes.next_power_of_two(), 0);
         }
         true
+    }
+}
+
+impl<const N: usize> Memory for [u8; N] {
+    fn grow(&mut self, bytes: usize) -> bool {
+        N >= bytes
     }
 }
 
@@ -47,6 +55,11 @@ pub(crate) enum NoPacket {
 impl<M: Memory> Input<M> {
     pub(crate) fn new(memory: M) -> Self {
         Input { memory, from: 0, to: 0 }
+    }
+
+    /// The largest packet that it can be made to hold.
+    pub(crate) fn largest(&mut self) -> usize {
+        if self.memory.grow(self.memory.as_ref().len() + 1) { usize::MAX } else { self.memory.as_ref().len() }
     }
 
     pub(crate) fn clear(&mut self) {

@@ -99,7 +99,14 @@ fn links_that_mqtt_does_not_allow_are_told_with_their_record() {
     let said = said(MqttConnector::new("mqtt://broker"), &["mqtt://a\0b".into(), long.clone()], &[long], Some(3));
     assert_eq!(said.matches("a topic has at most 65535 bytes").count(), 2, "{said}");
     assert!(said.contains("a topic holds no NUL") && said.contains("record \"record\""), "{said}");
-    assert_eq!(said.matches("a `qos` of 3: 0, 1 or 2").count(), 3, "{said}");
+    // Of a link, that which is wrong first is said.
+    assert_eq!(said.matches("a `qos` is 0, 1 or 2").count(), 0, "{said}");
+}
+
+#[test]
+fn a_quality_of_service_that_there_is_not_is_told_of_each_link() {
+    let said = said(MqttConnector::new("mqtt://broker"), &["mqtt://a".into()], &["mqtt://b".into()], Some(3));
+    assert_eq!(said.matches("a `qos` is 0, 1 or 2").count(), 2, "{said}");
 }
 
 #[test]

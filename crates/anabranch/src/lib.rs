@@ -66,8 +66,10 @@
 //! |---|---|
 //! | `tokio-runtime`, `embassy-runtime`, `wasm-runtime`, `sim-runtime` | an adapter; several can be on at once |
 //! | `tls` | TLS for connections on Tokio |
-//! | `mqtt` | links to an MQTT broker: `mqtt::MqttConnector`; implies `alloc` |
-//! | `json`, `cbor`, `postcard` | how links' values become bytes, as `Json`, `Cbor` and `Postcard`; each implies `alloc` |
+//! | `mqtt` | links to an MQTT broker: `mqtt::MqttConnector`, and with no heap `mqtt::StaticMqtt` |
+//! | `json`, `cbor`, `postcard` | how links' values become bytes, as `Json`, `Cbor` and `Postcard`; `json` implies `alloc` |
+//! | `json-core` | `Json` with no heap |
+//! | `defmt` | logs through `defmt` |
 //! | `macros` | `#[derive(RecordKey)]`, and with `services` `#[service]` |
 //! | `services` | supervision, and with `alloc` databases |
 //! | `alloc` | records on the heap; without it nothing here needs one |
@@ -118,20 +120,26 @@ pub use anabranch_core::{
     ServiceDraft, ServiceFailure, ServiceSpec, ServiceStatus, Shutdown, Stop, Unwired, Writes,
 };
 
+#[doc(inline)]
+pub use anabranch_core::{
+    Address, AddressError, Ask, Backoff, Bound, ConnectionState, ConnectorConfig, Decode, DecodeError, Delivered,
+    Encode, EncodeError, Filter, Inlet, InletOf, LinkCounts, LinkDirection, LinkError, LinkErrorKind, LinkFailure,
+    LinkIn, LinkOut, LinkRoutes, LinkSet, Links, Offline, Outlet, OutletOf, Payload, PayloadFull, PublishError,
+    RoutedHere, RoutedValue, Routes, StaticLink, Words,
+};
+
 #[cfg(all(feature = "services", feature = "alloc"))]
 #[doc(inline)]
 pub use anabranch_core::{
-    Address, AddressError, Backoff, Bound, Connection, ConnectionState, Connector, ConnectorBuilder, ConnectorConfig,
-    ConnectorError, ConnectorRun, ConnectorStatus, Decode, DecodeError, Encode, EncodeError, InboundRoute,
-    LinkDirection, LinkStatus, Offline, OutboundRoute, Payload, PayloadFull, PublishError, Resource, Routed, Router,
-    RouterBuilder, Running,
+    Connection, Connector, ConnectorBuilder, ConnectorError, ConnectorRun, ConnectorStatus, InboundRoute, LinkStatus,
+    OutboundRoute, Resource, Routed, Router, RouterBuilder, Running,
 };
 
 #[cfg(feature = "cbor")]
 #[doc(inline)]
 pub use anabranch_core::Cbor;
 
-#[cfg(feature = "json")]
+#[cfg(any(feature = "json", feature = "json-core"))]
 #[doc(inline)]
 pub use anabranch_core::Json;
 

@@ -180,9 +180,9 @@ pub(crate) fn ack(ack: Ack, id: u16, reason: Reason, version: Version) -> ([u8; 
     ([first, length, high, low, reason.0], 2 + usize::from(length))
 }
 
-/// How many bytes one filter takes in a SUBSCRIBE.
-pub(crate) fn subscribe_length(filter: &str) -> usize {
-    counted(filter.as_bytes()) + 1
+/// How many bytes a filter of so many takes in a SUBSCRIBE.
+pub(crate) fn subscribe_length(filter: usize) -> usize {
+    2 + filter + 1
 }
 
 /// What stands before the filters of a SUBSCRIBE, at most.
@@ -214,10 +214,21 @@ pub(crate) fn subscribe_header(
     SUBSCRIBE_HEADER - left
 }
 
-/// Writes one filter of a SUBSCRIBE. `known`: what is retained is sent only if the broker did not have the subscription.
-pub(crate) fn subscribe(filter: &str, qos: Qos, known: bool, version: Version, out: &mut [u8]) {
+/// Writes one filter of a SUBSCRIBE, of `length` bytes, which `filter` writes. `known`: what is retained is sent only if the
+/// broker did not have the subscription.
+pub(crate) fn subscribe(
+    length: usize,
+    filter: impl FnOnce(&mut [u8]),
+    qos: Qos,
+    known: bool,
+    version: Version,
+    out: &mut [u8],
+) {
     let mut out = Writer(out);
-    out.counted(filter.as_bytes());
+    out.u16(u16::try_from(length).unwrap_or(u16::MAX));
+    let (place, rest) = core::mem::take(&mut out.0).split_at_mut_checked(length).unwrap_or_default();
+    filter(place);
+    out.0 = rest;
     let handling = u8::from(known && version == Version::V5) << 4;
     out.u8(handling | qos as u8);
 }
@@ -288,10 +299,10 @@ mod tests {
     #[test]
     fn a_subscription_has_its_number_and_options() {
         let mut out = [0; SUBSCRIBE_HEADER];
-        let length = subscribe_header(7, Some(200), subscribe_length("a/+"), Version::V5, &mut out);
+        let length = subscribe_header(7, Some(200), subscribe_length(3), Version::V5, &mut out);
         assert_eq!(out[..length], *b"\x82\x0c\x00\x07\x03\x0b\xc8\x01");
         let mut filter = [0; 6];
-        subscribe("a/+", Qos::ExactlyOnce, true, Version::V5, &mut filter);
+        subscribe(3, |out| out.copy_from_slice(b"a/+"), Qos::ExactlyOnce, true, Version::V5, &mut filter);
         assert_eq!(filter, *b"\x00\x03a/+\x12");
     }
 

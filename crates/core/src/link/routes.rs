@@ -19,6 +19,9 @@ pub trait Routes {
     /// [`route`](Self::route) is the only way.
     const GROUPED: bool;
 
+    /// Whether a value that waits for a queue gets there though nobody asks for it any more.
+    const IN_LINE: bool;
+
     /// How many resources there are to subscribe to.
     fn count(&self) -> usize;
 
@@ -101,6 +104,9 @@ pub trait RoutedValue {
 
     /// Moves it into the queues that have room now; ready when it waits for none any more.
     fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Nobody asks for it any more: too many wait already. Where it is dropped with that, its links count it.
+    fn let_go(self);
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ struct Cold {
     /// Boxed, since most of ten thousand links have none.
     config: Option<Box<ConnectorConfig>>,
     failures: Failures,
+    dropped: AtomicUsize,
 }
 
 /// An [`Inbound`] to which links are still added.
@@ -74,7 +75,7 @@ impl NewInbound {
     pub(crate) fn add(&mut self, ties: Ties, config: ConnectorConfig, sink: Arc<dyn Deliver>) -> u32 {
         let config = (config != ConnectorConfig::default()).then(|| Box::new(config));
         self.hot.push(Hot { values: AtomicUsize::new(0), sink, resource: Resource::new(ties.resource()) });
-        self.cold.push(Cold { ties, config, failures: Failures::new() });
+        self.cold.push(Cold { ties, config, failures: Failures::new(), dropped: AtomicUsize::new(0) });
         u32::try_from(self.hot.len() - 1).unwrap_or(u32::MAX)
     }
 
@@ -121,13 +122,25 @@ impl Inbound {
         self.hot[link as usize].values.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a value that waited and was dropped.
+    pub(super) fn dropped(&self, link: u32) {
+        let Cold { ties, dropped, .. } = &self.cold[link as usize];
+        let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        #[cfg(feature = "std")]
+        if dropped.is_power_of_two() {
+            let (record, link) = (&*ties.record, &*ties.address);
+            tracing::warn!(record, link, dropped, "a link drops values: its record is a queue without room");
+        }
+        let _ = (dropped, ties);
+    }
+
     pub(super) fn failed(&self, link: u32, address: &str, why: &dyn fmt::Display) {
         let Cold { ties, failures, .. } = &self.cold[link as usize];
         failures.add(ties, address, why);
     }
 
     pub(crate) fn status(&self, link: u32) -> LinkStatus {
-        let Cold { ties, failures, .. } = &self.cold[link as usize];
+        let Cold { ties, failures, dropped, .. } = &self.cold[link as usize];
         let (failed, last_error) = failures.status();
         LinkStatus {
             record: ties.record.clone(),
@@ -135,7 +148,7 @@ impl Inbound {
             direction: LinkDirection::In,
             values: self.hot[link as usize].values.load(Ordering::Relaxed) as u64,
             failed,
-            dropped: 0,
+            dropped: dropped.load(Ordering::Relaxed) as u64,
             kept: 0,
             last_error,
         }

@@ -283,6 +283,7 @@ impl Router {
 impl Routes for Router {
     type Routed<'r> = Routed<'r>;
     const GROUPED: bool = true;
+    const IN_LINE: bool = false;
 
     fn count(&self) -> usize {
         self.plan.len()
@@ -324,6 +325,10 @@ impl RoutedValue for Routed<'_> {
 
     fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         Routed::poll_done(self, cx)
+    }
+
+    fn let_go(self) {
+        Routed::let_go(self);
     }
 }
 
@@ -383,6 +388,11 @@ impl<'r> Routed<'r> {
     pub async fn done(mut self) -> Self {
         core::future::poll_fn(|cx| self.poll_done(cx)).await;
         self
+    }
+
+    /// Drops it where it waits, and counts that at the links: for a peer that sends it once, when too many wait already.
+    pub fn let_go(self) {
+        self.waiting.iter().for_each(|(links, link, _)| links.dropped(*link));
     }
 
     /// As [`done`](Self::done), by polling.

@@ -31,6 +31,7 @@ impl<L: LinkSet> Routes for LinkRoutes<'_, L> {
     where
         Self: 'r;
     const GROUPED: bool = false;
+    const IN_LINE: bool = true;
 
     fn count(&self) -> usize {
         L::INLETS
@@ -99,4 +100,7 @@ impl RoutedValue for RoutedHere<'_> {
         }
         if self.waits() { Poll::Pending } else { Poll::Ready(()) }
     }
+
+    /// It stands in line, and gets into its queue all the same.
+    fn let_go(self) {}
 }
