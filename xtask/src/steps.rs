@@ -89,7 +89,7 @@ const TESTS: &[Step] = &[
         needs: &[THUMB, QEMU],
         counts: Counts::Tests,
         runs: |workspace| {
-            let programs = ["tests/firmware-board", "tests/firmware-conformance"];
+            let programs = ["tests/firmware-board", "tests/firmware-conformance", "tests/firmware-idle"];
             let programs = programs.iter().map(|folder| in_qemu(workspace, folder));
             let measured = in_qemu(workspace, sizes::PROGRAMS)?.args(["--all-features"]);
             programs.chain([Ok(measured)]).collect()
@@ -195,7 +195,10 @@ const CHECKS: &[Step] = &[
                 let lint = Run::cargo(["clippy", "--keep-going", "--target", target]);
                 (!selection.is_empty()).then(|| lint.args(selection).args(warnings))
             });
-            Ok(std::iter::once(here).chain(elsewhere).collect())
+            // Its code stands behind features.
+            let measured = workspace.package_in(sizes::PROGRAMS)?;
+            let measured = Run::cargo(["clippy", "--target", THUMBV7M, "-p", &measured.name, "--all-features"]);
+            Ok(std::iter::once(here).chain(elsewhere).chain([measured.args(warnings)]).collect())
         },
     },
     Step {
