@@ -35,11 +35,29 @@ pub fn command() -> Command {
                  the named leaf modules, an engine that reads a clock or waits, an `allow` without a reason.\n\n\
                  The rules are data, with their reasons: xtask/src/layers/rules.rs.",
             ),
-            Command::new("sizes").about("Measure flash and RAM of the firmware and hold them to their bounds").long_about(
-                "Builds the firmware packages for thumbv7em with the profile `firmware`, reads flash and RAM from the \
-                 linked ELF, prints a table, writes target/sizes.json and fails where a bound does not hold.\n\n\
-                 flash = code, constants and initial values; ram = statics, initialised or zero (no stack, no heap).",
-            ),
+            Command::new("sizes")
+                .about("Measure flash and RAM of the firmware and hold them to their budget")
+                .long_about(
+                    "Builds the cases of xtask/src/sizes/cases.rs for thumbv7em with the profile `firmware`, reads flash and \
+                     RAM from the linked ELF, prints what each takes beyond the case that it builds on, and writes \
+                     target/sizes.json. Fails where a case takes over 2 % more than its budget \
+                     (tests/firmware-sizes/budget.json), where a bound does not hold, and where the README has another \
+                     table.\n\nflash = code, constants and initial values; ram = statics, initialised or zero (no stack, \
+                     no heap).\n\nExample: cargo xtask sizes --accept ring --because \"consumers say how far they lag\"",
+                )
+                .arg(
+                    option("accept", "CASE")
+                        .action(ArgAction::Append)
+                        .requires("because")
+                        .help("Make what this case takes its budget, and write the README; `all` for every case"),
+                )
+                .arg(
+                    option("because", "REASON")
+                        .requires("accept")
+                        .value_parser(clap::builder::NonEmptyStringValueParser::new())
+                        .help("Why: it stands in the budget beside the figure"),
+                )
+                .arg(flag("write-readme").help("Put the printed table into the README")),
             Command::new("bench")
                 .about("Measure against the peers and hold the ratios to their bounds")
                 .long_about(
@@ -100,6 +118,15 @@ mod tests {
         for task in command.get_subcommands() {
             assert!(task.get_about().is_some() && task.get_long_about().is_some(), "{} has no help", task.get_name());
         }
+    }
+
+    #[test]
+    fn a_size_is_accepted_with_a_reason_only() {
+        let parse = |words: &[&str]| super::command().try_get_matches_from([&["xtask", "sizes"], words].concat());
+        assert!(parse(&["--accept", "ring", "--accept", "queue", "--because", "a list of waiters"]).is_ok());
+        assert!(parse(&["--accept", "ring"]).is_err());
+        assert!(parse(&["--accept", "ring", "--because", ""]).is_err());
+        assert!(parse(&["--because", "so"]).is_err());
     }
 
     #[test]

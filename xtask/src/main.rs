@@ -57,7 +57,11 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Failure> {
         "test" => runner::run(&workspace, &steps::tests(), args),
         "ci" => runner::run(&workspace, &steps::tests_and_checks(), args),
         "check-layers" => layers::check(&workspace),
-        "sizes" => sizes::measure(&workspace),
+        "sizes" => {
+            let accepted = args.get_many::<String>("accept").into_iter().flatten().map(String::as_str).collect();
+            let because = args.get_one::<String>("because").map_or("", String::as_str);
+            sizes::measure(&workspace, &sizes::Asked { accepted, because, write_readme: args.get_flag("write-readme") })
+        }
         "coverage" => coverage::measure(&workspace),
         "bench" => bench::run(&workspace, arguments::text(args, "NAME"), args.get_flag("no-fail")),
         "sim" => simulate(&workspace, args),

@@ -1,184 +1,217 @@
-//! `cargo xtask sizes`: flash and RAM of the firmware, read from the linked ELF and held to bounds.
+//! `cargo xtask sizes`: flash and RAM of what is linked, each case beyond the one that it builds on, held to a budget.
+//!
+//! ```text
+//!  cases.rs ──▶ cargo build ──▶ elf.rs ──▶ the difference ──▶ budget.rs ──▶ the table ──▶ target/sizes.json
+//!                                                                               └──▶ readme.rs
+//! ```
+
+mod budget;
+mod cases;
+mod elf;
+mod readme;
 
 use std::path::Path;
 
-use object::elf::{SHF_ALLOC, SHF_WRITE, SHT_NOBITS};
-use object::read::elf::ElfFile32;
-use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SymbolKind};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::process::Run;
 use crate::table::{Table, grouped};
 use crate::workspace::{THUMBV7EM, Workspace};
+pub use cases::PROGRAMS;
 
-/// What is measured: a firmware in `folder`.
-struct Firmware {
-    case: &'static str,
-    folder: &'static str,
-    /// The bytes of flash, and of RAM, that it may take beyond the case before it.
-    bound_beyond_the_one_before: Option<u64>,
+use budget::{Budget, Verdict};
+use cases::{CASES, Case};
+use elf::Program;
+
+/// What `--accept` says for every case.
+const ALL: &str = "all";
+
+/// The bytes of a program, or of what it takes beyond another.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Size {
+    /// Code, constants and the initial values of statics.
+    pub flash: u64,
+    /// Statics, whether they have an initial value or begin as zero.
+    pub ram: u64,
 }
 
-const FIRMWARE: &[Firmware] = &[
-    Firmware { case: "an empty Embassy program", folder: "tests/firmware-empty", bound_beyond_the_one_before: None },
-    Firmware {
-        case: "records and services",
-        folder: "tests/firmware-records",
-        bound_beyond_the_one_before: Some(12_000),
-    },
-];
-
-/// The storage of a static service is a symbol of this name, in the function that spawns it: `#[service]` calls it so.
-const TASK_SLOT: &str = "__SLOT";
-
-/// The bytes of a program.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Size {
-    /// Code, constants and the initial values of statics.
-    flash: u64,
-    /// Statics, whether they have an initial value or begin as zero.
-    ram: u64,
+/// A case, built and compared with the one that it builds on.
+struct Measured {
+    case: Case,
+    size: Size,
+    /// Its static services with their bytes, where they are shown.
+    tasks: Vec<(String, u64)>,
 }
 
 /// One line of the table and one object of the JSON.
 #[derive(Debug, PartialEq)]
-struct Measured {
-    case: String,
+struct Row {
+    title: String,
     size: Size,
-    bound: Option<u64>,
+    budget: Option<Size>,
+    bound: Option<Size>,
+    holds: bool,
 }
 
-pub fn measure(workspace: &Workspace) -> Result<(), Failure> {
-    let (measured, mut faults) = measure_all(workspace);
-    print!("{}", table(&measured));
-    let report = workspace.root.join("target/sizes.json");
-    write(&report, &measured)
-        .map_err(|error| Failure::new(format!("{}: {error}; make it writable", report.display())))?;
+/// What is asked for beside the table.
+pub struct Asked<'a> {
+    /// The cases whose size shall be their budget, and why.
+    pub accepted: Vec<&'a str>,
+    pub because: &'a str,
+    pub write_readme: bool,
+}
+
+pub fn measure(workspace: &Workspace, asked: &Asked<'_>) -> Result<(), Failure> {
+    let root = &workspace.root;
+    check_names(&asked.accepted)?;
+    let mut budget = Budget::read(root)?;
+    let (measured, mut faults) = build_and_compare(workspace, CASES);
+    if !asked.accepted.is_empty() {
+        let accepted = |name| asked.accepted.iter().any(|accepted| [name, ALL].contains(accepted));
+        for Measured { case, size, .. } in measured.iter().filter(|measured| accepted(measured.case.name)) {
+            budget.accept(case.name, *size, asked.because, CASES);
+        }
+        budget.write(root)?;
+    }
+    let complete = faults.is_empty();
+    let rows: Vec<Row> = measured.iter().flat_map(|measured| rows(measured, &budget)).collect();
+    let printed = table(&rows).to_string();
+    print!("{printed}");
+    let report = root.join("target/sizes.json");
+    write(&report, &rows).map_err(|error| Failure::new(format!("{}: {error}; make it writable", report.display())))?;
     println!("{}", report.display());
-    let big = measured.iter().filter(|measured| !measured.holds());
-    faults
-        .extend(big.map(|big| format!("`{}` is beyond its bound: `cargo bloat` shows what takes the room", big.case)));
+
+    for Measured { case, size, .. } in &measured {
+        match budget.judge(case.name, *size) {
+            Verdict::Fits => {}
+            Verdict::Shrunk(told) => println!("{told}"),
+            Verdict::Broken(told) => faults.push(told),
+        }
+        if !case.bound.is_none_or(|bound| size.within(bound)) {
+            faults.push(format!("`{}` is beyond its bound: `cargo bloat` shows what takes the room", case.title()));
+        }
+    }
+    faults.extend(budget.strangers(CASES));
+    // A README is not right or wrong by cases that do not build.
+    if complete {
+        // An accepted budget stands in the table, too.
+        match asked.write_readme || !asked.accepted.is_empty() {
+            true => readme::write(root, &printed)?,
+            false => faults.extend(readme::compare(root, &printed).err().map(|fault| fault.to_string())),
+        }
+    }
     if faults.is_empty() { Ok(()) } else { Err(Failure::new(faults.join("\nxtask: "))) }
 }
 
 /// The bounded size as a row of a benchmark: the larger of flash and RAM, since each has to hold.
 pub fn beyond_an_empty_program(workspace: &Workspace) -> Result<Value, Failure> {
-    let (measured, faults) = measure_all(workspace);
-    let Some(bounded) = measured.iter().find(|measured| measured.bound.is_some()) else {
+    let with_a_bound = CASES.iter().filter(|case| case.bound.is_some());
+    let needed = with_a_bound.flat_map(|case| [case.beyond, Some(case.name)]).flatten();
+    let needed: Vec<Case> = needed.filter_map(|name| CASES.iter().find(|case| case.name == name)).copied().collect();
+    let (measured, faults) = build_and_compare(workspace, &needed);
+    let bounded = measured.iter().find_map(|measured| Some((measured, measured.case.bound?)));
+    let Some((Measured { case, size, .. }, bound)) = bounded else {
         return Err(Failure::new(faults.join("\nxtask: ")));
     };
-    let Size { flash, ram } = bounded.size;
+    let Size { flash, ram } = *size;
     Ok(json!({
-        "case": format!("flash ({flash}) and RAM ({ram}) of {}", bounded.case),
-        "unit": "bytes", "ours": flash.max(ram), "peers": {}, "ratio": null, "bound": bounded.bound, "holds": bounded.holds(),
+        "case": format!("flash ({flash}) and RAM ({ram}) of {}", case.title()), "unit": "bytes",
+        "ours": flash.max(ram), "peers": {}, "ratio": null, "bound": bound.to_json(), "holds": size.within(bound),
     }))
 }
 
+fn check_names(accepted: &[&str]) -> Result<(), Failure> {
+    let unknown = accepted.iter().find(|name| **name != ALL && CASES.iter().all(|case| case.name != **name));
+    unknown.map_or(Ok(()), |name| {
+        let names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
+        Err(Failure::new(format!("there is no case `{name}` to accept: choose from {}, or {ALL}", names.join(", "))))
+    })
+}
+
 /// What can be measured, and why the rest cannot.
-fn measure_all(workspace: &Workspace) -> (Vec<Measured>, Vec<String>) {
+fn build_and_compare(workspace: &Workspace, cases: &[Case]) -> (Vec<Measured>, Vec<String>) {
+    let mut built: Vec<(&str, Program)> = Vec::new();
     let mut measured = Vec::new();
     let mut faults = Vec::new();
-    let mut before = None;
-    for firmware in FIRMWARE {
-        match build(workspace, firmware).and_then(|elf| read(&elf, firmware)) {
-            Ok((size, tasks)) => {
-                measured.extend(firmware.judged(size, before));
-                if firmware.bound_beyond_the_one_before.is_some() && tasks.is_empty() {
-                    faults.push(format!(
-                        "no static task is seen in {}: see TASK_SLOT in xtask/src/sizes.rs",
-                        firmware.folder
-                    ));
-                }
-                measured.extend(tasks);
-                before = Some((firmware.case, size));
+    for case in cases {
+        let program = match build(workspace, case) {
+            Ok(program) => program,
+            Err(failure) => {
+                faults.push(failure.to_string());
+                continue;
             }
-            Err(failure) => faults.push(failure.to_string()),
+        };
+        let before = case.beyond.map(|name| built.iter().find(|(built, _)| *built == name));
+        let size = match before {
+            None => Some(program.size),
+            Some(before) => before.map(|(_, before)| program.size.beyond(before.size)),
+        };
+        let tasks = if case.shows_tasks { program.tasks.clone() } else { Vec::new() };
+        if case.shows_tasks && tasks.is_empty() {
+            faults.push(format!("no static task is seen in `{}`: see TASK_SLOT in xtask/src/sizes/elf.rs", case.name));
         }
+        // What it builds on does not build: that was said.
+        measured.extend(size.map(|size| Measured { case: *case, size, tasks }));
+        built.push((case.name, program));
     }
     (measured, faults)
 }
 
-fn build(workspace: &Workspace, firmware: &Firmware) -> Result<Vec<u8>, Failure> {
-    let package = workspace.package_in(firmware.folder)?;
+fn build(workspace: &Workspace, case: &Case) -> Result<Program, Failure> {
+    let package = workspace.package_in(case.folder)?;
     let program = package.program()?;
-    let build = Run::cargo(["build", "--quiet", "--profile", "firmware", "--target", THUMBV7EM, "-p", &package.name]);
+    let build = Run::cargo(["build", "--quiet", "--profile", "firmware", "--target", THUMBV7EM, "-p", &package.name])
+        .args(["--features", case.features]);
     build.through(&workspace.root)?;
     let elf = workspace.built(format!("{THUMBV7EM}/firmware/{program}"));
-    std::fs::read(&elf)
-        .map_err(|error| Failure::new(format!("{}: {error}; `{build}` should have made it", elf.display())))
+    let bytes = std::fs::read(&elf)
+        .map_err(|error| Failure::new(format!("{}: {error}; `{build}` should have made it", elf.display())))?;
+    elf::read(&bytes)
+        .map_err(|fault| Failure::new(format!("{} builds no 32-bit ELF ({fault}): see its target", case.folder)))
 }
 
-fn write(report: &Path, measured: &[Measured]) -> std::io::Result<()> {
-    let json = Value::Array(measured.iter().map(Measured::to_json).collect());
-    std::fs::create_dir_all(report.parent().unwrap_or(report))?;
-    std::fs::write(report, format!("{json:#}\n"))
-}
-
-/// The size of a linked program, and of each static service in it.
-fn read(elf: &[u8], firmware: &Firmware) -> Result<(Size, Vec<Measured>), Failure> {
-    let elf = ElfFile32::<object::Endianness>::parse(elf)
-        .map_err(|error| Failure::new(format!("{} builds no 32-bit ELF ({error}): see its target", firmware.folder)))?;
-    let mut size = Size::default();
-    for section in elf.sections() {
-        let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
-        if sh_flags.contains(SHF_ALLOC) {
-            let has_bytes = section.elf_section_header().sh_type.get(elf.endian()) != SHT_NOBITS;
-            size += Size::of_section(section.size(), has_bytes, sh_flags.contains(SHF_WRITE));
-        }
-    }
-    let statics = elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Data && symbol.size() > 0);
-    let mut tasks: Vec<Measured> = statics
-        .filter_map(|symbol| {
-            let size = Size { flash: 0, ram: symbol.size() };
-            Some(Measured { case: task(symbol.name().ok()?)?, size, bound: None })
-        })
-        .collect();
-    tasks.sort_by(|a, b| a.case.cmp(&b.case));
-    Ok((size, tasks))
-}
-
-/// `app::_::<impl app::Smooth>::spawn_static::__SLOT` is the storage of `app::Smooth`.
-fn task(symbol: &str) -> Option<String> {
-    let path = format!("{:#}", rustc_demangle::demangle(symbol));
-    let (owner, slot) = path.rsplit_once("::")?;
-    if !slot.starts_with(TASK_SLOT) {
-        return None;
-    }
-    let service = match owner.split_once("<impl ") {
-        Some((_, implemented)) => implemented.split('>').next()?,
-        None => owner,
+/// The row of a case, and under it those of its static services.
+fn rows(Measured { case, size, tasks }: &Measured, budget: &Budget) -> Vec<Row> {
+    let within_bound = case.bound.is_none_or(|bound| size.within(bound));
+    let of_case = Row {
+        title: case.title(),
+        size: *size,
+        budget: budget.of(case.name),
+        bound: case.bound,
+        holds: within_bound && !matches!(budget.judge(case.name, *size), Verdict::Broken(_)),
     };
-    Some(format!("  the task of {service}"))
+    let of_task = |(service, ram): &(String, u64)| Row {
+        title: format!("  the task of {service}"),
+        size: Size { flash: 0, ram: *ram },
+        budget: None,
+        bound: None,
+        holds: true,
+    };
+    std::iter::once(of_case).chain(tasks.iter().map(of_task)).collect()
 }
 
-fn table(measured: &[Measured]) -> Table {
-    let mut table = Table::new([THUMBV7EM, "flash", "ram", "bound", "holds"]);
-    for measured in measured {
-        let bound = measured.bound.map_or_else(|| "·".to_owned(), grouped);
-        let holds = if measured.holds() { "yes" } else { "NO" };
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new([THUMBV7EM, "flash", "budget", "ram", "budget", "bound", "holds"]);
+    let dot = || "·".to_owned();
+    for Row { title, size, budget, bound, holds } in rows {
         table.row([
-            measured.case.clone(),
-            grouped(measured.size.flash),
-            grouped(measured.size.ram),
-            bound,
-            holds.to_owned(),
+            title.clone(),
+            grouped(size.flash),
+            budget.map_or_else(dot, |budget| grouped(budget.flash)),
+            grouped(size.ram),
+            budget.map_or_else(dot, |budget| grouped(budget.ram)),
+            bound.map_or_else(dot, Size::as_bound),
+            if *holds { "yes" } else { "NO" }.to_owned(),
         ]);
     }
     table
 }
 
-impl Firmware {
-    /// Its size, and where it has a bound, what it takes beyond the firmware before it.
-    fn judged(&self, size: Size, before: Option<(&str, Size)>) -> Vec<Measured> {
-        let whole = Measured { case: self.case.to_owned(), size, bound: None };
-        let beyond = self.bound_beyond_the_one_before.zip(before).map(|(bound, (name, before))| Measured {
-            case: format!("{}, beyond {name}", self.case),
-            size: size.beyond(before),
-            bound: Some(bound),
-        });
-        std::iter::once(whole).chain(beyond).collect()
-    }
+fn write(report: &Path, rows: &[Row]) -> std::io::Result<()> {
+    let json = Value::Array(rows.iter().map(Row::to_json).collect());
+    std::fs::create_dir_all(report.parent().unwrap_or(report))?;
+    std::fs::write(report, format!("{json:#}\n"))
 }
 
 impl Size {
@@ -189,6 +222,23 @@ impl Size {
     fn beyond(self, before: Self) -> Self {
         Self { flash: self.flash.saturating_sub(before.flash), ram: self.ram.saturating_sub(before.ram) }
     }
+
+    /// Flash and RAM are two memories; each has to stay within the bound.
+    fn within(self, bound: Self) -> bool {
+        self.flash <= bound.flash && self.ram <= bound.ram
+    }
+
+    /// As a bound: one number where flash and RAM have the same.
+    fn as_bound(self) -> String {
+        match self.flash == self.ram {
+            true => grouped(self.flash),
+            false => format!("{} / {}", grouped(self.flash), grouped(self.ram)),
+        }
+    }
+
+    fn to_json(self) -> Value {
+        if self.flash == self.ram { json!(self.flash) } else { json!({ "flash": self.flash, "ram": self.ram }) }
+    }
 }
 
 impl std::ops::AddAssign for Size {
@@ -198,16 +248,11 @@ impl std::ops::AddAssign for Size {
     }
 }
 
-impl Measured {
-    /// Flash and RAM are two memories; each has to stay within the bound.
-    fn holds(&self) -> bool {
-        self.bound.is_none_or(|bound| self.size.flash <= bound && self.size.ram <= bound)
-    }
-
+impl Row {
     fn to_json(&self) -> Value {
         json!({
-            "target": THUMBV7EM, "case": self.case.trim(), "flash": self.size.flash, "ram": self.size.ram,
-            "bytes": null, "gzip": null, "bound": self.bound, "holds": self.holds(),
+            "target": THUMBV7EM, "case": self.title.trim(), "flash": self.size.flash, "ram": self.size.ram,
+            "bytes": null, "gzip": null, "bound": self.bound.map(Size::to_json), "holds": self.holds,
         })
     }
 }
@@ -216,39 +261,52 @@ impl Measured {
 mod tests {
     use super::*;
 
-    #[test]
-    fn initial_values_take_flash_and_ram_and_zeroes_take_ram_alone() {
-        let mut size = Size::default();
-        let text_data_bss = [(100, true, false), (10, true, true), (1_000, false, true)];
-        for (bytes, in_flash, in_ram) in text_data_bss {
-            size += Size::of_section(bytes, in_flash, in_ram);
-        }
-        assert_eq!(size, Size { flash: 110, ram: 1_010 });
+    fn measured(size: Size) -> Measured {
+        let bounded = CASES.iter().find(|case| case.bound.is_some()).unwrap();
+        let bound = Some(Size { flash: 100, ram: 100 });
+        Measured { case: Case { bound, ..*bounded }, size, tasks: vec![("app::Smooth".to_owned(), 40)] }
+    }
+
+    fn budget(size: Size) -> Budget {
+        let mut budget = Budget::default();
+        budget.accept(measured(size).case.name, size, "as measured", CASES);
+        budget
     }
 
     #[test]
-    fn a_bound_holds_for_flash_and_for_ram() {
-        let measured = |flash, ram| Measured { case: "x".to_owned(), size: Size { flash, ram }, bound: Some(100) };
-        assert!(measured(100, 100).holds());
-        assert!(!measured(101, 0).holds() && !measured(0, 101).holds());
-        assert_eq!(measured(101, 0).to_json()["holds"], false);
+    fn a_row_holds_when_its_bound_and_its_budget_do() {
+        let holds = |is, budgeted| rows(&measured(is), &budget(budgeted))[0].holds;
+        let size = |flash, ram| Size { flash, ram };
+        assert!(holds(size(100, 100), size(100, 100)));
+        assert!(!holds(size(101, 0), size(101, 0)) && !holds(size(0, 101), size(0, 101)), "the bound");
+        assert!(!holds(size(90, 90), size(80, 90)) && !holds(size(90, 90), size(90, 80)), "the budget");
+        assert!(holds(size(70, 70), size(80, 80)));
     }
 
     #[test]
-    fn a_bounded_firmware_is_judged_by_what_it_adds() {
-        let firmware = Firmware { case: "records", folder: "f", bound_beyond_the_one_before: Some(100) };
-        let [whole, beyond] = firmware
-            .judged(Size { flash: 1_100, ram: 90 }, Some(("nothing", Size { flash: 1_000, ram: 80 })))
-            .try_into()
-            .unwrap();
-        assert_eq!((whole.size.flash, whole.bound), (1_100, None));
-        assert_eq!((beyond.size, beyond.bound), (Size { flash: 100, ram: 10 }, Some(100)));
+    fn the_json_has_the_keys_that_every_table_of_sizes_has() {
+        let rows = rows(&measured(Size { flash: 90, ram: 80 }), &budget(Size { flash: 90, ram: 80 }));
+        let json: Vec<Value> = rows.iter().map(Row::to_json).collect();
+        assert_eq!(
+            json[0],
+            json!({
+                "target": "thumbv7em-none-eabihf", "case": "records and services, beyond bare executor", "flash": 90,
+                "ram": 80, "bytes": null, "gzip": null, "bound": 100, "holds": true,
+            })
+        );
+        assert_eq!((&json[1]["case"], &json[1]["ram"]), (&json!("the task of app::Smooth"), &json!(40)));
+        assert_eq!(Size { flash: 2, ram: 1 }.to_json(), json!({ "flash": 2, "ram": 1 }));
     }
 
     #[test]
-    fn a_task_is_named_for_the_service_it_belongs_to() {
-        let symbol = "_ZN16firmware_records8firmware1_53_$LT$impl$u20$firmware_records..firmware..Cooling$GT$12spawn_static6__SLOT17heabcbe7ecc2e88f5E";
-        assert_eq!(task(symbol).unwrap(), "  the task of firmware_records::firmware::Cooling");
-        assert_eq!(task("_ZN8services4POOL17h0123456789abcdefE"), None);
+    fn a_case_is_what_it_adds() {
+        let before = Size { flash: 1_000, ram: 80 };
+        assert_eq!(Size { flash: 1_100, ram: 90 }.beyond(before), Size { flash: 100, ram: 10 });
+    }
+
+    #[test]
+    fn only_a_case_that_there_is_can_be_accepted() {
+        assert!(check_names(&["ring", ALL]).is_ok());
+        assert!(check_names(&["rnig"]).unwrap_err().to_string().contains("choose from bare executor, ring"));
     }
 }

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::process::Run;
 use crate::runner::{Counts, Step};
+use crate::sizes;
 use crate::tools::{
     CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, QEMU,
     RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
@@ -84,12 +85,14 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "qemu",
-        shows: "the board's own checks and the conformance suite on a Cortex-M with no heap",
+        shows: "the board's own checks and the conformance suite on a Cortex-M with no heap; what is measured also works",
         needs: &[THUMB, QEMU],
         counts: Counts::Tests,
         runs: |workspace| {
-            let programs = ["tests/firmware-board", "tests/firmware-conformance", "tests/firmware-records"];
-            programs.iter().map(|folder| in_qemu(workspace, folder)).collect()
+            let programs = ["tests/firmware-board", "tests/firmware-conformance", "tests/firmware-idle"];
+            let programs = programs.iter().map(|folder| in_qemu(workspace, folder));
+            let measured = in_qemu(workspace, sizes::PROGRAMS)?.args(["--all-features"]);
+            programs.chain([Ok(measured)]).collect()
         },
     },
     Step {
@@ -192,7 +195,10 @@ const CHECKS: &[Step] = &[
                 let lint = Run::cargo(["clippy", "--keep-going", "--target", target]);
                 (!selection.is_empty()).then(|| lint.args(selection).args(warnings))
             });
-            Ok(std::iter::once(here).chain(elsewhere).collect())
+            // Its code stands behind features.
+            let measured = workspace.package_in(sizes::PROGRAMS)?;
+            let measured = Run::cargo(["clippy", "--target", THUMBV7M, "-p", &measured.name, "--all-features"]);
+            Ok(std::iter::once(here).chain(elsewhere).chain([measured.args(warnings)]).collect())
         },
     },
     Step {
@@ -231,7 +237,7 @@ const CHECKS: &[Step] = &[
     },
     Step {
         name: "sizes",
-        shows: "flash and RAM stay within their bounds",
+        shows: "flash and RAM stay within their budget, and the README has them",
         needs: &[THUMB_DSP],
         counts: Counts::Nothing,
         runs: |workspace| Ok(vec![this_task(workspace, "sizes")]),

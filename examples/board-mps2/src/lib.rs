@@ -7,6 +7,7 @@
 //! | `executor.rs` | `Executor`: runs Embassy's tasks, and sleeps by `WFI` when none is ready; `wake_ups`; `SteppedExecutor` |
 //! | `console.rs` | `println!`, `exit` and `panic_exits!` by semihosting |
 //! | `instructions.rs` | `InstructionCounter`: exact numbers of executed instructions |
+//! | `stack.rs` | `stack::paint`, `stack::high_water`: how deep the stack has gone |
 //! | `interrupts.rs` | the vector table and the interrupts' names |
 //! | `registers.rs` | the devices' registers |
 //!
@@ -45,6 +46,8 @@ mod instructions;
 mod interrupts;
 #[cfg(target_os = "none")]
 mod registers;
+#[cfg(target_os = "none")]
+pub mod stack;
 #[cfg(any(target_os = "none", test))]
 mod wide_count;
 

@@ -13,6 +13,7 @@
 //!  channels of core     run_channels(&rt, …)         `channels`   closing from either side
 //!  records of core      run_records(…)               `records`   the four buffers over statics: no heap, no runtime
 //!                       run_records_in_a_task(&rt, …)           values that flow and wake, over statics: time only
+//!                       run_memory(place, …)                    what each buffer and handle takes, to the byte
 //!                       run_heap_records(…)          `alloc`    the first over records on the heap
 //!                       run_records_between_tasks(&rt, …)       the second between tasks, over the heap
 //!  links: a connector   run_connectors(&fixture, …)  `connectors`  both ways, restarts of the peer, offline, shutdown
@@ -69,10 +70,10 @@ pub use connectors::{ConnectorFixture, run_connectors};
 #[cfg(feature = "alloc")]
 pub use dynamically::run_spawn_dynamically;
 pub use network::{NetworkFixture, run_network};
+#[cfg(feature = "records")]
+pub use records::{Place, run_memory, run_records, run_records_in_a_task};
 #[cfg(all(feature = "records", feature = "alloc"))]
 pub use records::{run_heap_records, run_records_between_tasks};
-#[cfg(feature = "records")]
-pub use records::{run_records, run_records_in_a_task};
 pub use report::{Fault, Report, Tally};
 pub use signal::Signal;
 pub use statically::{Board, Part, Slots, resident, run_spawn_statically};

@@ -4,12 +4,14 @@ mod every_buffer;
 mod flow;
 mod latest;
 mod mailbox;
+mod memory;
 mod queue;
 mod ring;
 
 #[cfg(feature = "alloc")]
 pub use flow::run_records_between_tasks;
 pub use flow::run_records_in_a_task;
+pub use memory::{Place, run_memory};
 
 use crate::{Fault, Report, report::expect};
 #[cfg(feature = "alloc")]

@@ -1,7 +1,9 @@
 //! Records keep their promises on this machine: over statics and the heap, in one task and between tasks, on both of
 //! Tokio's flavours.
 
-use anabranch_conformance::{Tally, run_heap_records, run_records, run_records_between_tasks, run_records_in_a_task};
+use anabranch_conformance::{
+    Place, Tally, run_heap_records, run_memory, run_records, run_records_between_tasks, run_records_in_a_task,
+};
 use anabranch_tokio::TokioAdapter;
 use tokio::runtime::Builder;
 
@@ -9,6 +11,13 @@ use tokio::runtime::Builder;
 fn statics_keep_what_records_promise() {
     let mut tally = Tally::new(|line| println!("{line}"));
     run_records(&mut tally);
+    assert!(tally.finish());
+}
+
+#[test]
+fn records_take_their_values_and_a_few_words() {
+    let mut tally = Tally::new(|line| println!("{line}"));
+    run_memory(Place::Server, &mut tally);
     assert!(tally.finish());
 }
 

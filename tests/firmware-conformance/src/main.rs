@@ -4,7 +4,8 @@
 #[cfg(target_os = "none")]
 mod firmware {
     use anabranch_conformance::{
-        Platform, Tally, run_records, run_records_in_a_task, run_spawn_statically, run_time, static_slots,
+        Place, Platform, Tally, run_memory, run_records, run_records_in_a_task, run_spawn_statically, run_time,
+        static_slots,
     };
     use anabranch_embassy::EmbassyAdapter;
     use embassy_executor::Spawner;
@@ -21,6 +22,7 @@ mod firmware {
         let mut tally = Tally::new(|line| board_mps2::println!("{line}"));
         run_time(runtime, &mut tally).await;
         run_spawn_statically(runtime, static_slots!(EmbassyAdapter), platform, &mut tally).await;
+        run_memory(Place::Board, &mut tally);
         run_records(&mut tally);
         run_records_in_a_task(runtime, &mut tally).await;
         board_mps2::exit(u8::from(!tally.finish()))

@@ -86,7 +86,7 @@ pub const UNSAFE_LEAVES: &[Leaf] = &[
     Leaf { at: "runtimes/embassy/src/slot.rs", why: "a task is placed into storage that the caller declared `static`" },
     Leaf {
         at: "examples/board-*/src/*.rs",
-        why: "a board's registers, interrupts and instructions are device handles",
+        why: "a board's registers, interrupts, instructions and stack are the machine itself",
     },
     // Tests: `GlobalAlloc` is an unsafe trait, whatever its methods do.
     Leaf { at: "crates/core/tests/allocations.rs", why: "an allocator that counts shows that no value costs one" },
