@@ -1,5 +1,7 @@
 //! The adapter: an Embassy spawner that keeps the runtime contract.
 
+#[cfg(feature = "net")]
+use crate::network::{Net, Sockets};
 use crate::{Instant, Sleep, TaggedTask, slot, wall_clock::WallClock};
 use anabranch_executor::{
     Duration, JoinError, RuntimeAdapter, SpawnBlocking, SpawnError, SpawnStatically, StaticSlot, TimeSource,
@@ -14,13 +16,38 @@ static WALL_CLOCK: WallClock = WallClock::new();
 #[derive(Clone, Copy)]
 pub struct EmbassyAdapter {
     spawner: Spawner,
+    #[cfg(feature = "net")]
+    network: Option<Net>,
 }
 
 impl EmbassyAdapter {
     /// The adapter for the executor that gave `spawner`.
     #[must_use]
     pub fn new(spawner: Spawner) -> Self {
-        EmbassyAdapter { spawner }
+        EmbassyAdapter {
+            spawner,
+            #[cfg(feature = "net")]
+            network: None,
+        }
+    }
+
+    /// The same, with a network: its connections go over `stack`, through `sockets`, which it fills. The stack's
+    /// `StackResources` need a place for each of them, beside those that the stack has for itself (DHCP and DNS: one each).
+    ///
+    /// Sockets serve one adapter and its copies: another one that is given the same has none.
+    #[cfg(feature = "net")]
+    #[must_use]
+    pub fn with_network<const N: usize, const RX: usize, const TX: usize>(
+        self,
+        stack: embassy_net::Stack<'static>,
+        sockets: &'static Sockets<N, RX, TX>,
+    ) -> Self {
+        EmbassyAdapter { network: Some(Net::new(stack, sockets)), ..self }
+    }
+
+    #[cfg(feature = "net")]
+    pub(crate) fn network(&self) -> Option<Net> {
+        self.network
     }
 
     /// Embassy's own spawner, for tasks that are no services (drivers, network stacks).
@@ -33,6 +60,12 @@ impl EmbassyAdapter {
     /// a better time is known; the monotonic clock and its timers do not move.
     pub fn set_unix_time(&self, unix: Duration) {
         WALL_CLOCK.set(unix, Instant::now());
+    }
+
+    /// As [`set_unix_time`](Self::set_unix_time), for a moment that has passed.
+    #[cfg(feature = "sntp")]
+    pub(crate) fn set_unix_time_at(&self, unix: Duration, at: Instant) {
+        WALL_CLOCK.set(unix, at);
     }
 }
 

@@ -4,7 +4,10 @@
 //!   EmbassyAdapter ── TimeSource ──────▶ Instant, Sleep      time.rs        the time driver of embassy-time
 //!        │          └────────────────▶ unix_time           wall_clock.rs  told by the application
 //!        ├───────── SpawnStatically ──▶ task storage        slot.rs        in a StaticSlot; the only unsafe
-//!        └───────── SpawnBlocking ────▶ inline
+//!        ├───────── SpawnBlocking ────▶ inline
+//!        ├───────── SpawnDynamically ─▶ boxed futures       heap.rs        `alloc`: storage of tasks that ended serves again
+//!        ├───────── Network ──────────▶ EmbassyStream       network.rs     `net`: TCP sockets of embassy-net, in a static
+//!        └───────── keep_unix_time ───▶ unix_time          time_server.rs `sntp`: from a time server; sntp.rs is its packets
 //! ```
 //!
 //! **The contract:** every task lives in a `static` that its service declared, so memory is known when the firmware is
@@ -35,17 +38,31 @@
 
 #[cfg(target_os = "none")]
 mod adapter;
+#[cfg(all(feature = "net", any(target_os = "none", test)))]
+mod endpoint;
+#[cfg(all(feature = "net", target_os = "none"))]
+mod log;
+#[cfg(all(feature = "net", target_os = "none"))]
+mod network;
 #[cfg(any(target_os = "none", test))]
 mod slot;
+#[cfg(all(feature = "sntp", any(target_os = "none", test)))]
+mod sntp;
 mod time;
+#[cfg(all(feature = "sntp", target_os = "none"))]
+mod time_server;
 #[cfg(any(target_os = "none", test))]
 mod wall_clock;
 
 #[cfg(target_os = "none")]
 pub use adapter::EmbassyAdapter;
+#[cfg(all(feature = "net", target_os = "none"))]
+pub use network::{EmbassyStream, Sockets};
 #[cfg(target_os = "none")]
 pub use slot::TaggedTask;
 pub use time::{Instant, Sleep};
+#[cfg(all(feature = "sntp", target_os = "none"))]
+pub use time_server::TimeServerError;
 
 #[doc(hidden)]
 pub use anabranch_executor::slot_words as __words_of;

@@ -67,6 +67,7 @@ pub const TARGET_PLACES: &[&str] = &[
     "crates/executor/src/maybe_send.rs",
     // Board support and firmware are platforms.
     "examples/board-*/**",
+    "examples/lan9118/**",
     "examples/*/embassy/**",
     "tests/firmware-*/**",
 ];
@@ -87,6 +88,10 @@ pub const UNSAFE_LEAVES: &[Leaf] = &[
     Leaf {
         at: "examples/board-*/src/*.rs",
         why: "a board's registers, interrupts, instructions and stack are the machine itself",
+    },
+    Leaf {
+        at: "examples/lan9118/src/mapped.rs",
+        why: "a network controller's registers and its interrupt are device handles",
     },
     // Tests: `GlobalAlloc` is an unsafe trait, whatever its methods do.
     Leaf { at: "crates/core/tests/allocations.rs", why: "an allocator that counts shows that no value costs one" },
