@@ -116,7 +116,8 @@ impl<const OUTBOX: usize, const BUFFER: usize, const IN_FLIGHT: usize> StaticMqt
     }
 
     /// Connects to the broker, again and again, and moves values between it and the records of `links`, all in one task,
-    /// until [`close`](Self::close) was called and what was taken is acknowledged.
+    /// until everything that was taken is acknowledged after [`close`](Self::close) was called, or after every record has
+    /// closed that the links publish, if they publish any.
     ///
     /// # Errors
     /// [`StaticMqttError`], before anything is connected. What goes wrong later is tried again, and shown by
@@ -137,6 +138,9 @@ impl<const OUTBOX: usize, const BUFFER: usize, const IN_FLIGHT: usize> StaticMqt
             // Links first: what they publish goes out in the same turn.
             if linked && links.as_mut().poll(cx).is_ready() {
                 linked = false;
+                if L::OUTLETS > 0 {
+                    self.close();
+                }
             }
             driver.as_mut().poll(cx)
         })

@@ -10,6 +10,8 @@ use core::{
 const OPEN: usize = 0x01;
 /// Writes bytes to an open file.
 const WRITE: usize = 0x05;
+/// Writes the program's command line into memory.
+const GET_COMMAND_LINE: usize = 0x15;
 /// Ends with a reason and an exit code.
 const EXIT_EXTENDED: usize = 0x20;
 /// The reason of a program that ended by itself.
@@ -23,6 +25,23 @@ fn call(operation: usize, block: &[usize]) -> usize {
         asm!("bkpt 0xab", inout("r0") operation => answer, in("r1") block.as_ptr(), options(nostack, preserves_flags));
     };
     answer
+}
+
+/// The program's command line: what QEMU was given as `arg=…` in `-semihosting-config`, with spaces between, as far as it
+/// has a place in `place`; nothing where no host answers, or where it is no text.
+pub fn command_line(place: &'static mut [u8]) -> Option<&'static str> {
+    let mut block = [place.as_mut_ptr().addr(), place.len()];
+    let answer: usize;
+    // SAFETY: as for `call`; this operation writes into `block`, and so many bytes as `block` says into `place`, both of which
+    // are borrowed mutably here.
+    unsafe {
+        asm!(
+            "bkpt 0xab", inout("r0") GET_COMMAND_LINE => answer, in("r1") block.as_mut_ptr(),
+            options(nostack, preserves_flags)
+        );
+    };
+    let text = place.get(..block[1]).filter(|_| answer == 0)?;
+    core::str::from_utf8(text).ok().map(|text| text.trim_end_matches('\0'))
 }
 
 /// The host's standard output.

@@ -54,7 +54,7 @@ mod wide_count;
 #[cfg(target_os = "none")]
 mod board {
     pub use crate::clock::seconds;
-    pub use crate::console::{Console, exit};
+    pub use crate::console::{Console, command_line, exit};
     pub use crate::executor::{Executor, SteppedExecutor, wake_ups};
     pub use crate::instructions::{InstructionCounter, NotExact};
     pub use crate::interrupts::Interrupt;

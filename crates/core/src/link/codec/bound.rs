@@ -9,8 +9,11 @@
 //! A part of an address is text; it becomes the number or truth value that the field asks for. A payload's field of the
 //! same name is passed over: the address stands over it. A payload that is no map stands as the field `value`.
 
+#[cfg(any(feature = "json", feature = "cbor"))]
 use super::DecodeError;
-use crate::link::{Bound, Words};
+use crate::link::Bound;
+#[cfg(any(feature = "json", feature = "cbor"))]
+use crate::link::Words;
 use core::{fmt, marker::PhantomData, str::FromStr};
 use serde::{
     Deserializer,
@@ -29,6 +32,7 @@ const VALUE: &str = "value";
 const ADDRESS: &str = "the link's address ";
 
 /// The error of a decoder: if it is about the address, without the place in the payload that `serde_json` adds.
+#[cfg(any(feature = "json", feature = "cbor"))]
 #[cold]
 pub(super) fn about_address(why: &impl fmt::Display) -> Option<DecodeError> {
     let why = Words::of(why);

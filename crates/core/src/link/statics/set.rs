@@ -52,7 +52,7 @@ impl<L> Links<L> {
 
 /// One link of a static record. Its implementors are made by [`Links`].
 pub trait StaticLink {
-    /// How many of it come in: 0 or 1.
+    /// How many of it come in: 0 or 1; if it does not, it goes out.
     const INLETS: usize;
 
     /// Itself, if it comes in.
@@ -75,6 +75,8 @@ pub trait StaticLink {
 pub trait LinkSet {
     /// How many of them come in.
     const INLETS: usize;
+    /// How many of them go out.
+    const OUTLETS: usize;
 
     /// One that comes in, by its number.
     fn inlet(&self, number: usize) -> Option<&dyn Inlet>;
@@ -88,12 +90,13 @@ pub trait LinkSet {
         protocol: &mut dyn FnMut(LinkDirection, &'static str, &ConnectorConfig) -> Result<(), LinkErrorKind>,
     ) -> Result<(), LinkError>;
 
-    /// Runs all of them side by side, until their records close.
+    /// Runs all of them side by side, until every record has closed that they publish.
     fn run<R: TimeSource, O: Outlet + Clone>(&self, runtime: &R, outlet: O) -> impl Future<Output = ()>;
 }
 
 impl LinkSet for () {
     const INLETS: usize = 0;
+    const OUTLETS: usize = 0;
 
     fn inlet(&self, _: usize) -> Option<&dyn Inlet> {
         None
@@ -113,6 +116,7 @@ impl LinkSet for () {
 
 impl<A: LinkSet, B: StaticLink> LinkSet for (A, B) {
     const INLETS: usize = A::INLETS + B::INLETS;
+    const OUTLETS: usize = A::OUTLETS + 1 - B::INLETS;
 
     fn inlet(&self, number: usize) -> Option<&dyn Inlet> {
         if number < A::INLETS { self.0.inlet(number) } else { self.1.inlet().filter(|_| number == A::INLETS) }
@@ -133,6 +137,7 @@ impl<A: LinkSet, B: StaticLink> LinkSet for (A, B) {
 
 impl<L: LinkSet> LinkSet for Links<L> {
     const INLETS: usize = L::INLETS;
+    const OUTLETS: usize = L::OUTLETS;
 
     fn inlet(&self, number: usize) -> Option<&dyn Inlet> {
         self.0.inlet(number)
