@@ -391,10 +391,10 @@ pub enum MqttConfigError {
     #[error("its URL cannot be used: {0}")]
     Url(UrlError),
     /// The connector's name.
-    #[error("its name {0:?} may hold letters, digits, `-` and `_`, and holds one at least")]
+    #[error("its name \"{0}\" may hold letters, digits, `-` and `_`, and holds one at least")]
     Name(Text),
     /// The last will's topic or payload.
-    #[error("its last will cannot be published to {0:?}: {1}")]
+    #[error("its last will cannot be published to \"{0}\": {1}")]
     Will(Text, &'static str),
     /// The last will's quality of service.
     #[error("its last will has a `qos` of {0}: 0, 1 or 2")]

@@ -1,7 +1,7 @@
 //! Which endpoints this adapter can connect to: TCP, to an IPv4 address or to a name where names are resolved.
 
 use anabranch_executor::{ConnectError, Endpoint, Transport};
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::Ipv4Addr;
 
 /// A host, as far as one can tell by looking at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub(crate) fn host<'a>(endpoint: &Endpoint<'a>) -> Result<Host<'a>, ConnectError
         _ => return Err(ConnectError::Unsupported("transport of this kind")),
     }
     match endpoint.host.parse() {
-        Ok(IpAddr::V4(address)) => Ok(Host::Address(address)),
-        Ok(IpAddr::V6(_)) => Err(ConnectError::Unsupported("IPv6; give an IPv4 address")),
+        Ok(address) => Ok(Host::Address(address)),
+        Err(_) if endpoint.host.contains(':') => Err(ConnectError::Unsupported("IPv6; give an IPv4 address")),
         #[cfg(feature = "dns")]
         Err(_) => Ok(Host::Name(endpoint.host)),
         #[cfg(not(feature = "dns"))]

@@ -103,7 +103,7 @@ pub struct OutboundRoute {
 impl OutboundRoute {
     /// The protocol's own address, in which `{field}`s are not filled in.
     pub fn resource(&self) -> &str {
-        self.address.split_once("://").map_or(&*self.address, |(_, resource)| resource)
+        crate::link::address::parts(&self.address).map_or(&*self.address, |(_, resource)| resource)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     buffer::Lock,
-    link::{LinkDirection, LinkFailure, outbound::Notes},
+    link::{LinkDirection, LinkFailure, address::parts, outbound::Notes},
 };
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::fmt;
@@ -40,7 +40,7 @@ pub(crate) struct Ties {
 
 impl Ties {
     pub(crate) fn new(record: Arc<str>, address: Arc<str>) -> Self {
-        let resource_at = address.find("://").map_or(0, |at| at + 3);
+        let resource_at = parts(&address).map_or(0, |(scheme, _)| scheme.len() + 3);
         Ties { record, resource_at: u8::try_from(resource_at).unwrap_or(0), address }
     }
 

@@ -31,7 +31,9 @@ pub use routes::{LinkRoutes, RoutedHere};
 pub use set::{LinkSet, Links, StaticLink};
 
 use crate::link::{
-    AddressError, ConnectorConfig, LinkDirection, LinkFailure, Template, check_inbound,
+    AddressError, ConnectorConfig, LinkDirection, LinkFailure, Template,
+    address::parts,
+    check_inbound,
     counts::{Counters, LinkCounts},
     outbound::Notes,
 };
@@ -102,7 +104,7 @@ impl About {
     }
 
     fn resource(&self) -> &'static str {
-        self.address.split_once("://").map_or("", |(_, resource)| resource)
+        parts(self.address).map_or("", |(_, resource)| resource)
     }
 
     /// Says what is wrong with the address, whose `{name}`s the format may not be able to serve.
