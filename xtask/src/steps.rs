@@ -85,11 +85,16 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "qemu",
-        shows: "the board's own checks and the conformance suites on a Cortex-M with no heap, connections over embassy-net among them; what is measured also works",
+        shows: "the board's own checks and the conformance suites on a Cortex-M, with no heap and with one; connections over embassy-net; what is measured also works",
         needs: &[THUMB, QEMU],
         counts: Counts::Tests,
         runs: |workspace| {
-            let programs = ["tests/firmware-board", "tests/firmware-conformance", "tests/firmware-idle"];
+            let programs = [
+                "tests/firmware-board",
+                "tests/firmware-conformance",
+                "tests/firmware-dynamic",
+                "tests/firmware-idle",
+            ];
             let mut runs: Vec<Run> =
                 programs.iter().map(|folder| in_qemu(workspace, folder)).collect::<Result<_, _>>()?;
             // It moves mebibytes through two stacks against the board's own clock: optimised for speed.

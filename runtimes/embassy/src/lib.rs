@@ -11,7 +11,8 @@
 //! ```
 //!
 //! **The contract:** every task lives in a `static` that its service declared, so memory is known when the firmware is
-//! linked, and spawning fails only by [`SpawnError`](anabranch_executor::SpawnError): no allocator is ever needed.
+//! linked, and spawning fails only by [`SpawnError`](anabranch_executor::SpawnError): no allocator is ever needed. With the
+//! feature `alloc`, and an allocator of the application's, tasks on the heap stand beside them.
 //!
 //! ```ignore
 //! static RUNTIME: StaticCell<EmbassyAdapter> = StaticCell::new();
@@ -40,6 +41,8 @@
 mod adapter;
 #[cfg(all(feature = "net", any(target_os = "none", test)))]
 mod endpoint;
+#[cfg(all(feature = "alloc", target_os = "none"))]
+mod heap;
 #[cfg(all(feature = "net", target_os = "none"))]
 mod log;
 #[cfg(all(feature = "net", target_os = "none"))]
@@ -56,6 +59,8 @@ mod wall_clock;
 
 #[cfg(target_os = "none")]
 pub use adapter::EmbassyAdapter;
+#[cfg(all(feature = "alloc", target_os = "none"))]
+pub use heap::EmbassyJoinHandle;
 #[cfg(all(feature = "net", target_os = "none"))]
 pub use network::{EmbassyStream, Sockets};
 #[cfg(target_os = "none")]
