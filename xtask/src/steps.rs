@@ -89,12 +89,8 @@ const TESTS: &[Step] = &[
         needs: &[THUMB, QEMU],
         counts: Counts::Tests,
         runs: |workspace| {
-            let programs = [
-                "tests/firmware-board",
-                "tests/firmware-conformance",
-                "tests/firmware-dynamic",
-                "tests/firmware-idle",
-            ];
+            let programs =
+                ["tests/firmware-board", "tests/firmware-conformance", "tests/firmware-dynamic", "tests/firmware-idle"];
             let mut runs: Vec<Run> =
                 programs.iter().map(|folder| in_qemu(workspace, folder)).collect::<Result<_, _>>()?;
             // It moves mebibytes through two stacks against the board's own clock: optimised for speed.
