@@ -71,16 +71,20 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "targets",
-        shows: "links, their formats, MQTT and values build for a board with a heap, and for WebAssembly",
+        shows: "links, their formats, MQTT and values build for a board with a heap and without, and for WebAssembly",
         needs: &[THUMB, WASM],
         counts: Counts::Nothing,
         runs: |_| {
             let build = |target| {
                 let links = Run::cargo(["check", "-p", CORE, "-p", VALUE, "-p", MQTT, "--target", target]);
+                let heap = [format!("{CORE}/alloc"), format!("{MQTT}/alloc")];
                 let formats = ["json", "cbor", "postcard"].map(|format| format!("{CORE}/{format}"));
-                links.args(["--no-default-features", "--features", &formats.join(",")])
+                let features = [&heap[..], &formats[..]].concat().join(",");
+                links.args(["--no-default-features", "--features", &features])
             };
-            Ok(vec![build(THUMBV7M), build(WASM32)])
+            let links = Run::cargo(["check", "-p", CORE, "-p", MQTT, "--target", THUMBV7M, "--no-default-features"]);
+            let formats = ["json-core", "cbor", "postcard"].map(|format| format!("{CORE}/{format}"));
+            Ok(vec![build(THUMBV7M), build(WASM32), links.args(["--features", &formats.join(",")])])
         },
     },
     Step {
@@ -137,9 +141,12 @@ const TESTS: &[Step] = &[
                 hack.args(how).args(["--", "-D", "warnings"])
             };
             // Formats and connectors touch nothing of one another: each by itself, and all of them with everything else.
-            let together = ["--feature-powerset", "--group-features", "json,cbor,postcard,mqtt,tls"];
+            let boards = "defmt,json-core,embassy-net,embassy-dns,embassy-sntp";
+            let others = format!("json,cbor,postcard,mqtt,tls,{boards}");
+            let together = ["--feature-powerset", "--group-features", &others];
             Ok(vec![
                 hack(CORE, &["--feature-powerset"]),
+                hack(MQTT, &["--feature-powerset"]),
                 hack(&package.name, &together),
                 hack(&package.name, &["--each-feature"]),
             ])
