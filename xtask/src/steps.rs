@@ -7,7 +7,7 @@ use crate::tools::{
     CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, QEMU,
     RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
 };
-use crate::workspace::{THUMBV7M, WASM32, Workspace};
+use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32, Workspace};
 
 /// The package that holds the simulator's scenarios.
 pub const SCENARIOS: &str = "anabranch-scenarios";
@@ -65,7 +65,8 @@ const TESTS: &[Step] = &[
             let package = workspace.package_in("tests/firmware-heap")?;
             let heap = Run::cargo(["build", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]);
             let heap = heap.args(["--features", "heap"]).must_fail_saying("no global memory allocator found");
-            Ok(vec![parts, heap, in_qemu(workspace, "tests/firmware-heap")?])
+            let [static_record, hello] = ["tests/firmware-heap", "examples/embassy-hello"];
+            Ok(vec![parts, heap, in_qemu(workspace, static_record)?, in_qemu(workspace, hello)?])
         },
     },
     Step {
@@ -213,6 +214,17 @@ const CHECKS: &[Step] = &[
         runs: |workspace| {
             let lint = Run::cargo(["clippy", "--locked", "--manifest-path", "bench/Cargo.toml", "--target-dir"]);
             Ok(vec![lint.args([workspace.built("bench")]).args(["--", "-D", "warnings"])])
+        },
+    },
+    Step {
+        name: "boards",
+        shows: "the example for a board that one can buy compiles without a warning",
+        needs: &[CLIPPY, THUMB_DSP],
+        counts: Counts::Nothing,
+        runs: |workspace| {
+            let manifest = "examples/embassy-stm32-nucleo/Cargo.toml";
+            let lint = Run::cargo(["clippy", "--locked", "--target", THUMBV7EM, "--manifest-path", manifest]);
+            Ok(vec![lint.args(["--target-dir"]).args([workspace.built("boards")]).args(["--", "-D", "warnings"])])
         },
     },
     Step {
