@@ -100,6 +100,7 @@ const TESTS: &[Step] = &[
             // It moves mebibytes through two stacks against the board's own clock: optimised for speed.
             let network = workspace.package_in("tests/firmware-network")?;
             runs.push(Run::cargo(["run", "--release", "--target", THUMBV7M, "-p", &network.name]).within(300));
+            runs.extend(in_qemu_s_network(workspace, "tests/firmware-lan9118")?);
             Ok(runs)
         },
     },
@@ -310,6 +311,17 @@ fn sensors_elsewhere(workspace: &Workspace) -> Result<Run, Failure> {
 fn in_qemu(workspace: &Workspace, folder: &str) -> Result<Run, Failure> {
     let package = workspace.package_in(folder)?;
     Ok(Run::cargo(["run", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]).within(300))
+}
+
+/// Runs a firmware on the emulated board with a network, which is QEMU's own. Time is that of the world, as it is outside.
+fn in_qemu_s_network(workspace: &Workspace, folder: &str) -> Result<[Run; 2], Failure> {
+    let package = workspace.package_in(folder)?;
+    let program = workspace.built(format!("{THUMBV7M}/firmware/{}", package.program()?));
+    let build = Run::cargo(["build", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]);
+    let board = ["-M", "mps2-an385", "-nographic", "-monitor", "none", "-serial", "null"];
+    let qemu = Run::new("qemu-system-arm", board).args(["-semihosting-config", "enable=on,target=native"]);
+    let qemu = qemu.args(["-nic", "user,model=lan9118", "-kernel"]).args([program]);
+    Ok([build, qemu.within(120)])
 }
 
 /// Builds a module for WebAssembly, glues it to JavaScript and hands it to the script beside it.
