@@ -8,7 +8,7 @@ use crate::tools::{
     CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, QEMU,
     RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
 };
-use crate::workspace::{THUMBV7M, WASM32, Workspace};
+use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32, Workspace};
 
 /// The package that holds the simulator's scenarios.
 pub const SCENARIOS: &str = "anabranch-scenarios";
@@ -66,7 +66,8 @@ const TESTS: &[Step] = &[
             let package = workspace.package_in("tests/firmware-heap")?;
             let heap = Run::cargo(["build", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]);
             let heap = heap.args(["--features", "heap"]).must_fail_saying("no global memory allocator found");
-            Ok(vec![parts, heap, in_qemu(workspace, "tests/firmware-heap")?])
+            let [static_record, hello] = ["tests/firmware-heap", "examples/embassy-hello"];
+            Ok(vec![parts, heap, in_qemu(workspace, static_record)?, in_qemu(workspace, hello)?])
         },
     },
     Step {
@@ -100,6 +101,7 @@ const TESTS: &[Step] = &[
             // It moves mebibytes through two stacks against the board's own clock: optimised for speed.
             let network = workspace.package_in("tests/firmware-network")?;
             runs.push(Run::cargo(["run", "--release", "--target", THUMBV7M, "-p", &network.name]).within(300));
+            runs.extend(in_qemu_s_network(workspace, "tests/firmware-lan9118")?);
             runs.push(in_qemu(workspace, sizes::PROGRAMS)?.args(["--all-features"]));
             Ok(runs)
         },
@@ -224,6 +226,17 @@ const CHECKS: &[Step] = &[
         },
     },
     Step {
+        name: "boards",
+        shows: "the example for a board that one can buy compiles without a warning",
+        needs: &[CLIPPY, THUMB_DSP],
+        counts: Counts::Nothing,
+        runs: |workspace| {
+            let manifest = "examples/embassy-stm32-nucleo/Cargo.toml";
+            let lint = Run::cargo(["clippy", "--locked", "--target", THUMBV7EM, "--manifest-path", manifest]);
+            Ok(vec![lint.args(["--target-dir"]).args([workspace.built("boards")]).args(["--", "-D", "warnings"])])
+        },
+    },
+    Step {
         name: "layers",
         shows: "the architecture's rules hold",
         needs: &[],
@@ -306,6 +319,17 @@ fn sensors_elsewhere(workspace: &Workspace) -> Result<Run, Failure> {
 fn in_qemu(workspace: &Workspace, folder: &str) -> Result<Run, Failure> {
     let package = workspace.package_in(folder)?;
     Ok(Run::cargo(["run", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]).within(300))
+}
+
+/// Runs a firmware on the emulated board with a network, which is QEMU's own. Time is that of the world, as it is outside.
+fn in_qemu_s_network(workspace: &Workspace, folder: &str) -> Result<[Run; 2], Failure> {
+    let package = workspace.package_in(folder)?;
+    let program = workspace.built(format!("{THUMBV7M}/firmware/{}", package.program()?));
+    let build = Run::cargo(["build", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]);
+    let board = ["-M", "mps2-an385", "-nographic", "-monitor", "none", "-serial", "null"];
+    let qemu = Run::new("qemu-system-arm", board).args(["-semihosting-config", "enable=on,target=native"]);
+    let qemu = qemu.args(["-nic", "user,model=lan9118", "-kernel"]).args([program]);
+    Ok([build, qemu.within(120)])
 }
 
 /// Builds a module for WebAssembly, glues it to JavaScript and hands it to the script beside it.
