@@ -11,8 +11,8 @@ use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path, process::Output};
 use tempfile::TempDir;
 
-/// What the design says that people type, with the broker's place in it.
-const CONFIG: &str = include_str!("anabranch.toml");
+/// What people type first: the example's configuration, which does the same as the program beside it.
+const CONFIG: &str = include_str!("../../../../examples/mqtt-bridge/anabranch.toml");
 
 /// A directory with that config, and what runs in it.
 struct Place(TempDir);
@@ -300,7 +300,7 @@ fn a_good_config_is_shown_and_a_wrong_one_is_2() {
     assert_eq!(wrong.len(), 2, "{printed}");
     assert_eq!(
         (&wrong[0]["file"], &wrong[0]["line"], &wrong[0]["column"]),
-        (&"anabranch.toml".into(), &11.into(), &32.into())
+        (&"anabranch.toml".into(), &13.into(), &32.into())
     );
 
     let (code, _, said) = end(&place.ends(&["check", "no-such.toml"]));
