@@ -65,6 +65,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `tokio-runtime`, `embassy-runtime`, `wasm-runtime`, `sim-runtime` | an adapter; several can be on at once |
+//! | `embassy-net`, `embassy-dns`, `embassy-sntp` | on Embassy: connections, hosts by name, the wall clock from a time server |
 //! | `tls` | TLS for connections on Tokio |
 //! | `mqtt` | links to an MQTT broker: `mqtt::MqttConnector`, and with no heap `mqtt::StaticMqtt` |
 //! | `json`, `cbor`, `postcard` | how links' values become bytes, as `Json`, `Cbor` and `Postcard`; `json` implies `alloc` |

@@ -36,6 +36,8 @@ pub const CASES: &[Case] = &[
     Case::new("records", "tasks").beyond(BARE),
     Case::new("services", "services").beyond("records").showing_tasks(),
     Case::new("records and services", "services").beyond(BARE).bound(12_000, 12_000),
+    // With all that an example prints, its panics among it.
+    Case::new("sensors-to-alerts", "").of("examples/sensors-to-alerts/embassy").beyond(BARE),
 ];
 
 impl Case {
@@ -45,7 +47,6 @@ impl Case {
     }
 
     /// The program of another package.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for applications that are measured, such as an example"))]
     const fn of(self, folder: &'static str) -> Self {
         Self { folder, ..self }
     }

@@ -1,6 +1,7 @@
 //! The connector against a simulated broker over a simulated network: every fault at any moment, in virtual time.
 
 mod conformance;
+mod statics;
 mod world;
 
 use anabranch_core::{BufferCfg, ConnectorConfig, RecordConfig};
