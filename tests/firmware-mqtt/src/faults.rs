@@ -115,7 +115,7 @@ pub async fn overflows(board: &Board) -> bool {
 }
 
 static NAMED: Record<Name, Queue<8>> = Record::unnamed();
-static NAMED_OUT: LinkOut<Json, 0, 48> = LinkOut::new("mqtt://names/{name}").with_json();
+static NAMED_OUT: LinkOut<Json, 8, 48> = LinkOut::new("mqtt://names/{name}").with_json();
 static SMALL: StaticMqtt<256, 64, 2> = StaticMqtt::new();
 static LONG_IN: LinkIn<Json> =
     LinkIn::new("mqtt://a/topic/that/goes/on/and/on/and/on/and/on/and/on/and/on/and/on/and/on").with_json();

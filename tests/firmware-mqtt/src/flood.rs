@@ -27,28 +27,43 @@ static END_IN: LinkIn<Json> = LinkIn::new("mqtt://flood/end").with_json().with_c
 static MQTT: StaticMqtt<1024, 512, 16> = StaticMqtt::new();
 
 /// Takes its time over each sixteenth value, and says when the last has come: one that is off.
-#[service(instances = 4)]
-async fn obeying<R: Runtime>(
-    ctx: RuntimeContext<R>,
-    mut commands: Consumer<Switch>,
-    name: &'static str,
-    pause: Duration,
-) -> Result<(), Infallible> {
+async fn obey(ctx: RuntimeContext<impl Runtime>, mut commands: Consumer<Switch>, name: &str, pause: Duration) {
     let (mut count, mut next, mut out_of_order) = (0_u32, 0, 0_u32);
     while let Some(Switch { number, on }) = commands.next().await {
         out_of_order += u32::from(number < next);
         next = number + 1;
         count += u32::from(on);
         if !on {
-            println!(
-                "{name}: last: {count} commands, {out_of_order} out of order, {} lost by lag",
-                commands.status().lost
-            );
+            let lost = commands.status().lost;
+            println!("{name}: last: {count} commands, {out_of_order} out of order, {lost} lost by lag");
         }
         if number % 16 == 0 && !pause.is_zero() {
             ctx.sleep(pause).await;
         }
     }
+}
+
+#[service]
+async fn sure<R: Runtime>(ctx: RuntimeContext<R>, commands: Consumer<Switch>) -> Result<(), Infallible> {
+    obey(ctx, commands, "sure", Duration::from_millis(2)).await;
+    Ok(())
+}
+
+#[service]
+async fn quick<R: Runtime>(ctx: RuntimeContext<R>, commands: Consumer<Switch>) -> Result<(), Infallible> {
+    obey(ctx, commands, "quick", Duration::from_millis(2)).await;
+    Ok(())
+}
+
+#[service]
+async fn newest<R: Runtime>(ctx: RuntimeContext<R>, commands: Consumer<Switch>) -> Result<(), Infallible> {
+    obey(ctx, commands, "newest", Duration::ZERO).await;
+    Ok(())
+}
+
+#[service]
+async fn lagging<R: Runtime>(ctx: RuntimeContext<R>, commands: Consumer<Switch>) -> Result<(), Infallible> {
+    obey(ctx, commands, "lagging", Duration::from_millis(20)).await;
     Ok(())
 }
 
@@ -89,11 +104,10 @@ fn start(board: &Board) -> Option<impl LinkSet + use<>> {
         .link_from(&NEWEST_IN, NEWEST.producer().ok()?)
         .link_from(&LAGGING_IN, LAGGING.producer().ok()?)
         .link_from(&END_IN, END.producer().ok()?);
-    let pause = Duration::from_millis(2);
-    Obeying::spawn_static(board.runtime, SURE.consumer().ok()?, "sure", pause).ok()?;
-    Obeying::spawn_static(board.runtime, QUICK.consumer().ok()?, "quick", pause).ok()?;
-    Obeying::spawn_static(board.runtime, NEWEST.consumer().ok()?, "newest", Duration::ZERO).ok()?;
-    Obeying::spawn_static(board.runtime, LAGGING.consumer().ok()?, "lagging", Duration::from_millis(20)).ok()?;
+    Sure::spawn_static(board.runtime, SURE.consumer().ok()?).ok()?;
+    Quick::spawn_static(board.runtime, QUICK.consumer().ok()?).ok()?;
+    Newest::spawn_static(board.runtime, NEWEST.consumer().ok()?).ok()?;
+    Lagging::spawn_static(board.runtime, LAGGING.consumer().ok()?).ok()?;
     Greeting::spawn_static(board.runtime, MQTT.connection()?).ok()?;
     Ending::spawn_static(board.runtime, END.consumer().ok()?).ok()?;
     Some(links)
