@@ -286,8 +286,12 @@ impl<S: ByteStream, P: Place, Q: Routes> Link<'_, '_, S, P, Q> {
                 }
                 match self.input.packet(limit) {
                     Ok((packet, header)) => {
+                        let length = packet.len();
+                        if !self.session.packet(packet, header, self.output)? {
+                            self.input.give_back(length);
+                            return Poll::Pending;
+                        }
                         self.batch += 1;
-                        self.session.packet(packet, header, self.output)?;
                     }
                     Err(NoPacket::Partly) => break,
                     Err(NoPacket::TooLarge(size)) => return Poll::Ready(Err(Failure::TooLarge { size, limit })),

@@ -158,25 +158,25 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         self.answers.len() < P::BATCH && out.room() >= ANSWER * (self.answers.len() + 2)
     }
 
-    /// A packet has come.
+    /// A packet has come. `false`: it has no place now, and is to be brought again when something has moved.
     pub(crate) fn packet<M: Memory>(
         &mut self,
         bytes: &[u8],
         header: usize,
         out: &mut Output<M>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let version = self.desk.options.version;
         let packet = packet::incoming(bytes, header, version)?;
         if self.stage == Stage::Connecting {
             return match packet {
-                Incoming::Accepted(accepted) => self.accepted(&accepted),
+                Incoming::Accepted(accepted) => self.accepted(&accepted).map(|()| true),
                 Incoming::Refused { reason, words } => Err(Failure::Refused(reason, Words::of(words))),
                 Incoming::Disconnect { reason, words } => Err(Failure::Dismissed(reason, Words::of(words))),
                 _ => Err(Failure::Against(Reason::PROTOCOL_ERROR, "something before its CONNACK")),
             };
         }
         match packet {
-            Incoming::Publish(publish) => self.publish(&publish, out)?,
+            Incoming::Publish(publish) => return self.publish(&publish, out),
             Incoming::Puback { id, reason } => self.note(Answer { kind: Ack::Puback, id, reason }),
             Incoming::Pubrec { id, reason } => self.note(Answer { kind: Ack::Pubrec, id, reason }),
             Incoming::Pubcomp { id } => self.note(Answer { kind: Ack::Pubcomp, id, reason: Reason::SUCCESS }),
@@ -192,7 +192,7 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
                 return Err(Failure::Against(Reason::PROTOCOL_ERROR, "a second CONNACK"));
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Keeps an answer until the outbox hears it; [`has_room`](Self::has_room) was asked before.
@@ -225,16 +225,17 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         Ok(())
     }
 
-    fn publish<M: Memory>(&mut self, publish: &Publish<'_>, out: &mut Output<M>) -> Result<(), Failure> {
+    fn publish<M: Memory>(&mut self, publish: &Publish<'_>, out: &mut Output<M>) -> Result<bool, Failure> {
         if self.closing {
-            return Ok(());
+            return Ok(true);
         }
         match self.inbound.publish(publish) {
             Verdict::Answer(kind) => {
                 answer(out, kind, publish.id, Reason::SUCCESS, self.desk.options.version);
-                Ok(())
+                Ok(true)
             }
-            Verdict::Nothing => Ok(()),
+            Verdict::Nothing => Ok(true),
+            Verdict::Later => Ok(false),
             Verdict::TooMany => Err(TOO_MANY),
         }
     }
@@ -347,7 +348,8 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         let version = self.desk.options.version;
         let room = (out.room() / ANSWER).saturating_sub(2 + self.answers.len());
         self.inbound.poll(cx, room, |kind, id| answer(out, kind, id, Reason::SUCCESS, version));
-        if self.inbound.is_to_be_sent_again() { Err(TOO_MANY) } else { Ok(()) }
+        // Not before it is online: an attempt that never is would be followed by ever longer pauses.
+        if self.stage == Stage::Online && self.inbound.is_to_be_sent_again() { Err(TOO_MANY) } else { Ok(()) }
     }
 
     /// The same while there is no connection.

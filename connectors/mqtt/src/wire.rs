@@ -80,6 +80,11 @@ impl<M: Memory> Input<M> {
         self.to = (self.to + bytes).min(self.memory.as_ref().len());
     }
 
+    /// The packet that came last, of so many bytes, comes again as the next.
+    pub(crate) fn give_back(&mut self, bytes: usize) {
+        self.from = self.from.saturating_sub(bytes);
+    }
+
     /// The next whole packet of at most `limit` bytes, and where its variable header begins.
     pub(crate) fn packet(&mut self, limit: usize) -> Result<(&[u8], usize), NoPacket> {
         let here = self.memory.as_ref().get(self.from..self.to).unwrap_or_default();
