@@ -173,6 +173,17 @@ const TESTS: &[Step] = &[
         },
     },
     Step {
+        name: "boards",
+        shows: "a board with links to a real Mosquitto and a peer on Tokio: killed brokers, a pulled cable, floods, bad input, a minute under load, an hour alone",
+        needs: &[THUMB, QEMU, MOSQUITTO],
+        counts: Counts::Tests,
+        runs: |workspace| {
+            let package = workspace.package_in("tests/boards")?;
+            let test = Run::cargo(["test", "-p", &package.name, "--test", "boards", "--", "--ignored"]);
+            Ok(vec![test.args(["--test-threads", "2"]).within(1_200)])
+        },
+    },
+    Step {
         name: "demo",
         shows: "`anabranch demo` prints real readings and ends",
         needs: &[],

@@ -79,8 +79,14 @@ async fn greeting<R: Runtime>(
     _ctx: RuntimeContext<R>,
     mut states: Consumer<ConnectionState>,
 ) -> Result<(), Infallible> {
-    while states.next().await.is_some_and(|state| state != ConnectionState::Online) {}
-    println!("ready");
+    let mut last = ConnectionState::Offline;
+    while let Some(state) = states.next().await {
+        if state != last {
+            last = state;
+            let why = MQTT.status().last_failure;
+            println!("{}, last failure {why:?}", if state == ConnectionState::Online { "ready" } else { "gone" });
+        }
+    }
     Ok(())
 }
 

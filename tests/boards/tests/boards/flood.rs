@@ -26,6 +26,7 @@ fn before(line: &str, word: &str) -> usize {
     words[place - 1].parse().unwrap()
 }
 
+/// Mosquitto 2.0.11 sends more at once than its client has allowed, as soon as it has had to wait once: here, hundreds.
 #[test]
 #[ignore = "it needs QEMU and the target thumbv7m-none-eabi; add `-- --ignored` where they are"]
 fn a_flood_of_commands_loses_none_that_are_acknowledged_and_counts_each_of_the_others() {
@@ -34,15 +35,12 @@ fn a_flood_of_commands_loses_none_that_are_acknowledged_and_counts_each_of_the_o
         let port = broker.port();
         let board = Board::start(&[&Board::url(port), "flood"]).await;
         board.says("ready").await;
-        let all = async {
-            tokio::join!(
-                floods(port, "flood/sure", QoS::AtLeastOnce, SURE),
-                floods(port, "flood/quick", QoS::AtMostOnce, QUICK),
-                floods(port, "flood/newest", QoS::AtMostOnce, QUICK),
-                floods(port, "flood/lagging", QoS::AtLeastOnce, LAGGING),
-            )
-        };
-        all.await;
+        tokio::join!(
+            floods(port, "flood/sure", QoS::AtLeastOnce, SURE),
+            floods(port, "flood/quick", QoS::AtMostOnce, QUICK),
+            floods(port, "flood/newest", QoS::AtMostOnce, QUICK),
+            floods(port, "flood/lagging", QoS::AtLeastOnce, LAGGING),
+        );
         let mut observer = Observer::connect(port).await;
         // Those of QoS 1 first: when their last has come, the flood is over, and there is room for one more of QoS 0.
         for (name, number) in [("sure", SURE), ("lagging", LAGGING), ("quick", QUICK), ("newest", QUICK)] {
