@@ -212,7 +212,11 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
             retain: accepted.retain,
         };
         self.wildcards = accepted.wildcards;
-        self.identifiers = accepted.identifiers && Q::GROUPED;
+        // Only what several groups may match comes more than once, or by a subscription that has to be named; to name it
+        // costs a broker some memory for each value.
+        let group = |number| self.ask(number).map(|ask| ask.group);
+        let several = group(0) != group(self.desk.routes.count().saturating_sub(1));
+        self.identifiers = accepted.identifiers && Q::GROUPED && several;
         if let Some(seconds) = accepted.keep_alive {
             self.keep_alive = Duration::from_secs(seconds.into());
         }
