@@ -98,9 +98,12 @@ impl<P: Place> Shared<P> {
             }
             let Counter { allowed, outbox, online, .. } = counter;
             // Fixed header, length, the topic's length, an identifier, no properties.
-            let around = destination.len() + 1 + 4 + 2 + 2 + 1;
-            let packet = if *online { allowed.packet } else { usize::MAX };
-            let limit = outbox.largest().saturating_sub(destination.len()).min(packet.saturating_sub(around));
+            const AROUND: usize = 1 + 4 + 2 + 2 + 1;
+            let packet = if *online { allowed.packet.min(P::LARGEST) } else { P::LARGEST };
+            let largest = outbox.largest().min(packet.saturating_sub(AROUND));
+            let Some(limit) = largest.checked_sub(destination.len()) else {
+                return Err(PublishError::Destination("the topic is longer than a packet may be"));
+            };
             if payload.len() > limit {
                 return Err(PublishError::TooLarge { size: payload.len(), limit });
             }

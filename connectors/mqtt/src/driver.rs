@@ -35,7 +35,7 @@ pub(crate) async fn run<R: Network + TimeSource, P: Place, Q: Routes>(runtime: &
     let mut backoff = Backoff::new(options.first_pause, options.longest_pause, seed);
     let mut input = Input::new(P::buffer());
     let mut output = Output::new(P::buffer());
-    let mut session: Session<'_, P, Q> = Session::new(desk, input.largest());
+    let mut session: Session<'_, P, Q> = Session::new(desk);
     let sleep = pin!(None);
     let mut timer = Timer { runtime, start, armed: None, sleep };
     // Since when there is no connection.

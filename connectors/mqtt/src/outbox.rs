@@ -674,8 +674,8 @@ mod tests {
         let mut output = Output::new(vec![0; 8192]);
         outbox.send(&mut output, &allowed, |topic, why| panic!("{topic}: {why}"));
         assert_eq!(seen(&mut output).len(), 3, "two of them, and the one of another quality between");
-        answer(&mut outbox, Ack::Pubrec, 1, 0);
-        answer(&mut outbox, Ack::Pubcomp, 1, 0);
+        answer(&mut outbox, Ack::Pubrec, 2, 0);
+        answer(&mut outbox, Ack::Pubcomp, 2, 0);
         outbox.send(&mut output, &allowed, |topic, why| panic!("{topic}: {why}"));
         assert_eq!(seen(&mut output).len(), 1, "and the third when one is done");
     }

@@ -15,7 +15,6 @@ use crate::{
         subscribe, subscribe_header, subscribe_length,
     },
     place::{Answers, Assigned, List, Place},
-    text::{Octets, Text},
     wire::{Memory, Output},
 };
 use anabranch_core::{Ask, Routes, Words};
@@ -45,8 +44,6 @@ const TOO_MANY: Failure = Failure::Against(
 pub(crate) struct Session<'r, P: Place, Q: Routes + 'r> {
     desk: &'r Desk<'r, P, Q>,
     pub(crate) inbound: Inbound<'r, P, Q>,
-    /// The largest packet that the buffers can hold.
-    largest: usize,
     stage: Stage,
     /// A CONNECT was sent that nothing has answered.
     asked: bool,
@@ -88,7 +85,7 @@ enum Stage {
 }
 
 impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
-    pub(crate) fn new(desk: &'r Desk<'r, P, Q>, largest: usize) -> Self {
+    pub(crate) fn new(desk: &'r Desk<'r, P, Q>) -> Self {
         Session {
             desk,
             // A broker of version 3.1.1 cannot be told.
@@ -99,7 +96,6 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
                     Version::V3_1_1 => u16::MAX,
                 },
             ),
-            largest,
             stage: Stage::Idle,
             asked: false,
             unanswered: false,
@@ -124,32 +120,34 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
 
     /// How large a packet may be that comes in.
     pub(crate) fn max_packet(&self) -> usize {
-        self.desk.options.max_packet.min(self.largest)
+        self.desk.options.max_packet.min(P::LARGEST)
     }
 
     /// Begins a connection.
     pub(crate) fn begin<M: Memory>(&mut self, now: Duration, out: &mut Output<M>) -> Result<(), Failure> {
         let options = &self.desk.options;
         let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
-        let connect = Connect {
-            client_id: self.assigned.get().unwrap_or(options.client_id.as_str()),
-            user: options.user.as_ref().map(Text::as_str),
-            password: options.password.as_ref().map(Octets::as_slice),
-            will: options
-                .will
-                .as_ref()
-                .map(|will| (will.topic.as_str(), will.payload.as_slice(), will.qos(), will.retain)),
-            keep_alive: u16::try_from(seconds(options.keep_alive)).unwrap_or(u16::MAX),
-            session_expiry: u32::try_from(seconds(options.session_expiry)).unwrap_or(u32::MAX),
-            receive_maximum: self.inbound.receive_maximum(),
-            maximum_packet: u32::try_from(self.max_packet()).unwrap_or(u32::MAX),
-        };
+        let written = options.logged_in(|user, password| {
+            let connect = Connect {
+                client_id: self.assigned.get().unwrap_or(options.client_id.as_str()),
+                user,
+                password,
+                will: options
+                    .will
+                    .as_ref()
+                    .map(|will| (will.topic.as_str(), will.payload.as_slice(), will.qos(), will.retain)),
+                keep_alive: u16::try_from(seconds(options.keep_alive)).unwrap_or(u16::MAX),
+                session_expiry: u32::try_from(seconds(options.session_expiry)).unwrap_or(u32::MAX),
+                receive_maximum: self.inbound.receive_maximum(),
+                maximum_packet: u32::try_from(self.max_packet()).unwrap_or(u32::MAX),
+            };
+            packet::connect(&connect, options.version, |length| out.packet(length))
+        });
+        written.ok_or(Failure::Unsayable("the CONNECT packet has no room: give less memory to the last will"))?;
         self.answers.clear();
         self.pinged = None;
         (self.heard, self.sent) = (now, now);
         self.keep_alive = options.keep_alive;
-        packet::connect(&connect, options.version, |length| out.packet(length))
-            .ok_or(Failure::Unsayable("the CONNECT packet has no room: give less memory to the last will"))?;
         self.unanswered = core::mem::replace(&mut self.asked, true);
         self.stage = Stage::Connecting;
         Ok(())

@@ -57,11 +57,6 @@ impl<M: Memory> Input<M> {
         Input { memory, from: 0, to: 0 }
     }
 
-    /// The largest packet that it can be made to hold.
-    pub(crate) fn largest(&mut self) -> usize {
-        if self.memory.grow(self.memory.as_ref().len() + 1) { usize::MAX } else { self.memory.as_ref().len() }
-    }
-
     pub(crate) fn clear(&mut self) {
         (self.from, self.to) = (0, 0);
     }

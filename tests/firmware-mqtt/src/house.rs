@@ -56,6 +56,7 @@ pub async fn run(board: &Board) -> bool {
         .client_id("board")
         .keep_alive(keep_alive)
         .backoff(Duration::from_millis(50), Duration::from_secs(1))
+        .answer_within(Duration::from_secs(2))
         .last_will("house/state", "gone", 1, true);
     let Some(links) = start(board.runtime) else { fault(format_args!("a service does not start")) };
     if let Err(error) = MQTT.run(board.runtime, &broker, &links).await {
@@ -104,6 +105,7 @@ async fn metering<R: Runtime>(
             number += 1;
             telemetry.send(reading(number)).await?;
         }
+        println!("metered {number}");
     }
     Ok(())
 }

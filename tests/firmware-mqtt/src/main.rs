@@ -3,9 +3,22 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
+mod alone;
+#[cfg(target_os = "none")]
 mod board;
 #[cfg(target_os = "none")]
+mod brokers;
+#[cfg(target_os = "none")]
+mod echoes;
+#[cfg(target_os = "none")]
+mod faults;
+#[cfg(target_os = "none")]
+mod flood;
+#[cfg(target_os = "none")]
 mod house;
+
+#[cfg(target_os = "none")]
+use anabranch::mqtt::Version;
 
 #[cfg(target_os = "none")]
 board_mps2::panic_exits!();
@@ -17,6 +30,18 @@ async fn main(spawner: embassy_executor::Spawner) {
     let board = board::Board::start(spawner);
     let ended = match board.scenario {
         "house" => house::run(&board).await,
+        "echoes" => echoes::run(&board).await,
+        "flood" => flood::run(&board).await,
+        "no-places" => flood::no_places(&board).await,
+        "meets" => faults::meets(&board, Version::V5).await,
+        "meets-3.1.1" => faults::meets(&board, Version::V3_1_1).await,
+        "overflows" => faults::overflows(&board).await,
+        "long-topics" => faults::long_topics(&board).await,
+        "refusals" => faults::refusals(&board).await,
+        "alone" => alone::run(&board).await,
+        "lags" => alone::lags(&board).await,
+        "taps" => alone::taps(&board).await,
+        "brokers" => brokers::run(&board).await,
         other => board::fault(format_args!("there is no scenario `{other}`")),
     };
     board_mps2::println!("{}", if ended { "the end" } else { "FAILED" });
