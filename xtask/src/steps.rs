@@ -5,8 +5,8 @@ use crate::process::Run;
 use crate::runner::{Counts, Step};
 use crate::sizes;
 use crate::tools::{
-    CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, QEMU,
-    RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
+    CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, OPENSSL,
+    PKG_CONFIG, QEMU, RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
 };
 use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32, Workspace};
 
@@ -21,7 +21,7 @@ const EXECUTOR: &str = "anabranch-executor";
 const EMBASSY: &str = "anabranch-embassy";
 const FACADE: &str = "anabranch";
 const VALUE: &str = "anabranch-value";
-const MQTT: &str = "anabranch-mqtt";
+pub const MQTT: &str = "anabranch-mqtt";
 
 /// The tests, in the order in which one wants to hear of a failure.
 const TESTS: &[Step] = &[
@@ -229,7 +229,7 @@ const CHECKS: &[Step] = &[
     Step {
         name: "bench",
         shows: "the benchmarks compile without a warning",
-        needs: &[CLIPPY],
+        needs: &[CLIPPY, PKG_CONFIG, OPENSSL],
         counts: Counts::Nothing,
         runs: |workspace| {
             let lint = Run::cargo(["clippy", "--locked", "--manifest-path", "bench/Cargo.toml", "--target-dir"]);
@@ -301,11 +301,11 @@ fn counting_instructions(workspace: &Workspace) -> Result<Run, Failure> {
     Ok(Run::cargo(["run", "--release", "--target", THUMBV7M, "-p", &package.name]).within(300))
 }
 
-/// What a benchmark needs beside Rust.
+/// What a benchmark needs beside Rust. All are built together, and so a peer's needs are those of each.
 pub fn needed_by_benchmark(benchmark: &str) -> &'static [Tool] {
     match benchmark {
-        "links" => &[MOSQUITTO],
-        _ => &[],
+        "links" => &[PKG_CONFIG, OPENSSL, MOSQUITTO],
+        _ => &[PKG_CONFIG, OPENSSL],
     }
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Board<E> {
     pub(crate) connects: usize,
     pub(crate) unrouted: usize,
     pub(crate) refusals: usize,
+    /// Since the last connection it was reported that there is none.
+    reported: bool,
     pub(crate) last_error: E,
 }
 
@@ -76,7 +78,7 @@ impl<P: Place> Shared<P> {
         };
         Shared {
             counter: Lock::new(counter),
-            board: Lock::new(Board { connects: 0, unrouted: 0, refusals: 0, last_error }),
+            board: Lock::new(Board { connects: 0, unrouted: 0, refusals: 0, reported: false, last_error }),
         }
     }
 
@@ -147,7 +149,10 @@ impl<P: Place, Q> Desk<'_, P, Q> {
             counter.allowed = allowed;
             counter.online = true;
         });
-        self.shared.board.with(|board| board.connects += 1);
+        self.shared.board.with(|board| {
+            board.connects += 1;
+            board.reported = false;
+        });
         #[cfg(feature = "std")]
         tracing::info!(broker = %self.options.peer(), "connected");
         #[cfg(feature = "defmt")]
@@ -169,7 +174,10 @@ impl<P: Place, Q> Desk<'_, P, Q> {
 
     /// Reports why there is no connection.
     pub(crate) fn failed(&self, failure: &Failure) {
-        let news = self.shared.board.with(|board| board.last_error.failed(failure));
+        let news = self.shared.board.with(|board| {
+            let other = board.last_error.failed(failure);
+            other || !core::mem::replace(&mut board.reported, true)
+        });
         // Each once: an outage of a day does not fill the log.
         #[cfg(feature = "std")]
         if news {

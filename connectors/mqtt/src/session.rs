@@ -30,6 +30,10 @@ const SUBSCRIBE_IDS: u16 = 0xff00;
 /// What an answer takes at most.
 const ANSWER: usize = 5;
 
+/// How many values of QoS 2 are under way with a broker that cannot say how many it takes. Mosquitto 2.0.11 takes twenty of a
+/// client of version 3.1.1, and loses what it had of the others when it breaks off.
+const EXACTLY_UNTOLD: usize = 20;
+
 /// A broker that does not heed the receive maximum.
 const TOO_MANY: Failure = Failure::Against(
     Reason::RECEIVE_MAXIMUM_EXCEEDED,
@@ -84,7 +88,14 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
     pub(crate) fn new(desk: &'r Desk<'r, P, Q>) -> Self {
         Session {
             desk,
-            inbound: Inbound::new(desk.routes, desk.options.receive_maximum),
+            // A broker of version 3.1.1 cannot be told.
+            inbound: Inbound::new(
+                desk.routes,
+                match desk.options.version {
+                    Version::V5 => desk.options.receive_maximum,
+                    Version::V3_1_1 => u16::MAX,
+                },
+            ),
             stage: Stage::Idle,
             asked: false,
             unanswered: false,
@@ -205,12 +216,17 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         self.allowed = Allowed {
             version: options.version,
             under_way: accepted.receive_maximum.into(),
+            exactly: if options.version == Version::V5 { usize::MAX } else { EXACTLY_UNTOLD },
             packet: accepted.maximum_packet,
             qos: accepted.maximum_qos,
             retain: accepted.retain,
         };
         self.wildcards = accepted.wildcards;
-        self.identifiers = accepted.identifiers && Q::GROUPED;
+        // Only what several groups may match comes more than once, or by a subscription that has to be named; to name it
+        // costs a broker some memory for each value.
+        let group = |number| self.ask(number).map(|ask| ask.group);
+        let several = group(0) != group(self.desk.routes.count().saturating_sub(1));
+        self.identifiers = accepted.identifiers && Q::GROUPED && several;
         if let Some(seconds) = accepted.keep_alive {
             self.keep_alive = Duration::from_secs(seconds.into());
         }

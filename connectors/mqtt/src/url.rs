@@ -26,6 +26,10 @@ pub(crate) struct Url<'u> {
     pub(crate) password: Option<&'u str>,
 }
 
+/// A user name and perhaps a password, without `%`.
+#[cfg(feature = "alloc")]
+type Login = (String, Option<Vec<u8>>);
+
 /// What is wrong with a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -124,7 +128,7 @@ impl<'u> Url<'u> {
 
     /// User name and password.
     #[cfg(feature = "alloc")]
-    pub(crate) fn login(&self) -> Result<Option<(String, Option<Vec<u8>>)>, UrlError> {
+    pub(crate) fn login(&self) -> Result<Option<Login>, UrlError> {
         let Some(user) = self.user else { return Ok(None) };
         let user = String::from_utf8(decoded(user)?).map_err(|_| UrlError::User)?;
         Ok(Some((user, self.password.map(decoded).transpose()?)))

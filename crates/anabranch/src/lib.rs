@@ -210,4 +210,5 @@ pub mod embassy {
 ))]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/guide/links.md")]
+#[doc = include_str!("../../../docs/guide/boards.md")]
 struct ReadmeAndGuide;

@@ -1,15 +1,23 @@
-//! Records and services on an STM32 Nucleo-H743ZI with Ethernet: while the blue button is held it is warm, and while it is
-//! too warm the red light is on. The network comes up by DHCP, and with it the wall clock.
+//! Records, services and links on an STM32 Nucleo-H743ZI with Ethernet: while the blue button is held it is warm, and while
+//! it is too warm the red light is on. The network comes up by DHCP, and with it the wall clock and the broker.
 //!
 //! ```text
 //!  button ──▶ thermometer ──▶ CELSIUS ──▶ judge ──▶ COMFORT ──▶ lamp ──▶ red light
-//!                              ring                  latest
+//!                              ring         ▲        latest
+//!                               │         LIMIT        │
+//!                               ▼           │          ▼
+//!                        nucleo/celsius     │     nucleo/comfort          a broker
+//!                                      nucleo/limit
 //! ```
 #![no_std]
 #![no_main]
 
-use anabranch::{StartError, embassy::EmbassyAdapter, prelude::*};
-use anabranch_embassy::Sockets;
+use anabranch::{
+    ConnectorConfig, Json, LinkIn, LinkOut, LinkSet, Links, Offline, StartError,
+    embassy::{EmbassyAdapter, Sockets},
+    mqtt::{MqttConnector, StaticMqtt},
+    prelude::*,
+};
 use core::convert::Infallible;
 use defmt_rtt as _;
 use embassy_executor::Spawner;
@@ -23,13 +31,37 @@ use embassy_stm32::{
     rng::{self, Rng},
 };
 use panic_probe as _;
+use serde::{Deserialize, Serialize};
 use static_cell::StaticCell;
 
 static CELSIUS: Record<i32, Ring<16>> = Record::new("celsius");
+static LIMIT: Record<Limit, Latest> = Record::new("limit");
 static COMFORT: Record<Comfort, Latest> = Record::new("comfort");
 
+/// Old temperatures are of no use to anybody.
+const NEVER_KEPT: ConnectorConfig = ConnectorConfig { offline: Some(Offline::Drop), ..ConnectorConfig::DEFAULT };
+/// Who comes later is told, too.
+const RETAINED: ConnectorConfig = ConnectorConfig { qos: Some(1), retain: Some(true), ..ConnectorConfig::DEFAULT };
+
+static CELSIUS_OUT: LinkOut<Json> = LinkOut::new("mqtt://nucleo/celsius").with_json().with_config(NEVER_KEPT);
+static COMFORT_OUT: LinkOut<Json, 4> = LinkOut::new("mqtt://nucleo/comfort").with_json().with_config(RETAINED);
+static LIMIT_IN: LinkIn<Json> = LinkIn::new("mqtt://nucleo/limit").with_json();
+static MQTT: StaticMqtt = StaticMqtt::new();
+
+/// Where the broker is: `BROKER=mqtt://broker.example cargo run --release`.
+const BROKER: &str = match option_env!("BROKER") {
+    Some(url) => url,
+    None => "mqtt://192.168.1.10:1883",
+};
+
+/// Above it, it is too warm.
+#[derive(Clone, Copy, Deserialize)]
+struct Limit {
+    celsius: i32,
+}
+
 /// What it feels like.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Serialize)]
 enum Comfort {
     Fine,
     TooWarm,
@@ -53,10 +85,13 @@ async fn thermometer<R: Runtime>(
 async fn judge<R: Runtime>(
     _: RuntimeContext<R>,
     celsius: &mut Consumer<i32>,
+    limits: &mut Consumer<Limit>,
     comfort: Producer<Comfort>,
 ) -> Result<(), Infallible> {
+    let mut limit = Limit { celsius: 25 };
     while let Some(celsius) = celsius.next().await {
-        comfort.produce(if celsius > 25 { Comfort::TooWarm } else { Comfort::Fine });
+        limit = limits.try_recv().unwrap_or(limit);
+        comfort.produce(if celsius > limit.celsius { Comfort::TooWarm } else { Comfort::Fine });
     }
     Ok(())
 }
@@ -133,21 +168,34 @@ async fn main(spawner: Spawner) {
 
     spawner.spawn(defmt::unwrap!(network(runner)));
     spawner.spawn(defmt::unwrap!(wall_clock(runtime, seed())));
-    if let Err(error) = start(runtime, button, light) {
+    let links = match start(runtime, button, light) {
+        Ok(links) => links,
+        Err(error) => {
+            defmt::error!("{}", defmt::Display2Format(&error));
+            return;
+        }
+    };
+    // What goes wrong from here on is tried again, and logged.
+    let broker = MqttConnector::new(BROKER).client_id("nucleo").last_will("nucleo/state", "gone", 1, true);
+    if let Err(error) = MQTT.run(runtime, &broker, &links).await {
         defmt::error!("{}", defmt::Display2Format(&error));
-    }
-    stack.wait_config_up().await;
-    if let Some(config) = stack.config_v4() {
-        defmt::info!("this board is {}", config.address);
     }
 }
 
 /// Readers first, so that they see all that is written.
-fn start(runtime: &'static EmbassyAdapter, button: Input<'static>, light: Output<'static>) -> Result<(), StartError> {
+fn start(
+    runtime: &'static EmbassyAdapter,
+    button: Input<'static>,
+    light: Output<'static>,
+) -> Result<impl LinkSet + use<>, StartError> {
+    let links = Links::new()
+        .link_from(&LIMIT_IN, LIMIT.producer()?)
+        .link_to(&CELSIUS_OUT, CELSIUS.consumer()?)
+        .link_to(&COMFORT_OUT, COMFORT.consumer()?);
     Lamp::spawn_static(runtime, COMFORT.consumer()?, light)?;
-    Judge::spawn_static(runtime, CELSIUS.consumer()?, COMFORT.producer()?)?;
+    Judge::spawn_static(runtime, CELSIUS.consumer()?, LIMIT.consumer()?, COMFORT.producer()?)?;
     Thermometer::spawn_static(runtime, button, CELSIUS.producer()?)?;
-    Ok(())
+    Ok(links)
 }
 
 /// 400 MHz for the core, 200 MHz for its buses, from the chip's own oscillator; and 48 MHz for random numbers.
