@@ -251,8 +251,42 @@ pub(crate) fn check_topic(topic: &str) -> Result<(), &'static str> {
     if topic.len() > usize::from(u16::MAX) {
         return Err("a topic has at most 65535 bytes");
     }
-    if topic.bytes().any(|byte| matches!(byte, 0 | b'+' | b'#')) {
+    if holds_unfit(topic.as_bytes()) {
         return Err("a topic holds no `+`, `#` or NUL");
     }
     Ok(())
+}
+
+/// Whether one of the bytes is `+`, `#` or NUL. Each value's topic is looked at, so by words: a word has a byte of zero if
+/// taking 1 from each byte makes one negative that was not.
+fn holds_unfit(topic: &[u8]) -> bool {
+    const fn each(byte: u8) -> u32 {
+        u32::from_ne_bytes([byte; 4])
+    }
+    let has_zero = |word: u32| word.wrapping_sub(each(1)) & !word & each(0x80) != 0;
+    let (words, rest) = topic.as_chunks::<4>();
+    let unfit = |word: [u8; 4]| {
+        let word = u32::from_ne_bytes(word);
+        // `+` and `#` differ in this bit alone.
+        has_zero(word) || has_zero((word | each(b'+' ^ b'#')) ^ each(b'+'))
+    };
+    words.iter().any(|word| unfit(*word)) || rest.iter().any(|byte| matches!(byte, 0 | b'+' | b'#'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unfit_for_a_topic_is_found_at_any_place_and_nothing_else_is() {
+        for length in 1..12 {
+            for place in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut topic = std::vec![b'a'; length];
+                    topic[place] = byte;
+                    assert_eq!(holds_unfit(&topic), matches!(byte, 0 | b'+' | b'#'), "{byte} at {place} of {length}");
+                }
+            }
+        }
+    }
 }

@@ -69,7 +69,7 @@ pub(crate) struct Session<'r, P: Place, Q: Routes + 'r> {
     closing: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Stage {
     /// Nothing was said yet, or all is said.
     Idle,
@@ -178,7 +178,7 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
     ) -> Result<bool, Failure> {
         let version = self.desk.options.version;
         let packet = packet::incoming(bytes, header, version)?;
-        if self.stage == Stage::Connecting {
+        if matches!(self.stage, Stage::Connecting) {
             return match packet {
                 Incoming::Accepted(accepted) => self.accepted(&accepted).map(|()| true),
                 Incoming::Refused { reason, words } => Err(Failure::Refused(reason, Words::of(words))),
@@ -377,7 +377,7 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
     /// Says whether there may be more than `out` had room for.
     pub(crate) fn exchange<M: Memory>(&mut self, waker: &Waker, out: &mut Output<M>) -> bool {
         let desk = self.desk;
-        let sends = self.stage == Stage::Online;
+        let sends = self.is_online();
         // Reported when the lock is free again.
         let mut refused = Refusals::default();
         let mut note = |topic: &str, why: &dyn core::fmt::Display| refused.note(topic, why);
@@ -416,17 +416,17 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
 
     /// Whether packets that came have left something to do.
     pub(crate) fn is_due(&self) -> bool {
-        self.stage != Stage::Online || !self.answers.is_empty() || self.inbound.is_due()
+        !self.is_online() || !self.answers.is_empty() || self.inbound.is_due()
     }
 
     /// Whether values pass.
     pub(crate) fn is_online(&self) -> bool {
-        self.stage == Stage::Online
+        matches!(self.stage, Stage::Online)
     }
 
     /// Whether the last word was written.
     pub(crate) fn is_leaving(&self) -> bool {
-        self.stage == Stage::Leaving
+        matches!(self.stage, Stage::Leaving)
     }
 
     /// When to call [`tick`](Self::tick).

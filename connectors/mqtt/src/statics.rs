@@ -135,11 +135,15 @@ impl<const OUTBOX: usize, const BUFFER: usize, const IN_FLIGHT: usize> StaticMqt
         let mut links = pin!(links.run(runtime, self));
         let mut linked = true;
         poll_fn(|cx| {
-            // Links first: what they publish goes out in the same turn.
-            if linked && links.as_mut().poll(cx).is_ready() {
-                linked = false;
-                if L::OUTLETS > 0 {
-                    self.close();
+            // Links first: what they publish goes out in the same turn, so they need not wake this task for it. The driver
+            // leaves its waker again when it looks at what was published, and at whether all is closed.
+            if linked {
+                let _awake = self.shared.counter.with(|counter| counter.waker.take());
+                if links.as_mut().poll(cx).is_ready() {
+                    linked = false;
+                    if L::OUTLETS > 0 {
+                        self.close();
+                    }
                 }
             }
             driver.as_mut().poll(cx)

@@ -24,6 +24,8 @@ pub(crate) trait Notes {
     fn address(&self) -> &str;
     /// Its address without the scheme.
     fn resource(&self) -> &str;
+    /// Whether that is the same for every value.
+    fn is_fixed(&self) -> bool;
     /// A value was published.
     fn passed(&self);
     /// A value was dropped while there was no connection.
@@ -178,11 +180,10 @@ where
     /// Publishes `value`, or says what to wait for. What can never be published is counted and reported here.
     fn publish(&mut self, value: &T) -> Result<(), Wait> {
         let Outbound { encode, link, config, address, payload, outlet, .. } = self;
-        let template = Template::parsed(link.resource());
-        let destination = if template.is_fixed() {
+        let destination = if link.is_fixed() {
             link.resource()
         } else {
-            match fill(address, template, &**encode, value) {
+            match fill(address, Template::parsed(link.resource()), &**encode, value) {
                 Ok(filled) => filled,
                 Err(why) => {
                     link.failed(LinkFailure::Address, link.address(), &why);

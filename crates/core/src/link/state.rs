@@ -2,7 +2,11 @@
 
 use crate::{
     buffer::Lock,
-    link::{LinkDirection, LinkFailure, address::parts, outbound::Notes},
+    link::{
+        LinkDirection, LinkFailure,
+        address::{is_fixed, resource, resource_at},
+        outbound::Notes,
+    },
 };
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::fmt;
@@ -40,13 +44,12 @@ pub(crate) struct Ties {
 
 impl Ties {
     pub(crate) fn new(record: Arc<str>, address: Arc<str>) -> Self {
-        let resource_at = parts(&address).map_or(0, |(scheme, _)| scheme.len() + 3);
-        Ties { record, resource_at: u8::try_from(resource_at).unwrap_or(0), address }
+        Ties { record, resource_at: resource_at(&address), address }
     }
 
     /// The address without its scheme.
     pub(crate) fn resource(&self) -> &str {
-        self.address.get(usize::from(self.resource_at)..).unwrap_or("")
+        resource(&self.address, self.resource_at)
     }
 }
 
@@ -91,6 +94,7 @@ impl Failures {
 /// The state of one link that goes out; those that come in stand together in [`Inbound`](super::Inbound).
 pub(crate) struct LinkState {
     pub(crate) ties: Ties,
+    is_fixed: bool,
     values: AtomicUsize,
     dropped: AtomicUsize,
     kept: AtomicUsize,
@@ -100,7 +104,8 @@ pub(crate) struct LinkState {
 impl LinkState {
     pub(crate) fn new(ties: Ties) -> Self {
         let zero = || AtomicUsize::new(0);
-        LinkState { ties, values: zero(), dropped: zero(), kept: zero(), failures: Failures::new() }
+        let is_fixed = is_fixed(&ties.address);
+        LinkState { ties, is_fixed, values: zero(), dropped: zero(), kept: zero(), failures: Failures::new() }
     }
 
     pub(crate) fn status(&self) -> LinkStatus {
@@ -125,6 +130,10 @@ impl Notes for LinkState {
 
     fn resource(&self) -> &str {
         self.ties.resource()
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.is_fixed
     }
 
     fn passed(&self) {
