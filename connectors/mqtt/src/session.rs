@@ -365,7 +365,7 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         let room = (out.room() / ANSWER).saturating_sub(2 + self.answers.len());
         self.inbound.poll(cx, room, |kind, id| answer(out, kind, id, Reason::SUCCESS, version));
         // Not before it is online: an attempt that never is would be followed by ever longer pauses.
-        if self.stage == Stage::Online && self.inbound.is_to_be_sent_again() { Err(TOO_MANY) } else { Ok(()) }
+        if self.is_online() && self.inbound.is_to_be_sent_again() { Err(TOO_MANY) } else { Ok(()) }
     }
 
     /// The same while there is no connection.
