@@ -174,12 +174,12 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "boards",
-        shows: "a board with links to a real Mosquitto and a peer on Tokio: killed brokers, a pulled cable, floods, bad input, a minute under load, an hour alone",
+        shows: "a board with links to a real Mosquitto and a peer on Tokio: killed brokers, a pulled cable, floods, bad input, a minute under load, an hour alone; the guide's board",
         needs: &[THUMB, QEMU, MOSQUITTO],
         counts: Counts::Tests,
         runs: |workspace| {
             let package = workspace.package_in("tests/boards")?;
-            let test = Run::cargo(["test", "-p", &package.name, "--test", "boards", "--", "--ignored"]);
+            let test = Run::cargo(["test", "-p", &package.name, "--tests", "--", "--ignored"]);
             Ok(vec![test.args(["--test-threads", "2"]).within(1_200)])
         },
     },
@@ -237,7 +237,7 @@ const CHECKS: &[Step] = &[
         },
     },
     Step {
-        name: "boards",
+        name: "nucleo",
         shows: "the example for a board that one can buy compiles without a warning",
         needs: &[CLIPPY, THUMB_DSP],
         counts: Counts::Nothing,

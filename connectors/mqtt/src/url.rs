@@ -67,6 +67,10 @@ pub enum UrlError {
     NoHeap,
 }
 
+/// A user name and, where there is one, a password.
+#[cfg(not(feature = "alloc"))]
+type Login<'u> = (&'u str, Option<&'u [u8]>);
+
 impl<'u> Url<'u> {
     pub(crate) fn parse(text: &'u str) -> Result<Self, UrlError> {
         // Not by `"://"`: a search for text takes a microcontroller two kilobytes.
@@ -136,7 +140,7 @@ impl<'u> Url<'u> {
 
     /// User name and password, which have to stand for themselves.
     #[cfg(not(feature = "alloc"))]
-    pub(crate) fn login(&self) -> Result<Option<(&'u str, Option<&'u [u8]>)>, UrlError> {
+    pub(crate) fn login(&self) -> Result<Option<Login<'u>>, UrlError> {
         let Some(user) = self.user else { return Ok(None) };
         if user.contains('%') || self.password.is_some_and(|password| password.contains('%')) {
             return Err(UrlError::NoHeap);

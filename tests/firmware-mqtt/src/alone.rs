@@ -114,7 +114,7 @@ async fn judging<R: Runtime>(ctx: RuntimeContext<R>) -> Result<(), Infallible> {
         ("records", READINGS.status().held == 0),
         ("a typed failure", status.last_failure == Some(MqttFailure::NoNetwork) && status.connects == 0),
     ];
-    for (what, _) in checks.iter().filter(|(_, holds)| !holds) {
+    if let Some((what, _)) = checks.iter().find(|(_, holds)| !holds) {
         fault(format_args!("FAIL {what}: {timers} timers were due; {status:?}"));
     }
     MQTT.close();

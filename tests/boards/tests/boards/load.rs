@@ -14,8 +14,9 @@ async fn busy(peer: &mut Peer, time: Duration, number: &mut u32) {
     let began = Instant::now();
     while began.elapsed() < time {
         *number += 1;
-        peer.switches(*number, *number % 2 == 0).await;
-        let millicelsius = if *number % 2 == 0 { 23_000 } else { 27_000 };
+        let even = number.is_multiple_of(2);
+        peer.switches(*number, even).await;
+        let millicelsius = if even { 23_000 } else { 27_000 };
         peer.edge.send(Edge { number: *number, millicelsius }).await.unwrap();
         assert_eq!(peer.alert.next().await.unwrap().number, *number);
     }

@@ -85,7 +85,6 @@ impl Write for Escaped<'_, '_> {
 fn digits(number: u64, payload: &mut Payload<'_>) -> Result<(), PayloadFull> {
     const BILLION: u64 = 1_000_000_000;
     let mut text = [b'0'; 20];
-    let mut places = text.iter_mut().rev();
     let mut written = 0;
     // Nine digits at a time, so that one has to be divided by ten that fits into a register.
     let (mut high, mut low) = match u32::try_from(number) {
@@ -93,7 +92,7 @@ fn digits(number: u64, payload: &mut Payload<'_>) -> Result<(), PayloadFull> {
         Err(_) => (number / BILLION, (number % BILLION) as u32),
     };
     let mut nine = 9;
-    while let Some(place) = places.next() {
+    for place in text.iter_mut().rev() {
         *place = b'0' + (low % 10) as u8;
         low /= 10;
         written += 1;
