@@ -43,16 +43,20 @@ pub(crate) async fn run<R: Network + TimeSource, P: Place, Q: Routes>(runtime: &
     // A run that panicked may have left it so.
     desk.offline();
     while !desk.shared.is_over() {
-        let Some(endpoint) = options.endpoint() else { return };
         // A packet that was lost while the peer was not there may be sent again late: rather another attempt, at first.
         let young = timer.now().saturating_sub(lost) < YOUNG;
         let limit = if young { options.patience.min(FIRST_ATTEMPTS) } else { options.patience };
-        let mut connecting = pin!(runtime.timeout(limit, runtime.connect(&endpoint)));
-        let connected = poll_fn(|cx| match meanwhile(cx, desk, &mut session) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => connecting.as_mut().poll(cx).map(Some),
-        });
-        let Some(connected) = connected.await else { return };
+        // The attempt has ended where the connection begins: on a board they take the same memory.
+        let connected = {
+            let Some(endpoint) = options.endpoint() else { return };
+            let mut connecting = pin!(runtime.timeout(limit, runtime.connect(&endpoint)));
+            poll_fn(|cx| match meanwhile(cx, desk, &mut session) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => connecting.as_mut().poll(cx).map(Some),
+            })
+            .await
+        };
+        let Some(connected) = connected else { return };
         let failure = match connected {
             Err(_elapsed) => Failure::Silent("the attempt to connect"),
             Ok(Err(error)) => Failure::Connect(error),
