@@ -1,6 +1,6 @@
 //! What the store asks of a place that keeps bytes: a few ordered tables, written many rows at once or not at all.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::ops::{Bound, ControlFlow, Range};
 
 /// A table: rows with keys of bytes, in the order of those.
@@ -13,7 +13,8 @@ pub enum Table {
     Namespaces = 1,
     /// Namespace and key, to the key's number and what is known of its chain. As many rows as there are keys.
     Keys = 2,
-    /// A key's number and a timestamp (8 bytes each, big-endian), to the version. As many rows as there are versions.
+    /// A key's number and a timestamp (8 bytes each, big-endian), to the version; at time 0, to the key itself. As many rows
+    /// as there are versions and keys.
     Versions = 3,
     /// A timestamp (8 bytes, big-endian), to the number of the key that was written then (8 bytes). As many rows as there
     /// are versions, appended to at the end.
@@ -26,15 +27,8 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 7] = [
-        Table::Meta,
-        Table::Namespaces,
-        Table::Keys,
-        Table::Versions,
-        Table::Times,
-        Table::Effects,
-        Table::Segments,
-    ];
+    pub const ALL: [Table; 7] =
+        [Table::Meta, Table::Namespaces, Table::Keys, Table::Versions, Table::Times, Table::Effects, Table::Segments];
 }
 
 /// What becomes of a commit when the power goes.
@@ -61,7 +55,8 @@ pub enum Direction {
 /// **The contract:** [`commit`](Self::commit) makes all of a batch visible to views that are taken after it has returned, and
 /// none of it to those before; when it fails, none of it ever is. After a crash the tables are as after some commit, and
 /// after the last one that was [`Durability::Immediate`] at least. What is read back is what was written, or an error.
-/// Views do not wait for commits, however long those take to sync.
+/// Views do not wait for commits, however long those take to sync. A commit may wait for views: whoever holds one does not
+/// commit on the same thread, and drops it soon.
 pub trait Backend {
     /// The tables as they were at one moment.
     type View<'b>: View
@@ -85,6 +80,54 @@ pub trait Backend {
     /// # Errors
     /// [`BackendError`].
     fn usage(&self) -> Result<Usage, BackendError>;
+
+    /// Whether what is written outlives the process: a commit then costs a sync, which is worth sharing.
+    fn is_lasting(&self) -> bool {
+        true
+    }
+}
+
+impl<B: Backend + ?Sized> Backend for &B {
+    type View<'b>
+        = B::View<'b>
+    where
+        Self: 'b;
+
+    fn view(&self) -> Result<Self::View<'_>, BackendError> {
+        (**self).view()
+    }
+
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), BackendError> {
+        (**self).commit(batch, durability)
+    }
+
+    fn usage(&self) -> Result<Usage, BackendError> {
+        (**self).usage()
+    }
+
+    fn is_lasting(&self) -> bool {
+        (**self).is_lasting()
+    }
+}
+
+impl<V: View + ?Sized> View for Box<V> {
+    fn get(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), BackendError> {
+        (**self).get(table, key, read)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        (**self).scan(table, range, direction, visit)
+    }
+
+    fn count(&self, table: Table) -> Result<u64, BackendError> {
+        (**self).count(table)
+    }
 }
 
 /// Reads tables as they were at one moment.
