@@ -119,6 +119,11 @@ impl<B: Backend> Engine<B> {
         &self.backend
     }
 
+    /// The backend, with which another engine can go on.
+    pub fn into_backend(self) -> B {
+        self.backend
+    }
+
     /// Reads what was written.
     ///
     /// # Errors
