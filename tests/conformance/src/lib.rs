@@ -16,6 +16,7 @@
 //!                       run_memory(place, …)                    what each buffer and handle takes, to the byte
 //!                       run_heap_records(…)          `alloc`    the first over records on the heap
 //!                       run_records_between_tasks(&rt, …)       the second between tasks, over the heap
+//!  the store's tables   run_backends(&fixture, …)    `backends`  order, whole batches, views, opening again
 //!  links: a connector   run_connectors(&fixture, …)  `connectors`  both ways, restarts of the peer, offline, shutdown
 //! ```
 //!
@@ -44,7 +45,11 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(feature = "backends")]
+extern crate std;
 
+#[cfg(feature = "backends")]
+mod backends;
 #[cfg(feature = "alloc")]
 mod blocking;
 #[cfg(feature = "channels")]
@@ -61,6 +66,8 @@ mod signal;
 mod statically;
 mod time;
 
+#[cfg(feature = "backends")]
+pub use backends::{BackendFixture, run_backends};
 #[cfg(feature = "alloc")]
 pub use blocking::run_spawn_blocking;
 #[cfg(feature = "channels")]

@@ -1,0 +1,1 @@
+//! The tables of the store on disk, in one file: `redb`.
