@@ -73,10 +73,7 @@ fn lines_of_the_standard_input_are_written_in_their_order_and_each_is_told_when_
     for (number, version) in told.iter().enumerate() {
         assert_eq!((&version["value"], &version["key"]), (&number.into(), &format!("k{}", number % 7).into()));
     }
-    assert_eq!(
-        says(&place, &["get", "readings", "k3"]),
-        "2999".replace("2999", &told[2_999 - (2_999 - 3) % 7]["value"].to_string())
-    );
+    assert_eq!(says(&place, &["get", "readings", "k3"]), "2999");
     assert_eq!(says(&place, &["list", "readings"]).lines().count(), 7);
     assert_eq!(says(&place, &["list"]), "readings");
 }
@@ -86,13 +83,14 @@ fn what_cannot_be_done_says_why_and_by_its_exit_code() {
     let place = place();
     let id = says(&place, &["put", "rooms", "hall", "1"]);
     says(&place, &["put", "rooms", "hall", "2"]);
-    let zeros = "0".repeat(64);
+    let another = if id.ends_with("0") { "1" } else { "0" };
+    let another = format!("{}{another}", &id[..63]);
     for (arguments, code, words) in [
         (&["get", "rooms", "attic"][..], 3, "has no key"),
         (&["get", "rooms", "hall", "--at", "1999-01-01T00:00:00Z"], 3, "its first version is of"),
         (&["get", "rooms", "hall", "--at", "yesterday"], 2, "yesterday"),
         (&["get", "rooms", "hall", "--version", "17"], 2, "17"),
-        (&["get", "rooms", "hall", "--version", &zeros], 3, "has no version"),
+        (&["get", "rooms", "hall", "--version", &another], 3, "has no version"),
         (&["put", "rooms", "hall", "3", "--if-version", &id], 4, "is now at version"),
         (&["put", "rooms", "hall", "3", "--if-absent"], 4, "is now at version"),
         (&["put", "rooms", "hall", "warm"], 2, "write text in quotes"),
