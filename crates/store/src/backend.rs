@@ -26,8 +26,15 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 7] =
-        [Table::Meta, Table::Namespaces, Table::Keys, Table::Versions, Table::Times, Table::Effects, Table::Segments];
+    pub const ALL: [Table; 7] = [
+        Table::Meta,
+        Table::Namespaces,
+        Table::Keys,
+        Table::Versions,
+        Table::Times,
+        Table::Effects,
+        Table::Segments,
+    ];
 }
 
 /// What becomes of a commit when the power goes.
