@@ -24,7 +24,7 @@ fn seeds(in_tests: u64) -> Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
     match number("ANABRANCH_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("ANABRANCH_SEEDS").unwrap_or(if cfg!(debug_assertions) { in_tests / 20 } else { in_tests }),
+        None => 0..number("ANABRANCH_SEEDS").unwrap_or(if cfg!(debug_assertions) { in_tests / 100 } else { in_tests }),
     }
 }
 
