@@ -140,6 +140,7 @@ pub const PLATFORM_CRATES: &[&str] = &[
     "libc",
     "mio",
     "rand",
+    "redb",
     "rustix",
     "smol",
     "socket2",
