@@ -22,6 +22,7 @@ const EMBASSY: &str = "anabranch-embassy";
 const FACADE: &str = "anabranch";
 const VALUE: &str = "anabranch-value";
 pub const MQTT: &str = "anabranch-mqtt";
+const REDB: &str = "anabranch-redb";
 
 /// The tests, in the order in which one wants to hear of a failure.
 const TESTS: &[Step] = &[
@@ -129,6 +130,13 @@ const TESTS: &[Step] = &[
             let package = workspace.package(SCENARIOS)?;
             Ok(vec![Run::cargo(["run", "--release", "-p", &package.name, "--", "--seeds", "10000"])])
         },
+    },
+    Step {
+        name: "store",
+        shows: "the store's files survive a crash after every write of 2,000 histories, flipped bits, full disks and being killed",
+        needs: &[],
+        counts: Counts::Tests,
+        runs: |_| Ok(vec![Run::cargo(["test", "--release", "-p", REDB]).within(1_200)]),
     },
     Step {
         name: "features",

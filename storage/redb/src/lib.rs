@@ -202,9 +202,21 @@ impl RedbBackend {
     }
 }
 
+impl Drop for RedbBackend {
+    /// Relaxed commits become durable at an orderly end, also after something has failed.
+    fn drop(&mut self) {
+        let mut writer = self.writer();
+        if writer.is_broken() {
+            // There is nobody to tell, and what was durable is.
+            let _ = self.renew(&mut writer);
+        }
+    }
+}
+
 impl Writer {
+    /// Whether to open it anew first: a reader, too, can have met with a failure.
     fn is_broken(&self) -> bool {
-        self.broken || self.generation.is_dead()
+        self.broken || self.generation.is_dead() || self.generation.disk.failure().is_some()
     }
 
     fn write(&mut self, batch: &Batch, durability: Durability) -> Result<Snapshot, Trouble> {

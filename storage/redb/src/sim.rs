@@ -110,6 +110,7 @@ struct State {
     spare: Option<usize>,
     events: Vec<Event>,
     faults: Faults,
+    read: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -173,6 +174,12 @@ impl SimPlace {
     #[must_use]
     pub fn taken(&self) -> u64 {
         self.state().taken()
+    }
+
+    /// How many bytes were read.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        self.state().read
     }
 
     /// Changes a bit of the database's medium, where it lies.
@@ -264,8 +271,9 @@ impl Medium for SimMedium {
     }
 
     fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
-        let state = self.place.state();
+        let mut state = self.place.state();
         let end = offset + into.len() as u64;
+        state.read += into.len() as u64;
         if state.faults.unreadable.as_ref().is_some_and(|bad| bad.start < end && offset < bad.end) {
             return Err(io::Error::other("simulated: the sector cannot be read"));
         }

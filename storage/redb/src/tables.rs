@@ -105,6 +105,9 @@ macro_rules! of {
     };
 }
 
+/// What is called with the key and the row of each, until it breaks off.
+type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v;
+
 /// All tables as they were after one commit.
 pub(crate) struct Tables {
     meta: ReadOnlyTable<&'static [u8], &'static [u8]>,
@@ -139,7 +142,7 @@ impl Tables {
         table: Table,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
         last: &mut Option<Vec<u8>>,
     ) -> Result<(), StorageError> {
         of!(self, table, opened => scan(opened, range, direction, visit, last))
@@ -167,7 +170,7 @@ fn scan<K: Key + Bytes, V: Bytes>(
     table: &ReadOnlyTable<K, V>,
     (low, high): (Bound<&[u8]>, Bound<&[u8]>),
     direction: Direction,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: &mut Visit<'_>,
     last: &mut Option<Vec<u8>>,
 ) -> Result<(), StorageError> {
     let (mut padded_low, mut padded_high) = (Vec::new(), Vec::new());

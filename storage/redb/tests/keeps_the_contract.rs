@@ -5,6 +5,7 @@ use anabranch_redb::{Options, RedbBackend};
 use anabranch_store::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View};
 use std::ops::{Bound, ControlFlow};
 
+type Row = (Table, Vec<u8>, Vec<u8>);
 type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 /// A database and the directory that goes with it.
@@ -45,7 +46,7 @@ fn redb_keeps_the_contract_of_backends() {
 }
 
 /// All rows, by table.
-fn rows(backend: &impl Backend) -> Result<Vec<(Table, Vec<u8>, Vec<u8>)>, BackendError> {
+fn rows(backend: &impl Backend) -> Result<Vec<Row>, BackendError> {
     let (view, mut rows) = (backend.view()?, Vec::new());
     let all: Bounds<'_> = (Bound::Unbounded, Bound::Unbounded);
     for table in Table::ALL {

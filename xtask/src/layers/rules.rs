@@ -141,6 +141,7 @@ pub const PLATFORM_CRATES: &[&str] = &[
     "libc",
     "mio",
     "rand",
+    "redb",
     "rustix",
     "smol",
     "socket2",
