@@ -152,7 +152,7 @@ const TESTS: &[Step] = &[
             };
             // Formats and connectors touch nothing of one another: each by itself, and all of them with everything else.
             let boards = "defmt,json-core,embassy-net,embassy-dns,embassy-sntp";
-            let others = format!("json,cbor,postcard,mqtt,tls,{boards}");
+            let others = format!("json,cbor,postcard,mqtt,tls,store,redb,{boards}");
             let together = ["--feature-powerset", "--group-features", &others];
             Ok(vec![
                 hack(CORE, &["--feature-powerset"]),
