@@ -248,11 +248,11 @@ fn fill<'a, T, E: Encode<T>>(
 }
 
 /// Lends `buffer` to `write`, and a larger one when it was too small, up to `limit`. Once it fits it allocates no more.
-fn grown<'b>(
-    buffer: &'b mut impl Lend,
+fn grown(
+    buffer: &mut impl Lend,
     limit: usize,
     mut write: impl FnMut(&mut Payload<'_>) -> Result<(), EncodeError>,
-) -> Result<&'b [u8], EncodeError> {
+) -> Result<&[u8], EncodeError> {
     loop {
         let bytes = buffer.bytes();
         let lent = bytes.len().min(limit);
