@@ -23,6 +23,8 @@ pub struct Case {
 pub const PROGRAMS: &str = "tests/firmware-sizes";
 
 const BARE: &str = "bare executor";
+/// Over TCP, with DHCP, MQTT and JSON, and nothing of ours but the signal.
+const BY_HAND: &str = "sensors to alerts by hand";
 
 /// To measure one thing more: a line here, a feature in `tests/firmware-sizes`, and
 /// `cargo xtask sizes --accept NAME --because "…"`.
@@ -36,6 +38,16 @@ pub const CASES: &[Case] = &[
     Case::new("records", "tasks").beyond(BARE),
     Case::new("services", "services").beyond("records").showing_tasks(),
     Case::new("records and services", "services").beyond(BARE).bound(12_000, 12_000),
+    Case::new("links", "links").beyond(BARE),
+    Case::new("MQTT", "mqtt").beyond("links"),
+    Case::new("JSON", "json").beyond(BARE),
+    Case::new("CBOR", "cbor").beyond(BARE),
+    Case::new("postcard", "postcard").beyond(BARE),
+    Case::new(BY_HAND, "").of("tests/firmware-bare-mqtt"),
+    Case::new("sensors to alerts", "")
+        .of("examples/embassy-sensors-to-alerts")
+        .beyond(BY_HAND)
+        .bound(20_000, 4_000),
 ];
 
 impl Case {
@@ -45,7 +57,6 @@ impl Case {
     }
 
     /// The program of another package.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for applications that are measured, such as an example"))]
     const fn of(self, folder: &'static str) -> Self {
         Self { folder, ..self }
     }
