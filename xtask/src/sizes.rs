@@ -10,7 +10,7 @@ mod cases;
 mod elf;
 mod readme;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -170,13 +170,21 @@ fn build(workspace: &Workspace, case: &Case) -> Result<Program, Failure> {
     let package = workspace.package_in(case.folder)?;
     let program = package.program()?;
     let build = Run::cargo(["build", "--quiet", "--profile", "firmware", "--target", THUMBV7EM, "-p", &package.name])
-        .args(["--features", case.features]);
+        .args(["--features", case.features, "--config", &paths_as_everywhere()]);
     build.through(&workspace.root)?;
     let elf = workspace.built(format!("{THUMBV7EM}/firmware/{program}"));
     let bytes = std::fs::read(&elf)
         .map_err(|error| Failure::new(format!("{}: {error}; `{build}` should have made it", elf.display())))?;
     elf::read(&bytes)
         .map_err(|fault| Failure::new(format!("{} builds no 32-bit ELF ({fault}): see its target", case.folder)))
+}
+
+/// Where a crate lies on this machine stands in what a panic says, and so in flash: the same bytes for every machine.
+fn paths_as_everywhere() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).unwrap_or_default();
+    let remapped = format!("--remap-path-prefix={}=registry", home.join("registry/src").display());
+    format!("target.{THUMBV7EM}.rustflags=[{remapped:?}]")
 }
 
 /// The row of a case, and under it those of its static services.

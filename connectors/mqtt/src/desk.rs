@@ -50,6 +50,8 @@ pub(crate) struct Board<E> {
     pub(crate) connects: usize,
     pub(crate) unrouted: usize,
     pub(crate) refusals: usize,
+    /// Since the last connection it was reported that there is none.
+    reported: bool,
     pub(crate) last_error: E,
 }
 
@@ -76,7 +78,7 @@ impl<P: Place> Shared<P> {
         };
         Shared {
             counter: Lock::new(counter),
-            board: Lock::new(Board { connects: 0, unrouted: 0, refusals: 0, last_error }),
+            board: Lock::new(Board { connects: 0, unrouted: 0, refusals: 0, reported: false, last_error }),
         }
     }
 
@@ -96,9 +98,12 @@ impl<P: Place> Shared<P> {
             }
             let Counter { allowed, outbox, online, .. } = counter;
             // Fixed header, length, the topic's length, an identifier, no properties.
-            let around = destination.len() + 1 + 4 + 2 + 2 + 1;
-            let packet = if *online { allowed.packet } else { usize::MAX };
-            let limit = outbox.largest().saturating_sub(destination.len()).min(packet.saturating_sub(around));
+            const AROUND: usize = 1 + 4 + 2 + 2 + 1;
+            let packet = if *online { allowed.packet.min(P::LARGEST) } else { P::LARGEST };
+            let largest = outbox.largest().min(packet.saturating_sub(AROUND));
+            let Some(limit) = largest.checked_sub(destination.len()) else {
+                return Err(PublishError::Destination("the topic is longer than a packet may be"));
+            };
             if payload.len() > limit {
                 return Err(PublishError::TooLarge { size: payload.len(), limit });
             }
@@ -144,7 +149,10 @@ impl<P: Place, Q> Desk<'_, P, Q> {
             counter.allowed = allowed;
             counter.online = true;
         });
-        self.shared.board.with(|board| board.connects += 1);
+        self.shared.board.with(|board| {
+            board.connects += 1;
+            board.reported = false;
+        });
         #[cfg(feature = "std")]
         tracing::info!(broker = %self.options.peer(), "connected");
         #[cfg(feature = "defmt")]
@@ -166,7 +174,10 @@ impl<P: Place, Q> Desk<'_, P, Q> {
 
     /// Reports why there is no connection.
     pub(crate) fn failed(&self, failure: &Failure) {
-        let news = self.shared.board.with(|board| board.last_error.failed(failure));
+        let news = self.shared.board.with(|board| {
+            let other = board.last_error.failed(failure);
+            other || !core::mem::replace(&mut board.reported, true)
+        });
         // Each once: an outage of a day does not fill the log.
         #[cfg(feature = "std")]
         if news {

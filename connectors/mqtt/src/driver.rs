@@ -35,7 +35,7 @@ pub(crate) async fn run<R: Network + TimeSource, P: Place, Q: Routes>(runtime: &
     let mut backoff = Backoff::new(options.first_pause, options.longest_pause, seed);
     let mut input = Input::new(P::buffer());
     let mut output = Output::new(P::buffer());
-    let mut session: Session<'_, P, Q> = Session::new(desk, input.largest());
+    let mut session: Session<'_, P, Q> = Session::new(desk);
     let sleep = pin!(None);
     let mut timer = Timer { runtime, start, armed: None, sleep };
     // Since when there is no connection.
@@ -290,8 +290,12 @@ impl<S: ByteStream, P: Place, Q: Routes> Link<'_, '_, S, P, Q> {
                 }
                 match self.input.packet(limit) {
                     Ok((packet, header)) => {
+                        let length = packet.len();
+                        if !self.session.packet(packet, header, self.output)? {
+                            self.input.give_back(length);
+                            return Poll::Pending;
+                        }
                         self.batch += 1;
-                        self.session.packet(packet, header, self.output)?;
                     }
                     Err(NoPacket::Partly) => break,
                     Err(NoPacket::TooLarge(size)) => return Poll::Ready(Err(Failure::TooLarge { size, limit })),

@@ -65,11 +65,13 @@
 //! | feature | brings |
 //! |---|---|
 //! | `tokio-runtime`, `embassy-runtime`, `wasm-runtime`, `sim-runtime` | an adapter; several can be on at once |
+//! | `embassy-net`, `embassy-dns`, `embassy-sntp` | on Embassy: connections, hosts by name, the wall clock from a time server |
 //! | `tls` | TLS for connections on Tokio |
 //! | `mqtt` | links to an MQTT broker: `mqtt::MqttConnector`, and with no heap `mqtt::StaticMqtt` |
 //! | `json`, `cbor`, `postcard` | how links' values become bytes, as `Json`, `Cbor` and `Postcard`; `json` implies `alloc` |
 //! | `json-core` | `Json` with no heap |
 //! | `defmt` | logs through `defmt` |
+//! | `store`, `redb` | the versioned store, and its tables on disk |
 //! | `macros` | `#[derive(RecordKey)]`, and with `services` `#[service]` |
 //! | `services` | supervision, and with `alloc` databases |
 //! | `alloc` | records on the heap; without it nothing here needs one |
@@ -173,6 +175,18 @@ pub mod mqtt {
     pub use anabranch_mqtt::*;
 }
 
+/// The versioned store: every version of every key, as of any moment.
+#[cfg(feature = "store")]
+pub mod store {
+    pub use anabranch_store::*;
+}
+
+/// The store on disk.
+#[cfg(feature = "redb")]
+pub mod redb {
+    pub use anabranch_redb::*;
+}
+
 /// Everything of the adapter for Tokio.
 #[cfg(feature = "tokio-runtime")]
 pub mod tokio {
@@ -209,4 +223,5 @@ pub mod embassy {
 ))]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/guide/links.md")]
+#[doc = include_str!("../../../docs/guide/boards.md")]
 struct ReadmeAndGuide;

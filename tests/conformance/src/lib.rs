@@ -17,6 +17,8 @@
 //!                       run_heap_records(…)          `alloc`    the first over records on the heap
 //!                       run_records_between_tasks(&rt, …)       the second between tasks, over the heap
 //!  links: a connector   run_connectors(&fixture, …)  `connectors`  both ways, restarts of the peer, offline, shutdown
+//!  store: a backend     run_backends(fresh, …)       `backends`   whole batches, views that stay, order, bounds, large rows
+//!                       run_lasting_backends(…)                 what outlives the backend
 //! ```
 //!
 //! A case never asserts an upper bound on real time: a busy machine is not a faulty one. What hangs is reported as a
@@ -44,7 +46,11 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(feature = "backends")]
+extern crate std;
 
+#[cfg(feature = "backends")]
+mod backends;
 #[cfg(feature = "alloc")]
 mod blocking;
 #[cfg(feature = "channels")]
@@ -61,6 +67,8 @@ mod signal;
 mod statically;
 mod time;
 
+#[cfg(feature = "backends")]
+pub use backends::{run_backends, run_lasting_backends};
 #[cfg(feature = "alloc")]
 pub use blocking::run_spawn_blocking;
 #[cfg(feature = "channels")]

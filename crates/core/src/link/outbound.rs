@@ -191,7 +191,7 @@ where
                 }
             }
         };
-        let bytes = match grown(payload, config.payload_limit(), |payload| encode.encode(value, payload)) {
+        let bytes = match grown(payload, config.payload_limit(), |payload| caught(|| encode.encode(value, payload))) {
             Ok(bytes) => bytes,
             Err(EncodeError::Full) => {
                 let limit = config.payload_limit();
@@ -224,6 +224,18 @@ where
     }
 }
 
+/// A panic in the application's encoder fails this value only.
+#[cfg(feature = "std")]
+fn caught(encode: impl FnOnce() -> Result<(), EncodeError>) -> Result<(), EncodeError> {
+    std::panic::catch_unwind(core::panic::AssertUnwindSafe(encode))
+        .unwrap_or_else(|_| Err(EncodeError::new("its serializer panicked; the panic hook printed where and why")))
+}
+
+#[cfg(not(feature = "std"))]
+fn caught(encode: impl FnOnce() -> Result<(), EncodeError>) -> Result<(), EncodeError> {
+    encode()
+}
+
 /// Fills the address's fields in from `value`.
 fn fill<'a, T, E: Encode<T>>(
     address: &'a mut impl Lend,
@@ -232,15 +244,16 @@ fn fill<'a, T, E: Encode<T>>(
     value: &T,
 ) -> Result<&'a str, Words> {
     let mut unfilled = None;
-    let filled =
-        grown(address, LONGEST_ADDRESS, |out| match template.fill(out, |name, text| encode.field(value, name, text)) {
+    let filled = grown(address, LONGEST_ADDRESS, |out| {
+        match template.fill(out, |name, text| caught(|| encode.field(value, name, text))) {
             Ok(()) => Ok(()),
             Err(FillError::Full | FillError::Field { error: EncodeError::Full, .. }) => Err(EncodeError::Full),
             Err(other) => {
                 unfilled = Some(Words::of(other));
                 Err(EncodeError::Value("".into()))
             }
-        });
+        }
+    });
     match filled {
         Ok(bytes) => core::str::from_utf8(bytes).map_err(|_| "the address is no text".into()),
         Err(_) => Err(unfilled.unwrap_or_else(|| "the address is longer than 65535 bytes".into())),

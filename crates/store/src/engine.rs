@@ -1,0 +1,372 @@
+//! The one writer: it gives each write its time and its id, and puts all that is asked for at once into one commit.
+
+use crate::backend::{Backend, BackendError, Batch, Direction, Durability, Table, View};
+use crate::codec::{self, KeyRow, NamespaceRow, Previous};
+use crate::read::Reader;
+use crate::version_id::Written;
+use crate::write::{Expected, MAX_VALUE, Write, owned};
+use crate::{StoreError, Timestamp, VersionId, VersionedValue};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use anabranch_value::{Text, Value, cbor};
+use core::ops::{Bound, ControlFlow, Range};
+
+/// The versioned store on one thread: a state machine over a [`Backend`], handed the time with each write.
+///
+/// **The contract:** what [`write`](Self::write) has returned is in the backend, as durable as was asked for; what it has
+/// refused left no trace.
+///
+/// ```
+/// use anabranch_store::{Durability, Engine, Memory, Timestamp, Write};
+///
+/// let mut engine = Engine::open(Memory::new())?;
+/// let now = Timestamp::from_nanos(1_774_791_420_000_000_000); // of the platform's clock
+/// let first = engine.write(&[Write::put("plant", "boiler", 21.5)], now, Durability::Immediate)?;
+/// engine.write(&[Write::put("plant", "boiler", 22.0)], now, Durability::Immediate)?;
+///
+/// let reader = engine.reader()?;
+/// assert_eq!(reader.get("plant", "boiler")?.value, 22.0.into());
+/// assert_eq!(reader.get_at("plant", "boiler", first[0].timestamp)?.value, 21.5.into());
+/// # Ok::<(), anabranch_store::StoreError>(())
+/// ```
+#[derive(Debug)]
+pub struct Engine<B> {
+    backend: B,
+    /// Of the last version that was staged.
+    last: Timestamp,
+    /// Of the next key.
+    number: u64,
+    /// The same after the last commit.
+    committed_number: u64,
+    /// Whether the backend has no format yet.
+    is_new: bool,
+    batch: Batch,
+    /// The newest versions of keys that the batch writes, by their keys in `Keys`.
+    staged: BTreeMap<Vec<u8>, Head>,
+    /// The rows of namespaces that the batch changes.
+    namespaces: BTreeMap<Text, NamespaceRow>,
+    memory: Scratch,
+}
+
+/// Memory that is used again for each write.
+#[derive(Debug, Default)]
+struct Scratch {
+    values: Vec<u8>,
+    heads: Vec<(Option<Head>, Option<Range<usize>>)>,
+    names: Vec<u8>,
+    row: Vec<u8>,
+    hashed: Vec<u8>,
+}
+
+/// Where a chain stands: what a write to it has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub row: KeyRow,
+    pub id: VersionId,
+}
+
+/// A version that will be there after the next commit.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    pub row: KeyRow,
+    pub version: VersionedValue,
+}
+
+/// Says where the chain of one of the writes stands, if it knows.
+pub(crate) type KnownHeads<'k> = &'k dyn Fn(usize, &Write) -> Option<Head>;
+
+impl<B: Backend> Engine<B> {
+    /// Goes on with what a backend holds, or begins with an empty one.
+    ///
+    /// # Errors
+    /// [`BackendError::Newer`] for a database of a later format; [`BackendError::NotADatabase`]; others of the backend.
+    pub fn open(backend: B) -> Result<Self, StoreError> {
+        let reader = Reader::new(backend.view()?);
+        let mut format = None;
+        View::get(reader.view(), Table::Meta, codec::FORMAT_KEY, &mut |row| format = Some(codec::read_format(row)))?;
+        let format = format.transpose()?;
+        match format {
+            Some(found) if found > codec::FORMAT => {
+                return Err(BackendError::Newer { found, known: codec::FORMAT }.into());
+            }
+            None if View::count(reader.view(), Table::Versions)? > 0 => {
+                return Err(BackendError::NotADatabase("it has versions and no format".into()).into());
+            }
+            Some(_) | None => {}
+        }
+        let last = reader.last_write()?.unwrap_or(Timestamp::ZERO);
+        let mut number = 1;
+        reader.scan(Table::Versions, (Bound::Unbounded, Bound::Unbounded), Direction::Backward, &mut |key, _| {
+            number = codec::read_version_key(key)?.0.saturating_add(1);
+            Ok(ControlFlow::Break(()))
+        })?;
+        drop(reader);
+        Ok(Engine {
+            backend,
+            last,
+            number,
+            committed_number: number,
+            is_new: format.is_none(),
+            batch: Batch::new(),
+            staged: BTreeMap::new(),
+            namespaces: BTreeMap::new(),
+            memory: Scratch::default(),
+        })
+    }
+
+    /// The backend.
+    pub const fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    /// The backend, with which another engine can go on.
+    pub fn into_backend(self) -> B {
+        self.backend
+    }
+
+    /// Reads what was written.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    pub fn reader(&self) -> Result<Reader<B::View<'_>>, StoreError> {
+        Ok(Reader::new(self.backend.view()?))
+    }
+
+    /// Writes all of `writes` or, if one of them cannot be, none.
+    ///
+    /// # Errors
+    /// What is wrong with a write, what there is instead of what it expected, and what the backend says.
+    pub fn write(
+        &mut self,
+        writes: &[Write],
+        wall: Timestamp,
+        durability: Durability,
+    ) -> Result<Vec<VersionedValue>, StoreError> {
+        let mut staged = Vec::with_capacity(writes.len());
+        self.stage(writes, wall, &|_, _| None, true, &mut staged)?;
+        self.commit(durability)?;
+        Ok(staged.into_iter().map(|staged| staged.version).collect())
+    }
+
+    /// Prepares all of `writes` or none of them for the next commit, after what was staged before. `alone`: nothing
+    /// else will be staged before that.
+    pub(crate) fn stage(
+        &mut self,
+        writes: &[Write],
+        wall: Timestamp,
+        known: KnownHeads<'_>,
+        alone: bool,
+        into: &mut Vec<Staged>,
+    ) -> Result<(), StoreError> {
+        self.check(writes, wall, known)?;
+        let heads = core::mem::take(&mut self.memory.heads);
+        for (write, (head, value)) in writes.iter().zip(&heads) {
+            // There is time for all: it was checked.
+            let timestamp = self.last.after(wall).unwrap_or(Timestamp::LATEST);
+            self.last = timestamp;
+            let staged = self.put(write, timestamp, *head, value.clone(), alone);
+            into.push(staged);
+        }
+        self.memory.heads = heads;
+        Ok(())
+    }
+
+    /// Finds all that could stand in the way of these writes, before anything is changed.
+    fn check(&mut self, writes: &[Write], wall: Timestamp, known: KnownHeads<'_>) -> Result<(), StoreError> {
+        check_distinct(writes)?;
+        let more = i64::try_from(writes.len().saturating_sub(1)).unwrap_or(i64::MAX);
+        let end = self.last.after(wall).and_then(|first| first.nanos().checked_add(more));
+        if end.is_none() {
+            return Err(StoreError::TimeIsUp);
+        }
+        let mut memory = core::mem::take(&mut self.memory);
+        let outcome = self.find_heads(writes, known, &mut memory);
+        self.memory = memory;
+        outcome
+    }
+
+    fn find_heads(
+        &self,
+        writes: &[Write],
+        known: KnownHeads<'_>,
+        Scratch { values, heads, names, .. }: &mut Scratch,
+    ) -> Result<(), StoreError> {
+        heads.clear();
+        values.clear();
+        // Taken when it is needed, and dropped before the commit.
+        let mut reader = None;
+        for (place, write) in writes.iter().enumerate() {
+            write.check()?;
+            let value = write.value.as_ref().map(|value| encode(value, &write.key, values)).transpose()?;
+            let mut head = None;
+            if !self.staged.is_empty() {
+                codec::key_of(&write.namespace, &write.key, names);
+                head = self.staged.get(names).copied();
+            }
+            head = head.or_else(|| known(place, write));
+            if head.is_none() {
+                let reader = match &mut reader {
+                    Some(reader) => reader,
+                    none => none.insert(Reader::new(self.backend.view()?)),
+                };
+                head = find_head(reader, &write.namespace, &write.key)?;
+            }
+            check_expected(write, head.as_ref())?;
+            heads.push((head, value));
+        }
+        Ok(())
+    }
+
+    /// Puts one version into the batch.
+    fn put(
+        &mut self,
+        write: &Write,
+        timestamp: Timestamp,
+        head: Option<Head>,
+        value: Option<Range<usize>>,
+        alone: bool,
+    ) -> Staged {
+        let (namespace, key) = (&*write.namespace, &*write.key);
+        let previous = head.map(|head| head.id);
+        let value = value.map(|range| &self.memory.values[range]);
+        let written = Written { namespace, key, value, timestamp, previous, causes: &write.causes };
+        let id = VersionId::of(&written, &mut self.memory.hashed);
+        let is_deletion = value.is_none();
+        let row = match head {
+            None => KeyRow { number: self.number, first: timestamp, deleted: false, ever_deleted: false },
+            Some(head) => {
+                KeyRow { deleted: is_deletion, ever_deleted: head.row.ever_deleted || is_deletion, ..head.row }
+            }
+        };
+        let place = codec::version_key(row.number, timestamp);
+        let before = if previous.is_some() { Previous::Before } else { Previous::None };
+        codec::write_version(&place, &id, before, &write.causes, value, &mut self.memory.row);
+        self.batch.put(Table::Versions, &place, &self.memory.row);
+        self.batch.put(Table::Times, &timestamp.to_bytes(), &row.number.to_be_bytes());
+        for cause in write.causes.iter() {
+            let mut effect = [0; 16];
+            effect[..8].copy_from_slice(&cause.timestamp().to_bytes());
+            effect[8..].copy_from_slice(&timestamp.to_bytes());
+            self.batch.put(Table::Effects, &effect, &[]);
+        }
+        let head_row = head.map(|head| head.row);
+        if head_row != Some(row) || !alone {
+            codec::key_of(namespace, key, &mut self.memory.names);
+        }
+        if head_row != Some(row) {
+            self.key_changed(&write.namespace, head_row, row);
+        }
+        if !alone {
+            self.staged.insert(self.memory.names.clone(), Head { row, id });
+        }
+        let version = VersionedValue {
+            value: write.value.clone().unwrap_or_default(),
+            timestamp,
+            version_id: id,
+            previous_version: previous,
+            causes: write.causes.clone(),
+            deleted: is_deletion,
+        };
+        Staged { row, version }
+    }
+
+    /// A key has come, is gone, or is there again: its names stand in the scratch memory.
+    fn key_changed(&mut self, namespace: &Text, before: Option<KeyRow>, row: KeyRow) {
+        let Scratch { names, row: scratch, .. } = &mut self.memory;
+        if before.is_none() {
+            codec::write_name(row.number, names, scratch);
+            self.batch.put(Table::Versions, &codec::version_key(row.number, Timestamp::ZERO), scratch);
+            self.number += 1;
+        }
+        row.write(names, scratch);
+        self.batch.put(Table::Keys, names, scratch);
+        let was_live = before.is_some_and(|before| !before.deleted);
+        let change = self.namespaces.entry(namespace.clone()).or_default();
+        // Differences, until they are added to what is there: `commit` does.
+        change.ever += u64::from(before.is_none());
+        change.live = change.live.wrapping_add(u64::from(!row.deleted)).wrapping_sub(u64::from(was_live));
+    }
+
+    /// Writes what was staged.
+    pub(crate) fn commit(&mut self, durability: Durability) -> Result<(), StoreError> {
+        let outcome = self.complete().and_then(|()| Ok(self.backend.commit(&self.batch, durability)?));
+        self.batch.clear();
+        self.staged.clear();
+        self.namespaces.clear();
+        match &outcome {
+            Ok(()) => {
+                self.committed_number = self.number;
+                self.is_new = false;
+            }
+            Err(_) => self.number = self.committed_number,
+        }
+        outcome
+    }
+
+    /// Adds what is written once for a commit.
+    fn complete(&mut self) -> Result<(), StoreError> {
+        if self.is_new {
+            codec::write_format(&mut self.memory.row);
+            self.batch.put(Table::Meta, codec::FORMAT_KEY, &self.memory.row);
+        }
+        if self.namespaces.is_empty() {
+            return Ok(());
+        }
+        let reader = Reader::new(self.backend.view()?);
+        for (name, change) in &self.namespaces {
+            let row = reader.namespace(name)?;
+            let row =
+                NamespaceRow { live: row.live.wrapping_add(change.live), ever: row.ever.wrapping_add(change.ever) };
+            row.write(name.as_bytes(), &mut self.memory.row);
+            self.batch.put(Table::Namespaces, name.as_bytes(), &self.memory.row);
+        }
+        Ok(())
+    }
+}
+
+fn encode(value: &Value, key: &str, values: &mut Vec<u8>) -> Result<Range<usize>, StoreError> {
+    let from = values.len();
+    cbor::write(value, values).map_err(|reason| StoreError::BadValue { key: owned(key), reason })?;
+    let length = values.len() - from;
+    if length > MAX_VALUE {
+        return Err(StoreError::ValueTooLarge { key: owned(key), length, limit: MAX_VALUE });
+    }
+    Ok(from..values.len())
+}
+
+pub(crate) fn find_head<V: View>(reader: &Reader<V>, namespace: &str, key: &str) -> Result<Option<Head>, StoreError> {
+    let Some(row) = reader.find_key(namespace, key)? else { return Ok(None) };
+    let id = reader.head(row.number)?;
+    let id = id.ok_or_else(|| StoreError::damaged(format_args!("{key:?} of {namespace:?} has lost its versions")))?;
+    Ok(Some(Head { row, id }))
+}
+
+fn check_expected(write: &Write, head: Option<&Head>) -> Result<(), StoreError> {
+    let current = head.filter(|head| !head.row.deleted).map(|head| head.id);
+    let holds = match write.expected {
+        Expected::Any => true,
+        Expected::Absent => current.is_none(),
+        Expected::Version(version) => current == Some(version),
+    };
+    let (namespace, key) = (&write.namespace, &write.key);
+    if !holds {
+        return Err(StoreError::Conflict { namespace: owned(namespace), key: owned(key), current });
+    }
+    if write.value.is_none() && current.is_none() {
+        let deleted = head.map(|head| head.id.timestamp());
+        return Err(StoreError::KeyNotFound { namespace: owned(namespace), key: owned(key), deleted });
+    }
+    Ok(())
+}
+
+fn check_distinct(writes: &[Write]) -> Result<(), StoreError> {
+    if writes.len() < 2 {
+        return Ok(());
+    }
+    let mut names: Vec<_> = writes.iter().map(|write| (&*write.namespace, &*write.key)).collect();
+    names.sort_unstable();
+    let twice = names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+    twice.map_or(Ok(()), |(namespace, key)| {
+        Err(StoreError::SameKeyTwice { namespace: owned(namespace), key: owned(key) })
+    })
+}

@@ -1,0 +1,55 @@
+//! The versioned store of Anabranch: every version of every key, as of any moment, with its causes.
+//!
+//! ```text
+//!   put, put_if, write_batch, delete ──▶ Store ──group commit──▶ Engine ──Batch──▶ Backend: tables of rows
+//!   get ◀──── hot tier: newest versions, decoded ────┘                               │
+//!   get_at, history, snapshot_at, diff, list, why, subscribe ◀──── Reader ◀──View────┘
+//! ```
+//!
+//! - `Store` is the handle: cloned freely, used from any thread. Writers that come together share one commit; readers never
+//!   wait for them.
+//! - [`Engine`] is the one writer, a state machine that is handed the time; [`Reader`] asks a view of the tables.
+//! - [`Backend`] is the seam to where bytes are kept: [`Memory`], or the crates under `storage/`.
+//!
+//! **The contract:** a write that has returned is in the database for good (under [`Durability::Relaxed`]: once a later one
+//! that is not has returned), as one more version of its key, after all that were written before. A version never
+//! changes, so what is read as of a moment that has passed is the same for ever.
+//!
+//! The engine is `no_std` with a heap; the feature `std` brings the handle.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod backend;
+mod codec;
+mod crc;
+mod engine;
+mod error;
+mod memory;
+mod read;
+mod timestamp;
+mod version;
+mod version_id;
+mod write;
+
+#[cfg(feature = "std")]
+mod follow;
+#[cfg(feature = "std")]
+mod hot;
+#[cfg(feature = "std")]
+mod store;
+
+pub use backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View};
+pub use engine::Engine;
+pub use error::{ImportError, StoreError};
+pub use memory::{Memory, MemoryView};
+pub use read::{Place, Reader};
+#[cfg(feature = "std")]
+pub use store::{Clock, Options, Store, Ticket};
+pub use timestamp::{BadTimestamp, Timestamp};
+pub use version::{Causes, KeyedVersion, Page, VersionedValue};
+pub use version_id::{BadVersionId, VersionId};
+pub use write::{Expected, MAX_CAUSES, MAX_KEY, MAX_NAMESPACE, MAX_VALUE, Write};

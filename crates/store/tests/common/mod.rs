@@ -1,0 +1,127 @@
+//! What the store's tests speak of: a clock that is set by hand, and a model that is too plain to be wrong.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use anabranch_store::{
+    Backend, Causes, Expected, Options, Store, StoreError, Timestamp, VersionId, VersionedValue, Write,
+};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A clock, and what sets it.
+pub fn clock_of(
+    nanos: i64,
+) -> (impl Fn() -> Timestamp + Send + Sync + Clone + 'static, impl Fn(i64) + Send + Sync + Clone + 'static) {
+    let clock = Arc::new(AtomicI64::new(nanos));
+    let set = clock.clone();
+    (move || Timestamp::from_nanos(clock.load(Ordering::SeqCst)), move |nanos| set.store(nanos, Ordering::SeqCst))
+}
+
+pub fn opened(
+    backend: impl Backend + Send + Sync + 'static,
+    clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    hot_bytes: usize,
+) -> Store {
+    Store::open(backend, Options::new(clock).hot_bytes(hot_bytes)).unwrap()
+}
+
+type Names = (String, String);
+
+/// All versions of all keys, in vectors.
+#[derive(Debug, Default)]
+pub struct Model {
+    chains: BTreeMap<Names, Vec<VersionedValue>>,
+    last: i64,
+}
+
+fn owned((namespace, key): (&str, &str)) -> Names {
+    (namespace.into(), key.into())
+}
+
+impl Model {
+    /// What the writes should give, but for the ids. The model itself changes when it is told those.
+    pub fn write(&mut self, writes: &[Write], wall: Timestamp) -> Result<Vec<VersionedValue>, StoreError> {
+        let mut seen = HashSet::new();
+        let mut sorted: Vec<_> = writes.iter().map(|write| (write.namespace(), write.key())).collect();
+        sorted.sort_unstable();
+        if let Some(twice) = sorted.into_iter().find(|names| !seen.insert(*names)) {
+            return Err(StoreError::SameKeyTwice { namespace: twice.0.into(), key: twice.1.into() });
+        }
+        let mut versions = Vec::new();
+        let mut last = self.last;
+        for write in writes {
+            let names = (write.namespace(), write.key());
+            let head = self.head(names);
+            let current = head.filter(|head| !head.deleted).map(|head| head.version_id);
+            let fits = match write.expected() {
+                Expected::Any => true,
+                Expected::Absent => current.is_none(),
+                Expected::Version(version) => current == Some(version),
+            };
+            let (namespace, key) = owned(names);
+            if !fits {
+                return Err(StoreError::Conflict { namespace, key, current });
+            }
+            if write.value().is_none() && current.is_none() {
+                let deleted = head.map(|head| head.timestamp);
+                return Err(StoreError::KeyNotFound { namespace, key, deleted });
+            }
+            last = wall.nanos().max(last + 1);
+            versions.push(VersionedValue {
+                value: write.value().cloned().unwrap_or_default(),
+                timestamp: Timestamp::from_nanos(last),
+                version_id: self.some_id(),
+                previous_version: head.map(|head| head.version_id),
+                causes: Causes::default(),
+                deleted: write.value().is_none(),
+            });
+        }
+        self.last = last;
+        Ok(versions)
+    }
+
+    /// The versions as they were written: all as expected, and each with an id that no other has.
+    pub fn learn(&mut self, writes: &[Write], got: &[VersionedValue], expected: &[VersionedValue]) {
+        assert_eq!(got.len(), expected.len());
+        for ((write, got), expected) in writes.iter().zip(got).zip(expected) {
+            assert_eq!(got, &VersionedValue { version_id: got.version_id, ..expected.clone() });
+            assert_eq!(got.version_id.timestamp(), got.timestamp);
+            let others = self.chains.values().flatten();
+            assert!(others.into_iter().all(|other| other.version_id < got.version_id), "ids are in the order of time");
+            self.chains.entry(owned((write.namespace(), write.key()))).or_default().push(got.clone());
+        }
+    }
+
+    /// An id that no version has.
+    pub fn some_id(&self) -> VersionId {
+        VersionId::from_bytes([1; 32]).unwrap()
+    }
+
+    pub fn chain(&self, names: (&str, &str)) -> &[VersionedValue] {
+        self.chains.get(&owned(names)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub fn head(&self, names: (&str, &str)) -> Option<&VersionedValue> {
+        self.chain(names).last()
+    }
+
+    pub fn get(&self, names: (&str, &str)) -> Option<VersionedValue> {
+        self.head(names).filter(|version| !version.deleted).cloned()
+    }
+
+    /// When versions were written.
+    pub fn times(&self) -> impl Iterator<Item = Timestamp> {
+        self.chains.values().flatten().map(|version| version.timestamp)
+    }
+
+    pub fn at(&self, at: Timestamp) -> Vec<(Names, VersionedValue)> {
+        let newest = |chain: &Vec<VersionedValue>| {
+            chain.iter().rev().find(|version| version.timestamp <= at).filter(|version| !version.deleted).cloned()
+        };
+        self.chains.iter().filter_map(|(names, chain)| Some((names.clone(), newest(chain)?))).collect()
+    }
+
+    pub fn keys_at(&self, at: Timestamp) -> Vec<Names> {
+        self.at(at).into_iter().map(|(names, _)| names).collect()
+    }
+}
