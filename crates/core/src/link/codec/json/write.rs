@@ -80,7 +80,7 @@ impl Write for Escaped<'_, '_> {
     }
 }
 
-/// Writes a number of any length in decimal digits. Not by `fmt`, which asks for a sign, a width and a fill first, and takes
+/// Writes a number in decimal digits. Not by `fmt`, which asks for a sign, a width and a fill first, and takes
 /// three times as many instructions.
 fn digits(number: u64, payload: &mut Payload<'_>) -> Result<(), PayloadFull> {
     const BILLION: u64 = 1_000_000_000;
@@ -420,4 +420,22 @@ of_elements! {
 
 of_fields! {
     SerializeStruct SerializeStructVariant
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_number_of_any_length_is_written_in_its_digits() {
+        let powers = (0..20).map(|power| 10_u64.pow(power));
+        let numbers = powers.flat_map(|power| [power - 1, power, power + 1, power.saturating_mul(5)]);
+        for number in numbers.chain([u32::MAX.into(), u64::from(u32::MAX) + 1, u64::MAX - 1, u64::MAX]) {
+            let mut buffer = [0; 20];
+            let mut payload = Payload::new(&mut buffer);
+            digits(number, &mut payload).unwrap();
+            assert_eq!(payload.written(), number.to_string().as_bytes());
+        }
+    }
 }
