@@ -290,17 +290,20 @@ impl<B: Backend> Engine<B> {
     /// Writes what was staged.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<(), StoreError> {
         let outcome = self.complete().and_then(|()| Ok(self.backend.commit(&self.batch, durability)?));
+        if outcome.is_ok() {
+            self.committed_number = self.number;
+            self.is_new = false;
+        }
+        self.discard();
+        outcome
+    }
+
+    /// Lets go of what was staged and is not committed.
+    pub(crate) fn discard(&mut self) {
         self.batch.clear();
         self.staged.clear();
         self.namespaces.clear();
-        match &outcome {
-            Ok(()) => {
-                self.committed_number = self.number;
-                self.is_new = false;
-            }
-            Err(_) => self.number = self.committed_number,
-        }
-        outcome
+        self.number = self.committed_number;
     }
 
     /// Adds what is written once for a commit.

@@ -123,11 +123,11 @@ impl Hot {
     }
 
     /// A commit that writes the key is about to be made.
-    pub fn mark(&self, hash: u64, write: &Write) {
+    pub fn mark(&self, hash: u64, namespace: &Text, key: &Text) {
         let mut shard = self.change(hash);
-        match shard.place(hash, &write.namespace, &write.key) {
+        match shard.place(hash, namespace, key) {
             Some(place) => shard.entries[place].in_flux = true,
-            None => shard.insert(hash, &write.namespace, &write.key, None),
+            None => shard.insert(hash, namespace, key, None),
         }
     }
 
@@ -175,6 +175,11 @@ impl Hot {
             shard.insert(hash, &namespace.into(), &key.into(), Some(Current { row, version: version.clone() }));
             shard.make_room(self.limit);
         }
+    }
+
+    /// How many bytes it may take.
+    pub const fn limit(&self) -> u64 {
+        (self.limit * SHARDS) as u64
     }
 
     /// How many keys are here, and how many bytes they take.
@@ -259,7 +264,7 @@ fn size_of_text(text: &str) -> usize {
 }
 
 /// About what a value takes beside itself. It goes down as deep as values nest.
-fn size_on_heap(value: &Value) -> usize {
+pub(crate) fn size_on_heap(value: &Value) -> usize {
     const BLOCK: usize = 32;
     match value {
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,

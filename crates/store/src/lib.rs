@@ -24,12 +24,15 @@ extern crate alloc;
 extern crate std;
 
 mod backend;
+mod causes;
 mod codec;
 mod crc;
+mod diff;
 mod engine;
 mod error;
 mod memory;
 mod read;
+mod stats;
 mod timestamp;
 mod version;
 mod version_id;
@@ -40,15 +43,26 @@ mod follow;
 #[cfg(feature = "std")]
 mod hot;
 #[cfg(feature = "std")]
+mod snapshot;
+#[cfg(feature = "std")]
 mod store;
+#[cfg(feature = "std")]
+mod subscribe;
 
 pub use backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View};
+pub use causes::{Step, Trace};
+pub use diff::{Diff, Difference, Moment};
 pub use engine::Engine;
 pub use error::{ImportError, StoreError};
 pub use memory::{Memory, MemoryView};
 pub use read::{Place, Reader};
 #[cfg(feature = "std")]
+pub use snapshot::Snapshot;
+pub use stats::{Stats, Tier};
+#[cfg(feature = "std")]
 pub use store::{Clock, Options, Store, Ticket};
+#[cfg(feature = "std")]
+pub use subscribe::{Start, Subscription};
 pub use timestamp::{BadTimestamp, Timestamp};
 pub use version::{Causes, KeyedVersion, Page, VersionedValue};
 pub use version_id::{BadVersionId, VersionId};

@@ -364,8 +364,8 @@ impl<V: View> Reader<V> {
         number.transpose()
     }
 
-    /// The times of the versions that cite one of a time.
-    pub(crate) fn effects_of(&self, cause: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+    /// The times of the versions that cite one of a time; one more than `limit` shows that there are more.
+    pub(crate) fn effects_of(&self, cause: Timestamp, limit: usize) -> Result<Vec<Timestamp>, StoreError> {
         let (mut from, mut to) = ([0; 16], [0xff; 16]);
         from[..8].copy_from_slice(&cause.to_bytes());
         to[..8].copy_from_slice(&cause.to_bytes());
@@ -376,7 +376,7 @@ impl<V: View> Reader<V> {
             Direction::Forward,
             &mut |key, _| {
                 effects.extend(Timestamp::from_bytes(key.get(8..).unwrap_or_default()));
-                Ok(ControlFlow::Continue(()))
+                Ok(if effects.len() <= limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
             },
         )?;
         Ok(effects)

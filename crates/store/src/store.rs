@@ -5,8 +5,9 @@ use crate::engine::{Engine, Staged};
 use crate::follow::Followers;
 use crate::hot::{Found, Hot};
 use crate::read::{Reader, present};
+use crate::stats::{Stats, Tier};
 use crate::write::{Expected, Write, owned};
-use crate::{KeyedVersion, Page, StoreError, Timestamp, VersionId, VersionedValue};
+use crate::{Diff, KeyedVersion, Moment, Page, StoreError, Timestamp, Trace, VersionId, VersionedValue};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -240,6 +241,8 @@ impl Inner {
         staged.clear();
         hashes.clear();
         outcomes.clear();
+        // Should somebody have panicked before a commit.
+        engine.discard();
         let wall = (self.clock)();
         for writes in requests {
             let from = staged.len();
@@ -261,7 +264,7 @@ impl Inner {
         let made = requests.iter().zip(&*outcomes).filter(|(_, outcome)| outcome.is_ok());
         let writes: Vec<&Write> = made.flat_map(|(writes, _)| *writes).collect();
         for (write, hash) in writes.iter().zip(&*hashes) {
-            self.hot.mark(*hash, write);
+            self.hot.mark(*hash, &write.namespace, &write.key);
         }
         match engine.commit(durability) {
             Ok(()) => {
@@ -520,6 +523,50 @@ impl Store {
         limit: usize,
     ) -> Result<Page<String, String>, StoreError> {
         self.reader()?.list_keys(namespace, prefix, at, after, limit)
+    }
+
+    /// What changed between two versions of a key. A key that was not there, yet or any more, had no value.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyNotFound`] where the key never was, [`StoreError::VersionNotFound`].
+    pub fn diff(
+        &self,
+        namespace: &str,
+        key: &str,
+        before: impl Into<Moment>,
+        after: impl Into<Moment>,
+    ) -> Result<Diff, StoreError> {
+        self.reader()?.diff(namespace, key, before, after)
+    }
+
+    /// What a version was made from, what those were made from, and so on, up to `limit` versions.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchVersion`], [`StoreError::NoLimit`].
+    pub fn why(&self, version: &VersionId, limit: usize) -> Result<Trace, StoreError> {
+        self.reader()?.why(version, limit)
+    }
+
+    /// What was made from a version, what was made from that, and so on, up to `limit` versions.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchVersion`], [`StoreError::NoLimit`].
+    pub fn effects(&self, version: &VersionId, limit: usize) -> Result<Trace, StoreError> {
+        self.reader()?.effects(version, limit)
+    }
+
+    /// How much there is, and what it takes.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    pub fn stats(&self) -> Result<Stats, StoreError> {
+        let usage = Backend::usage(&self.inner.backend)?;
+        let mut stats = self.reader()?.stats(usage)?;
+        let (versions, bytes) = self.inner.hot.size();
+        stats.hot = Tier { versions, bytes, limit: Some(self.inner.hot.limit()) };
+        stats.memory_bytes += bytes;
+        stats.commits = self.inner.commits.load(Ordering::Relaxed);
+        Ok(stats)
     }
 
     /// What the database holds now, to be asked several things. It is dropped soon, and not held across a write.

@@ -125,3 +125,93 @@ impl Model {
         self.at(at).into_iter().map(|(names, _)| names).collect()
     }
 }
+
+/// A store in memory, with a clock that stands at 1,000 ns until it is set.
+pub fn in_memory() -> Store {
+    opened(anabranch_store::Memory::new(), || Timestamp::from_nanos(1000), 64 << 20)
+}
+
+/// All versions of a key, oldest first, in pages.
+pub fn chain(store: &Store, namespace: &str, key: &str) -> Vec<VersionedValue> {
+    let mut versions = Vec::new();
+    let mut before = Timestamp::LATEST;
+    loop {
+        let page = store.history(namespace, key, ..before, 100).unwrap();
+        versions.extend(page.items);
+        match page.next {
+            Some(next) => before = next,
+            None => break,
+        }
+    }
+    versions.reverse();
+    versions
+}
+
+/// Each version names the one before it, and time goes on.
+pub fn assert_whole(chain: &[VersionedValue]) {
+    assert_eq!(chain[0].previous_version, None);
+    for pair in chain.windows(2) {
+        assert_eq!(pair[1].previous_version, Some(pair[0].version_id));
+        assert!(pair[1].timestamp > pair[0].timestamp);
+    }
+}
+
+/// What a backend does when a commit is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fault {
+    None,
+    Fail,
+    Panic,
+}
+
+/// A backend that fails when it is told to, and takes as long for a commit as a disk.
+#[derive(Clone)]
+pub struct Faulty {
+    pub memory: Arc<anabranch_store::Memory>,
+    pub fault: Arc<std::sync::Mutex<Fault>>,
+    pub commits: Arc<AtomicI64>,
+    pub sync: std::time::Duration,
+}
+
+impl Faulty {
+    pub fn new(sync: std::time::Duration) -> Self {
+        Faulty {
+            memory: Arc::default(),
+            fault: Arc::new(std::sync::Mutex::new(Fault::None)),
+            commits: Arc::default(),
+            sync,
+        }
+    }
+
+    pub fn set(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+}
+
+impl Backend for Faulty {
+    type View<'b> = anabranch_store::MemoryView<'b>;
+
+    fn view(&self) -> Result<Self::View<'_>, anabranch_store::BackendError> {
+        self.memory.view()
+    }
+
+    fn commit(
+        &self,
+        batch: &anabranch_store::Batch,
+        durability: anabranch_store::Durability,
+    ) -> Result<(), anabranch_store::BackendError> {
+        let fault = *self.fault.lock().unwrap();
+        match fault {
+            Fault::None => {}
+            Fault::Fail => return Err(anabranch_store::BackendError::Full),
+            Fault::Panic => panic!("a backend that panics"),
+        }
+        std::thread::sleep(self.sync);
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.memory.commit(batch, durability)
+    }
+
+    fn usage(&self) -> Result<anabranch_store::Usage, anabranch_store::BackendError> {
+        self.memory.usage()
+    }
+}
