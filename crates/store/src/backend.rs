@@ -142,6 +142,7 @@ pub trait View {
     ///
     /// # Errors
     /// [`BackendError`].
+    #[expect(clippy::type_complexity, reason = "a name would hide what is handed to whom")]
     fn scan(
         &self,
         table: Table,

@@ -163,7 +163,7 @@ impl KeyRow {
 
     pub fn write(&self, key: &[u8], row: &mut Vec<u8>) {
         begin(row);
-        row.push(u8::from(self.deleted) * Self::DELETED | u8::from(self.ever_deleted) * Self::EVER_DELETED);
+        row.push((u8::from(self.deleted) * Self::DELETED) | (u8::from(self.ever_deleted) * Self::EVER_DELETED));
         row.extend_from_slice(&self.number.to_be_bytes());
         row.extend_from_slice(&self.first.to_bytes());
         seal(key, row);

@@ -26,6 +26,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct Tables {
     /// Those with keys of any length: `Meta`, `Namespaces`, `Keys`, `Segments`.
+    #[expect(clippy::type_complexity, reason = "four maps of bytes to bytes")]
     named: [BTreeMap<Box<[u8]>, Box<[u8]>>; 4],
     versions: BTreeMap<u128, Box<[u8]>>,
     times: BTreeMap<u64, u64>,

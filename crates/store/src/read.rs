@@ -465,6 +465,7 @@ impl<V: View> Reader<V> {
     }
 
     /// As [`View::scan`], and ends at the first error.
+    #[expect(clippy::type_complexity, reason = "a name would hide what is handed to whom")]
     pub(crate) fn scan(
         &self,
         table: Table,
