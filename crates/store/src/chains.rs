@@ -86,6 +86,7 @@ pub(crate) fn chain_after<B: Backend>(backend: &B, after: u64) -> Result<Option<
 }
 
 /// Visits the versions of a chain up to a time, from its beginning, each with whether it is proven.
+#[expect(clippy::type_complexity, reason = "a name would hide what is handed to whom")]
 pub(crate) fn links<'b, B: Backend>(
     backend: &'b B,
     chain: &Chain,
