@@ -299,6 +299,12 @@ impl<'r> VersionRow<'r> {
         is_whole.then_some(VersionRow { id, previous, causes, value })
     }
 
+    /// The id that a row of a damaged version has, if that part of it is not what is damaged.
+    pub fn id_of_damaged(timestamp: Timestamp, row: &[u8]) -> Option<VersionId> {
+        let digest = row.get(SUM + 1..)?.first_chunk()?;
+        Some(VersionId::from_parts(timestamp, digest))
+    }
+
     /// The versions that it was made from.
     pub fn causes(&self) -> Result<Causes, StoreError> {
         if self.causes.is_empty() {

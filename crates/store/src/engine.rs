@@ -1,12 +1,15 @@
 //! The one writer: it gives each write its time and its id, and puts all that is asked for at once into one commit.
 
 use crate::backend::{Backend, BackendError, Batch, Direction, Durability, Table, View};
+use crate::chains::Proven;
 use crate::codec::{self, KeyRow, NamespaceRow, Previous};
 use crate::read::Reader;
+use crate::transfer::{Chunk, Imported};
+use crate::verify::{Verified, verify};
 use crate::version_id::Written;
 use crate::write::{Expected, MAX_VALUE, Write, owned};
-use crate::{StoreError, Timestamp, VersionId, VersionedValue};
-use alloc::collections::BTreeMap;
+use crate::{ImportError, StoreError, Timestamp, VersionId, VersionedValue};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use anabranch_value::{Text, Value, cbor};
 use core::ops::{Bound, ControlFlow, Range};
@@ -132,6 +135,14 @@ impl<B: Backend> Engine<B> {
         Ok(Reader::new(self.backend.view()?))
     }
 
+    /// Proves all that was written: each id is computed again. `progress` is told the versions so far.
+    ///
+    /// # Errors
+    /// What the backend says, but for damage, which is in the result.
+    pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Verified, StoreError> {
+        verify(&self.backend, progress)
+    }
+
     /// Writes all of `writes` or, if one of them cannot be, none.
     ///
     /// # Errors
@@ -226,39 +237,17 @@ impl<B: Backend> Engine<B> {
         value: Option<Range<usize>>,
         alone: bool,
     ) -> Staged {
-        let (namespace, key) = (&*write.namespace, &*write.key);
         let previous = head.map(|head| head.id);
-        let value = value.map(|range| &self.memory.values[range]);
+        let is_deletion = value.is_none();
+        // Lent to each other for a moment.
+        let values = core::mem::take(&mut self.memory.values);
+        let value = value.map(|range| &values[range]);
+        let (namespace, key) = (&*write.namespace, &*write.key);
         let written = Written { namespace, key, value, timestamp, previous, causes: &write.causes };
         let id = VersionId::of(&written, &mut self.memory.hashed);
-        let is_deletion = value.is_none();
-        let row = match head {
-            None => KeyRow { number: self.number, first: timestamp, deleted: false, ever_deleted: false },
-            Some(head) => {
-                KeyRow { deleted: is_deletion, ever_deleted: head.row.ever_deleted || is_deletion, ..head.row }
-            }
-        };
-        let place = codec::version_key(row.number, timestamp);
         let before = if previous.is_some() { Previous::Before } else { Previous::None };
-        codec::write_version(&place, &id, before, &write.causes, value, &mut self.memory.row);
-        self.batch.put(Table::Versions, &place, &self.memory.row);
-        self.batch.put(Table::Times, &timestamp.to_bytes(), &row.number.to_be_bytes());
-        for cause in write.causes.iter() {
-            let mut effect = [0; 16];
-            effect[..8].copy_from_slice(&cause.timestamp().to_bytes());
-            effect[8..].copy_from_slice(&timestamp.to_bytes());
-            self.batch.put(Table::Effects, &effect, &[]);
-        }
-        let head_row = head.map(|head| head.row);
-        if head_row != Some(row) || !alone {
-            codec::key_of(namespace, key, &mut self.memory.names);
-        }
-        if head_row != Some(row) {
-            self.key_changed(&write.namespace, head_row, row);
-        }
-        if !alone {
-            self.staged.insert(self.memory.names.clone(), Head { row, id });
-        }
+        let row = self.append(&written, &id, before, head.map(|head| head.row), alone);
+        self.memory.values = values;
         let version = VersionedValue {
             value: write.value.clone().unwrap_or_default(),
             timestamp,
@@ -270,8 +259,45 @@ impl<B: Backend> Engine<B> {
         Staged { row, version }
     }
 
+    /// Puts the rows of one version into the batch. `before`: what the key's row was.
+    fn append(
+        &mut self,
+        written: &Written<'_>,
+        id: &VersionId,
+        previous: Previous,
+        before: Option<KeyRow>,
+        alone: bool,
+    ) -> KeyRow {
+        let Written { timestamp, value, causes, .. } = *written;
+        let is_deletion = value.is_none();
+        let row = match before {
+            None => KeyRow { number: self.number, first: timestamp, deleted: is_deletion, ever_deleted: is_deletion },
+            Some(before) => KeyRow { deleted: is_deletion, ever_deleted: before.ever_deleted || is_deletion, ..before },
+        };
+        let place = codec::version_key(row.number, timestamp);
+        codec::write_version(&place, id, previous, causes, value, &mut self.memory.row);
+        self.batch.put(Table::Versions, &place, &self.memory.row);
+        self.batch.put(Table::Times, &timestamp.to_bytes(), &row.number.to_be_bytes());
+        for cause in causes {
+            let mut effect = [0; 16];
+            effect[..8].copy_from_slice(&cause.timestamp().to_bytes());
+            effect[8..].copy_from_slice(&timestamp.to_bytes());
+            self.batch.put(Table::Effects, &effect, &[]);
+        }
+        if before != Some(row) || !alone {
+            codec::key_of(written.namespace, written.key, &mut self.memory.names);
+        }
+        if before != Some(row) {
+            self.key_changed(written.namespace, before, row);
+        }
+        if !alone {
+            self.staged.insert(self.memory.names.clone(), Head { row, id: *id });
+        }
+        row
+    }
+
     /// A key has come, is gone, or is there again: its names stand in the scratch memory.
-    fn key_changed(&mut self, namespace: &Text, before: Option<KeyRow>, row: KeyRow) {
+    fn key_changed(&mut self, namespace: &str, before: Option<KeyRow>, row: KeyRow) {
         let Scratch { names, row: scratch, .. } = &mut self.memory;
         if before.is_none() {
             codec::write_name(row.number, names, scratch);
@@ -281,10 +307,74 @@ impl<B: Backend> Engine<B> {
         row.write(names, scratch);
         self.batch.put(Table::Keys, names, scratch);
         let was_live = before.is_some_and(|before| !before.deleted);
-        let change = self.namespaces.entry(namespace.clone()).or_default();
+        let change = self.namespaces.entry(namespace.into()).or_default();
         // Differences, until they are added to what is there: `commit` does.
         change.ever += u64::from(before.is_none());
         change.live = change.live.wrapping_add(u64::from(!row.deleted)).wrapping_sub(u64::from(was_live));
+    }
+
+    /// Prepares versions of another database for the next commit, as they are: each after the one before it.
+    pub(crate) fn stage_imported(&mut self, chunk: &Chunk) -> Result<Imported, StoreError> {
+        let mut imported = Imported::default();
+        let mut times = BTreeSet::new();
+        for (place, version) in &chunk.versions {
+            let (namespace, key) = &chunk.names[*place];
+            if self.stage_one_imported(namespace, key, version, &mut times)? {
+                imported.new += 1;
+            } else {
+                imported.known += 1;
+            }
+        }
+        Ok(imported)
+    }
+
+    /// Whether it is new.
+    fn stage_one_imported(
+        &mut self,
+        namespace: &str,
+        key: &str,
+        version: &Proven,
+        times: &mut BTreeSet<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let since = version.id.timestamp();
+        let diverged = || StoreError::Import {
+            versions: 0,
+            reason: ImportError::Diverged { namespace: owned(namespace), key: owned(key), since },
+        };
+        codec::key_of(namespace, key, &mut self.memory.names);
+        let reader = Reader::new(self.backend.view()?);
+        let head = match self.staged.get(&self.memory.names) {
+            Some(head) => Some(*head),
+            None => find_head(&reader, namespace, key)?,
+        };
+        if let Some(head) = head.filter(|head| head.id.timestamp() >= since) {
+            let is_here = head.id == version.id || reader.version(head.row.number, &version.id)?.is_some();
+            return if is_here { Ok(false) } else { Err(diverged()) };
+        }
+        let here = head.map(|head| head.id);
+        let previous = match version.previous {
+            // A gap: what was between is lost.
+            Some(previous) if !version.follows && here.is_none_or(|here| here < previous) => Previous::Here(previous),
+            // The beginning of the chain is lost.
+            previous if here != previous => return Err(diverged()),
+            None => Previous::None,
+            Some(_) => Previous::Before,
+        };
+        if reader.written_at(since)?.is_some() || !times.insert(since) {
+            return Err(diverged());
+        }
+        drop(reader);
+        self.last = self.last.max(since);
+        let written = Written {
+            namespace,
+            key,
+            value: version.value.as_deref(),
+            timestamp: since,
+            previous: version.previous,
+            causes: &version.causes,
+        };
+        self.append(&written, &version.id, previous, head.map(|head| head.row), false);
+        Ok(true)
     }
 
     /// Writes what was staged.

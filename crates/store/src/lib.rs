@@ -25,6 +25,7 @@ extern crate std;
 
 mod backend;
 mod causes;
+mod chains;
 mod codec;
 mod crc;
 mod diff;
@@ -34,6 +35,8 @@ mod memory;
 mod read;
 mod stats;
 mod timestamp;
+mod transfer;
+mod verify;
 mod version;
 mod version_id;
 mod write;
@@ -64,6 +67,8 @@ pub use store::{Clock, Options, Store, Ticket};
 #[cfg(feature = "std")]
 pub use subscribe::{Start, Subscription};
 pub use timestamp::{BadTimestamp, Timestamp};
+pub use transfer::{Exported, Imported, Sink, Source};
+pub use verify::{Damage, Verified};
 pub use version::{Causes, KeyedVersion, Page, VersionedValue};
 pub use version_id::{BadVersionId, VersionId};
 pub use write::{Expected, MAX_CAUSES, MAX_KEY, MAX_NAMESPACE, MAX_VALUE, Write};

@@ -6,6 +6,8 @@ use crate::follow::Followers;
 use crate::hot::{Found, Hot};
 use crate::read::{Reader, present};
 use crate::stats::{Stats, Tier};
+use crate::transfer::{self, Chunk, Exported, Imported, Sink, Source};
+use crate::verify::{Verified, verify};
 use crate::write::{Expected, Write, owned};
 use crate::{Diff, KeyedVersion, Moment, Page, StoreError, Timestamp, Trace, VersionId, VersionedValue};
 use alloc::boxed::Box;
@@ -13,7 +15,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use anabranch_value::Value;
+use anabranch_value::{Text, Value};
 use core::fmt;
 use core::ops::{Range, RangeBounds};
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -284,6 +286,30 @@ impl Inner {
                 }
             }
         }
+    }
+}
+
+impl Inner {
+    /// Writes versions of another database, among the commits of others.
+    fn take(&self, chunk: &Chunk, durability: Durability) -> Result<Imported, StoreError> {
+        let mut leader = lock(&self.leader);
+        let engine = &mut leader.engine;
+        engine.discard();
+        let imported = engine.stage_imported(chunk);
+        if imported.is_err() {
+            engine.discard();
+        }
+        let imported = imported?;
+        let names = chunk.names.iter();
+        let names: Vec<(u64, Text, Text)> = names
+            .map(|(namespace, key)| (self.hot.hash(namespace, key), namespace.as_str().into(), key.as_str().into()))
+            .collect();
+        names.iter().for_each(|(hash, namespace, key)| self.hot.mark(*hash, namespace, key));
+        let outcome = engine.commit(durability);
+        names.iter().for_each(|(hash, namespace, key)| self.hot.forget(*hash, namespace, key));
+        outcome?;
+        self.followers.wake();
+        Ok(imported)
     }
 }
 
@@ -567,6 +593,31 @@ impl Store {
         stats.memory_bytes += bytes;
         stats.commits = self.inner.commits.load(Ordering::Relaxed);
         Ok(stats)
+    }
+
+    /// Proves all that was written before it began: each id is computed again. `progress` is told the versions so far.
+    ///
+    /// # Errors
+    /// What the backend says, but for damage, which is in the result.
+    pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Verified, StoreError> {
+        verify(&self.inner.backend, progress)
+    }
+
+    /// Writes the database to a file: all that was written before it began. `progress` is told the versions so far.
+    ///
+    /// # Errors
+    /// [`StoreError::Export`] with what the sink says; what the backend says, but for damage, which is in the result.
+    pub fn export(&self, sink: Sink<'_>, progress: &mut dyn FnMut(u64)) -> Result<Exported, StoreError> {
+        transfer::export(&self.inner.backend, sink, progress)
+    }
+
+    /// Reads a file that was exported, and writes what is not here yet. `progress` is told the versions so far. To import
+    /// the same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Import`], after which what was read before is here; and what the backend says.
+    pub fn import(&self, source: Source<'_>, progress: &mut dyn FnMut(u64)) -> Result<Imported, StoreError> {
+        transfer::import(source, &mut |chunk, durability| self.inner.take(chunk, durability), progress)
     }
 
     /// What the database holds now, to be asked several things. It is dropped soon, and not held across a write.

@@ -1,0 +1,304 @@
+//! What is damaged is found and named, and never served; what was exported comes back as it was.
+
+mod common;
+
+use anabranch_store::{
+    Backend, Batch, Direction, Durability, Engine, ImportError, Memory, Options, Store, StoreError, Table, Timestamp,
+    View, Write,
+};
+use anabranch_value::value;
+use common::{assert_whole, chain};
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+/// A backend whose rows a test can change behind the store's back.
+#[derive(Debug, Clone, Default)]
+struct Open(Arc<Memory>);
+
+impl Backend for Open {
+    type View<'b> = anabranch_store::MemoryView<'b>;
+
+    fn view(&self) -> Result<Self::View<'_>, anabranch_store::BackendError> {
+        self.0.view()
+    }
+
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), anabranch_store::BackendError> {
+        self.0.commit(batch, durability)
+    }
+
+    fn usage(&self) -> Result<anabranch_store::Usage, anabranch_store::BackendError> {
+        self.0.usage()
+    }
+}
+
+impl Open {
+    fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut rows = Vec::new();
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        let view = self.view().unwrap();
+        view.scan(table, all, Direction::Forward, &mut |key, row| {
+            rows.push((key.to_vec(), row.to_vec()));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        rows
+    }
+
+    fn put(&self, table: Table, key: &[u8], row: Option<&[u8]>) {
+        let mut batch = Batch::new();
+        match row {
+            Some(row) => batch.put(table, key, row),
+            None => batch.delete(table, key),
+        }
+        self.commit(&batch, Durability::Immediate).unwrap();
+    }
+}
+
+/// Keys with chains, deletions, causes, and a key that is deleted.
+fn filled() -> (Open, Store) {
+    let backend = Open::default();
+    let store = Store::open(backend.clone(), Options::new(|| Timestamp::from_nanos(1000)).hot_bytes(0)).unwrap();
+    let reading = store.put("sensor", "a", 1).unwrap();
+    store.put("sensor", "b", "x".repeat(100)).unwrap();
+    let other = store.put("sensor", "a", value!({ "celsius": 2 })).unwrap();
+    let alarm = Write::put("alarm", "a", true).because([reading.version_id, other.version_id]);
+    store.write(alarm).unwrap();
+    store.delete("sensor", "b").unwrap();
+    store.put("sensor", "a", 1).unwrap();
+    store.put("alarm", "b", value!(null)).unwrap();
+    store.delete("alarm", "b").unwrap();
+    store.put("alarm", "b", 5).unwrap();
+    (backend, store)
+}
+
+fn exported(store: &Store) -> Vec<u8> {
+    let mut file = Vec::new();
+    let exported = store
+        .export(
+            &mut |bytes| {
+                file.extend_from_slice(bytes);
+                Ok(())
+            },
+            &mut |_| (),
+        )
+        .unwrap();
+    assert_eq!(exported.bytes, file.len() as u64);
+    file
+}
+
+fn import(store: &Store, mut file: &[u8]) -> Result<anabranch_store::Imported, StoreError> {
+    // In small pieces, as a file comes.
+    let source = &mut |buffer: &mut [u8]| {
+        let count = file.len().min(buffer.len()).min(7);
+        buffer[..count].copy_from_slice(&file[..count]);
+        file = &file[count..];
+        Ok(count)
+    };
+    store.import(source, &mut |_| ())
+}
+
+fn empty() -> Store {
+    common::in_memory()
+}
+
+#[test]
+fn a_database_that_was_not_touched_is_whole() {
+    let (_, store) = filled();
+    let verified = store.verify(&mut |_| ()).unwrap();
+    assert_eq!(verified.damages, []);
+    assert_eq!((verified.keys, verified.versions), (4, 9));
+    assert!(empty().verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn every_flipped_bit_and_every_lost_row_is_found() {
+    let (backend, store) = filled();
+    for table in Table::ALL {
+        for (key, row) in backend.rows(table) {
+            let damaged = |what: &str| {
+                let verified = store.verify(&mut |_| ()).unwrap();
+                assert!(!verified.is_whole(), "{what} of {key:02x?} in {table:?} is not found");
+            };
+            backend.put(table, &key, None);
+            damaged("the loss");
+            for bit in 0..row.len() * 8 {
+                let mut flipped = row.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                backend.put(table, &key, Some(&flipped));
+                damaged("a flipped bit");
+            }
+            backend.put(table, &key, Some(&row));
+        }
+    }
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn what_is_damaged_is_named_and_never_served() {
+    let (backend, store) = filled();
+    let versions = chain(&store, "sensor", "a");
+    let (key, row) = backend
+        .rows(Table::Versions)
+        .into_iter()
+        .find(|(key, _)| key[8..] == versions[1].timestamp.nanos().to_be_bytes())
+        .unwrap();
+    let mut flipped = row.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    backend.put(Table::Versions, &key, Some(&flipped));
+    let error = store.get_at("sensor", "a", versions[1].timestamp).unwrap_err();
+    assert!(error.is_damage() && error.to_string().contains("`verify`"), "{error}");
+    assert_eq!(store.get_at("sensor", "a", versions[0].timestamp).unwrap(), versions[0]);
+    let verified = store.verify(&mut |_| ()).unwrap();
+    let named: Vec<_> = verified.damages.iter().filter_map(|damage| damage.of.clone()).collect();
+    assert_eq!(named, [("sensor".to_string(), "a".to_string())]);
+    assert_eq!(verified.damages[0].since, Some(versions[1].timestamp));
+
+    // And the rest is saved: with the versions after the one that is damaged.
+    let mut file = Vec::new();
+    let exported = store
+        .export(
+            &mut |bytes| {
+                file.extend_from_slice(bytes);
+                Ok(())
+            },
+            &mut |_| (),
+        )
+        .unwrap();
+    assert_eq!((exported.damages.len(), exported.versions), (1, 8));
+    let saved = empty();
+    assert_eq!(import(&saved, &file).unwrap().new, 8);
+    assert_eq!(chain(&saved, "sensor", "a"), [versions[0].clone(), versions[2].clone()]);
+    assert!(saved.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn an_export_comes_back_as_it_was_and_twice_is_once() {
+    let (_, store) = filled();
+    let file = exported(&store);
+    let other = empty();
+    assert_eq!(import(&other, &file).unwrap().new, 9);
+    for (namespace, key) in [("sensor", "a"), ("sensor", "b"), ("alarm", "a"), ("alarm", "b")] {
+        assert_eq!(chain(&other, namespace, key), chain(&store, namespace, key));
+        assert_eq!(other.get(namespace, key), store.get(namespace, key));
+    }
+    assert!(other.verify(&mut |_| ()).unwrap().is_whole());
+    let again = import(&other, &file).unwrap();
+    assert_eq!((again.new, again.known), (0, 9));
+    assert_eq!(exported(&other), file, "the same database gives the same file");
+    // It goes on, and time does not go back.
+    let next = other.put("sensor", "a", 7).unwrap();
+    assert_whole(&chain(&other, "sensor", "a"));
+    assert!(next.timestamp > store.get("alarm", "b").unwrap().timestamp);
+    // What was written since stands in no one's way.
+    assert_eq!(import(&other, &file).unwrap().known, 9);
+    // More of the same history is added to what is there.
+    store.put("sensor", "b", 1).unwrap();
+    let third = empty();
+    import(&third, &file).unwrap();
+    assert_eq!(import(&third, &exported(&store)).unwrap().new, 1);
+    assert_eq!(third.get("sensor", "b"), store.get("sensor", "b"));
+}
+
+#[test]
+fn an_import_is_seen_by_readers_and_over_what_they_held() {
+    let (_, store) = filled();
+    let file = exported(&store);
+    let other = empty();
+    assert!(other.get("sensor", "a").is_err());
+    import(&other, &file).unwrap();
+    assert_eq!(other.get("sensor", "a"), store.get("sensor", "a"));
+    store.put("sensor", "a", 42).unwrap();
+    import(&other, &exported(&store)).unwrap();
+    assert_eq!(other.get("sensor", "a").unwrap().value, value!(42));
+}
+
+#[test]
+fn a_file_that_is_cut_short_altered_or_from_the_future_is_refused() {
+    let (_, store) = filled();
+    let file = exported(&store);
+    let reason = |file: &[u8]| match import(&empty(), file) {
+        Err(StoreError::Import { reason, .. }) => reason,
+        outcome => panic!("{outcome:?}"),
+    };
+    for length in 0..file.len() {
+        let reason = reason(&file[..length]);
+        match length {
+            0..12 => assert_eq!(reason, ImportError::NotAnExport),
+            _ => assert_eq!(reason, ImportError::CutShort { at: length as u64 }),
+        }
+    }
+    for bit in 0..file.len() * 8 {
+        let mut flipped = file.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        reason(&flipped);
+    }
+    let mut longer = file.clone();
+    longer.push(0);
+    assert!(matches!(reason(&longer), ImportError::Altered { .. }));
+    let mut newer = file.clone();
+    newer[11] = 9;
+    assert_eq!(reason(&newer), ImportError::Newer { found: 9, known: 1 });
+    assert_eq!(reason(b"SQLite format 3\0 and so on"), ImportError::NotAnExport);
+    // What was read whole stays, and the whole file completes it.
+    let other = empty();
+    assert!(import(&other, &file[..file.len() - 1]).is_err());
+    assert_eq!(import(&other, &file).unwrap().known, 9);
+}
+
+#[test]
+fn another_history_of_a_key_is_not_mixed_with_the_one_here() {
+    let (_, store) = filled();
+    let other = Store::open(Memory::new(), Options::new(|| Timestamp::from_nanos(5_000_000))).unwrap();
+    other.put("sensor", "a", 0).unwrap();
+    let outcome = import(&other, &exported(&store));
+    let Err(StoreError::Import { reason: ImportError::Diverged { key, .. }, .. }) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(key, "a");
+    assert_eq!(chain(&other, "sensor", "a").len(), 1);
+    assert!(other.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn an_export_that_cannot_be_written_says_so() {
+    let (_, store) = filled();
+    let outcome = store.export(&mut |_| Err("the disk is full".into()), &mut |_| ());
+    assert_eq!(outcome, Err(StoreError::Export { reason: "the disk is full".into() }));
+}
+
+#[test]
+fn a_large_database_goes_through_a_file() {
+    let store = empty();
+    let writes = (0..3000).map(|number| Write::put("n", format!("{number}"), vec![7_u8; 3000].as_slice())).collect();
+    store.write_batch(writes).unwrap();
+    for number in 0..3000 {
+        store.put("n", "chain", number).unwrap();
+    }
+    let other = empty();
+    let mut told = 0;
+    let file = exported(&store);
+    let mut rest = &*file;
+    let source = &mut |buffer: &mut [u8]| {
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        rest = &rest[count..];
+        Ok(count)
+    };
+    assert_eq!(other.import(source, &mut |versions| told = versions).unwrap().new, 6000);
+    assert_eq!(told, 6000);
+    assert_eq!(exported(&other), file);
+    assert_eq!(other.stats().unwrap().key_count, 3001);
+}
+
+#[test]
+fn a_later_format_and_another_database_are_refused() {
+    let (backend, _) = filled();
+    let (key, row) = backend.rows(Table::Meta).pop().unwrap();
+    backend.put(Table::Meta, &key, None);
+    let error = Engine::open(backend.clone()).unwrap_err();
+    assert!(error.to_string().contains("no database of Anabranch"), "{error}");
+    let mut damaged = row.clone();
+    damaged[7] = 9;
+    backend.put(Table::Meta, &key, Some(&damaged));
+    assert!(Engine::open(backend).unwrap_err().is_damage());
+}
