@@ -178,9 +178,7 @@ fn celsius(text: &str) -> Result<f64, String> {
 }
 
 /// Commands that are designed and not there yet.
-const LATER: [&str; 13] = [
-    "delete", "diff", "export", "get", "history", "import", "list", "put", "query", "stats", "vector", "verify", "why",
-];
+const LATER: [&str; 8] = ["diff", "export", "import", "query", "stats", "vector", "verify", "why"];
 
 impl Arguments {
     /// What was typed.

@@ -145,6 +145,7 @@ fn crashed(rows: u64) -> Result<SimPlace, Box<dyn Error>> {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "redb reads the whole file when it is built for debugging; add `--release`")]
 fn opening_after_a_crash_reads_no_more_of_a_large_database_than_of_a_small_one() -> Outcome {
     let read = |rows| -> Result<(u64, u64), Box<dyn Error>> {
         let place = crashed(rows)?;
@@ -183,6 +184,7 @@ fn a_durable_commit_is_two_syncs_and_a_relaxed_one_none() -> Outcome {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "redb reads the whole file when it is built for debugging; add `--release`")]
 fn what_a_damaged_block_has_not_is_read_beside_it() -> Outcome {
     let place = SimPlace::default();
     let options = Options::default();
