@@ -120,7 +120,7 @@ impl<V: View + ?Sized> View for Box<V> {
         table: Table,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), BackendError> {
         (**self).scan(table, range, direction, visit)
     }
@@ -129,6 +129,9 @@ impl<V: View + ?Sized> View for Box<V> {
         (**self).count(table)
     }
 }
+
+/// Takes the key and the row of each row in turn, and says whether to go on.
+pub type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
 /// Reads tables as they were at one moment.
 pub trait View {
@@ -147,7 +150,7 @@ pub trait View {
         table: Table,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), BackendError>;
 
     /// How many rows a table has.

@@ -45,6 +45,9 @@ impl Link {
     }
 }
 
+/// Takes each version, with a reader of the view that it was read from.
+pub(crate) type VisitLink<'v, V> = &'v mut dyn FnMut(&Reader<V>, Link) -> Result<(), StoreError>;
+
 /// How many rows are read from one view, and how many bytes of them.
 const ROWS: usize = 512;
 const BYTES: usize = 4 << 20;
@@ -90,7 +93,7 @@ pub(crate) fn links<'b, B: Backend>(
     backend: &'b B,
     chain: &Chain,
     until: Timestamp,
-    visit: &mut dyn FnMut(&Reader<B::View<'b>>, Link) -> Result<(), StoreError>,
+    visit: VisitLink<'_, B::View<'b>>,
 ) -> Result<(), StoreError> {
     let mut after = Timestamp::ZERO;
     let mut walk = Walk { before: Before::Beginning, scratch: Vec::new() };

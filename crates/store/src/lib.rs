@@ -52,7 +52,7 @@ mod store;
 #[cfg(feature = "std")]
 mod subscribe;
 
-pub use backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View};
+pub use backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View, Visit};
 pub use causes::{Step, Trace};
 pub use diff::{Diff, Difference, Moment};
 pub use engine::Engine;

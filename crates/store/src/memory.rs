@@ -2,7 +2,7 @@
 //!
 //! Two tables have a row for each version, so they hold their keys as the numbers that they are.
 
-use crate::backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View};
+use crate::backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View, Visit};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -23,10 +23,12 @@ pub struct Memory {
     tables: Cell<Tables>,
 }
 
+type Named = BTreeMap<Box<[u8]>, Box<[u8]>>;
+
 #[derive(Debug, Default)]
 struct Tables {
     /// Those with keys of any length: `Meta`, `Namespaces`, `Keys`, `Segments`.
-    named: [BTreeMap<Box<[u8]>, Box<[u8]>>; 4],
+    named: [Named; 4],
     versions: BTreeMap<u128, Box<[u8]>>,
     times: BTreeMap<u64, u64>,
     effects: BTreeMap<u128, ()>,
@@ -224,7 +226,7 @@ impl View for MemoryView<'_> {
         table: Table,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), BackendError> {
         match kind(table) {
             Kind::Named(place) => {

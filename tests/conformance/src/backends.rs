@@ -30,9 +30,12 @@ impl<B: Backend + Sync, F: Fn() -> B> BackendFixture for F {
     }
 }
 
+type Case<F> = fn(&F) -> Result<(), Fault>;
+type Bounds<'r> = (Bound<&'r [u8]>, Bound<&'r [u8]>);
+
 /// What every backend keeps.
 pub fn run_backends<F: BackendFixture>(fixture: &F, report: &mut impl Report) {
-    let cases: &[(&'static str, fn(&F) -> Result<(), Fault>)] = &[
+    let cases: &[(&'static str, Case<F>)] = &[
         ("an empty table has no rows", empty),
         ("a row is read as it was written, in each table", each_table),
         ("a later change of a key stands over an earlier one", later_changes),
@@ -92,12 +95,7 @@ fn get(view: &impl View, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fa
     Ok(found)
 }
 
-fn scan(
-    view: &impl View,
-    table: Table,
-    range: (Bound<&[u8]>, Bound<&[u8]>),
-    direction: Direction,
-) -> Result<Vec<Row>, Fault> {
+fn scan(view: &impl View, table: Table, range: Bounds<'_>, direction: Direction) -> Result<Vec<Row>, Fault> {
     let mut rows = Vec::new();
     let visit = &mut |key: &[u8], row: &[u8]| {
         rows.push((key.to_vec(), row.to_vec()));
@@ -107,7 +105,7 @@ fn scan(
     Ok(rows)
 }
 
-const ALL: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Unbounded);
+const ALL: Bounds<'static> = (Bound::Unbounded, Bound::Unbounded);
 
 fn empty<F: BackendFixture>(fixture: &F) -> Result<(), Fault> {
     let backend = fixture.fresh();
@@ -240,7 +238,7 @@ fn ranges<F: BackendFixture>(fixture: &F) -> Result<(), Fault> {
         let (one, three) = (key(table, 1), key(table, 3));
         let mut longer = one.clone();
         longer.push(0);
-        let expected: [((Bound<&[u8]>, Bound<&[u8]>), &[u8]); 7] = [
+        let expected: [(Bounds<'_>, &[u8]); 7] = [
             ((Bound::Included(&one), Bound::Excluded(&three)), &[1, 2]),
             ((Bound::Excluded(&one), Bound::Included(&three)), &[2, 3]),
             ((Bound::Included(&longer), Bound::Unbounded), &[2, 3, 255]),
