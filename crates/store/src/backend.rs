@@ -55,8 +55,7 @@ pub enum Direction {
 /// **The contract:** [`commit`](Self::commit) makes all of a batch visible to views that are taken after it has returned, and
 /// none of it to those before; when it fails, none of it ever is. After a crash the tables are as after some commit, and
 /// after the last one that was [`Durability::Immediate`] at least. What is read back is what was written, or an error.
-/// Views do not wait for commits, however long those take to sync. A commit may wait for views: whoever holds one does not
-/// commit on the same thread, and drops it soon.
+/// Views do not wait for commits, however long those take to sync, nor commits for views.
 pub trait Backend {
     /// The tables as they were at one moment.
     type View<'b>: View

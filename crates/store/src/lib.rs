@@ -36,6 +36,7 @@ mod read;
 mod stats;
 mod timestamp;
 mod transfer;
+mod tree;
 mod verify;
 mod version;
 mod version_id;

@@ -6,6 +6,6 @@ use anabranch_store::Memory;
 #[test]
 fn the_memory_backend_keeps_the_contract() {
     let mut tally = Tally::new(|line| println!("{line}"));
-    run_backends(&Memory::new, &mut tally);
+    run_backends(|| Ok(Memory::new()), &mut tally);
     assert!(tally.finish());
 }

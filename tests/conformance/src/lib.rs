@@ -16,8 +16,9 @@
 //!                       run_memory(place, …)                    what each buffer and handle takes, to the byte
 //!                       run_heap_records(…)          `alloc`    the first over records on the heap
 //!                       run_records_between_tasks(&rt, …)       the second between tasks, over the heap
-//!  the store's tables   run_backends(&fixture, …)    `backends`  order, whole batches, views, opening again
 //!  links: a connector   run_connectors(&fixture, …)  `connectors`  both ways, restarts of the peer, offline, shutdown
+//!  store: a backend     run_backends(fresh, …)       `backends`   whole batches, views that stay, order, bounds, large rows
+//!                       run_lasting_backends(…)                 what outlives the backend
 //! ```
 //!
 //! A case never asserts an upper bound on real time: a busy machine is not a faulty one. What hangs is reported as a
@@ -45,8 +46,6 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(feature = "backends")]
-extern crate std;
 
 #[cfg(feature = "backends")]
 mod backends;
@@ -67,7 +66,7 @@ mod statically;
 mod time;
 
 #[cfg(feature = "backends")]
-pub use backends::{BackendFixture, run_backends};
+pub use backends::{run_backends, run_lasting_backends};
 #[cfg(feature = "alloc")]
 pub use blocking::run_spawn_blocking;
 #[cfg(feature = "channels")]
