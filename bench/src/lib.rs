@@ -13,6 +13,8 @@ pub enum Bound {
     AtMost(f64),
     /// Ours ÷ peer's, or the figure, at least this (values a second, speed-up).
     AtLeast(f64),
+    /// Nothing was promised: shown, so that whoever chooses knows what it costs.
+    Shown,
 }
 
 impl Bound {
@@ -20,6 +22,7 @@ impl Bound {
         match self {
             Bound::AtMost(bound) => ratio <= bound,
             Bound::AtLeast(bound) => ratio >= bound,
+            Bound::Shown => true,
         }
     }
 
@@ -27,6 +30,7 @@ impl Bound {
         match self {
             Bound::AtMost(bound) => format!("<= {bound}"),
             Bound::AtLeast(bound) => format!(">= {bound}"),
+            Bound::Shown => "shown".into(),
         }
     }
 }

@@ -63,20 +63,24 @@ fn measured_beside(workspace: &Workspace, name: &str) -> Result<Vec<Value>, Fail
         }
         rows.extend(found);
     }
-    if name == "records" {
-        rows.push(sizes::beyond_an_empty_program(workspace)?);
-        rows.push(allocations(workspace));
+    match name {
+        "records" => {
+            rows.push(sizes::beyond_an_empty_program(workspace)?);
+            rows.push(allocations(workspace, steps::CORE, "record to record"));
+        }
+        "links" => rows.push(allocations(workspace, steps::MQTT, "MQTT bytes to record to MQTT bytes, QoS 0, 1 and 2")),
+        _ => {}
     }
     Ok(rows)
 }
 
-/// An exact test, and no measurement: it passes when the count is zero for every buffer.
-fn allocations(workspace: &Workspace) -> Value {
-    let test = Run::cargo(["test", "-p", steps::CORE, "--test", "allocations"]);
+/// An exact test of a package, and no measurement: it passes when the count is zero in each of its cases.
+fn allocations(workspace: &Workspace, package: &str, way: &str) -> Value {
+    let test = Run::cargo(["test", "-p", package, "--test", "allocations"]);
     println!("$ {test}");
     let holds = test.captured(&workspace.root, false).fault.is_none();
     json!({
-        "case": "allocations a value, record to record (exact test)", "unit": "allocations",
+        "case": format!("allocations a value, {way} (exact test)"), "unit": "allocations",
         "ours": if holds { json!(0) } else { Value::Null }, "peers": {}, "ratio": null, "bound": "= 0", "holds": holds,
     })
 }

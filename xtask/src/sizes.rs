@@ -42,6 +42,8 @@ struct Measured {
     size: Size,
     /// Its static services with their bytes, where they are shown.
     tasks: Vec<(String, u64)>,
+    /// What none of them may have.
+    has_heap: bool,
 }
 
 /// One line of the table and one object of the JSON.
@@ -82,11 +84,17 @@ pub fn measure(workspace: &Workspace, asked: &Asked<'_>) -> Result<(), Failure> 
     write(&report, &rows).map_err(|error| Failure::new(format!("{}: {error}; make it writable", report.display())))?;
     println!("{}", report.display());
 
-    for Measured { case, size, .. } in &measured {
+    for Measured { case, size, has_heap, .. } in &measured {
         match budget.judge(case.name, *size) {
             Verdict::Fits => {}
             Verdict::Shrunk(told) => println!("{told}"),
             Verdict::Broken(told) => faults.push(told),
+        }
+        if *has_heap {
+            faults.push(format!(
+                "`{}` links an allocator: `cargo tree -e features` shows who asks for `alloc`",
+                case.name
+            ));
         }
         if !case.bound.is_none_or(|bound| size.within(bound)) {
             faults.push(format!("`{}` is beyond its bound: `cargo bloat` shows what takes the room", case.title()));
@@ -106,7 +114,7 @@ pub fn measure(workspace: &Workspace, asked: &Asked<'_>) -> Result<(), Failure> 
 
 /// The bounded size as a row of a benchmark: the larger of flash and RAM, since each has to hold.
 pub fn beyond_an_empty_program(workspace: &Workspace) -> Result<Value, Failure> {
-    let with_a_bound = CASES.iter().filter(|case| case.bound.is_some());
+    let with_a_bound = CASES.iter().filter(|case| case.bound.is_some() && case.folder == PROGRAMS);
     let needed = with_a_bound.flat_map(|case| [case.beyond, Some(case.name)]).flatten();
     let needed: Vec<Case> = needed.filter_map(|name| CASES.iter().find(|case| case.name == name)).copied().collect();
     let (measured, faults) = build_and_compare(workspace, &needed);
@@ -152,7 +160,7 @@ fn build_and_compare(workspace: &Workspace, cases: &[Case]) -> (Vec<Measured>, V
             faults.push(format!("no static task is seen in `{}`: see TASK_SLOT in xtask/src/sizes/elf.rs", case.name));
         }
         // What it builds on does not build: that was said.
-        measured.extend(size.map(|size| Measured { case: *case, size, tasks }));
+        measured.extend(size.map(|size| Measured { case: *case, size, tasks, has_heap: program.has_heap }));
         built.push((case.name, program));
     }
     (measured, faults)
@@ -180,14 +188,14 @@ fn paths_as_everywhere() -> String {
 }
 
 /// The row of a case, and under it those of its static services.
-fn rows(Measured { case, size, tasks }: &Measured, budget: &Budget) -> Vec<Row> {
+fn rows(Measured { case, size, tasks, has_heap }: &Measured, budget: &Budget) -> Vec<Row> {
     let within_bound = case.bound.is_none_or(|bound| size.within(bound));
     let of_case = Row {
         title: case.title(),
         size: *size,
         budget: budget.of(case.name),
         bound: case.bound,
-        holds: within_bound && !matches!(budget.judge(case.name, *size), Verdict::Broken(_)),
+        holds: within_bound && !has_heap && !matches!(budget.judge(case.name, *size), Verdict::Broken(_)),
     };
     let of_task = |(service, ram): &(String, u64)| Row {
         title: format!("  the task of {service}"),
@@ -272,7 +280,12 @@ mod tests {
     fn measured(size: Size) -> Measured {
         let bounded = CASES.iter().find(|case| case.bound.is_some()).unwrap();
         let bound = Some(Size { flash: 100, ram: 100 });
-        Measured { case: Case { bound, ..*bounded }, size, tasks: vec![("app::Smooth".to_owned(), 40)] }
+        Measured {
+            case: Case { bound, ..*bounded },
+            size,
+            tasks: vec![("app::Smooth".to_owned(), 40)],
+            has_heap: false,
+        }
     }
 
     fn budget(size: Size) -> Budget {
@@ -289,6 +302,8 @@ mod tests {
         assert!(!holds(size(101, 0), size(101, 0)) && !holds(size(0, 101), size(0, 101)), "the bound");
         assert!(!holds(size(90, 90), size(80, 90)) && !holds(size(90, 90), size(90, 80)), "the budget");
         assert!(holds(size(70, 70), size(80, 80)));
+        let with_heap = Measured { has_heap: true, ..measured(size(70, 70)) };
+        assert!(!rows(&with_heap, &budget(size(80, 80)))[0].holds, "the heap");
     }
 
     #[test]

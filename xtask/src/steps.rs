@@ -5,10 +5,10 @@ use crate::process::Run;
 use crate::runner::{Counts, Step};
 use crate::sizes;
 use crate::tools::{
-    CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, QEMU,
-    RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
+    CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, OPENSSL,
+    PKG_CONFIG, QEMU, RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
 };
-use crate::workspace::{THUMBV7M, WASM32, Workspace};
+use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32, Workspace};
 
 /// The package that holds the simulator's scenarios.
 pub const SCENARIOS: &str = "anabranch-scenarios";
@@ -21,7 +21,8 @@ const EXECUTOR: &str = "anabranch-executor";
 const EMBASSY: &str = "anabranch-embassy";
 const FACADE: &str = "anabranch";
 const VALUE: &str = "anabranch-value";
-const MQTT: &str = "anabranch-mqtt";
+pub const MQTT: &str = "anabranch-mqtt";
+const REDB: &str = "anabranch-redb";
 
 /// The tests, in the order in which one wants to hear of a failure.
 const TESTS: &[Step] = &[
@@ -66,7 +67,8 @@ const TESTS: &[Step] = &[
             let package = workspace.package_in("tests/firmware-heap")?;
             let heap = Run::cargo(["build", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]);
             let heap = heap.args(["--features", "heap"]).must_fail_saying("no global memory allocator found");
-            Ok(vec![parts, heap, in_qemu(workspace, "tests/firmware-heap")?])
+            let [static_record, hello] = ["tests/firmware-heap", "examples/embassy-hello"];
+            Ok(vec![parts, heap, in_qemu(workspace, static_record)?, in_qemu(workspace, hello)?])
         },
     },
     Step {
@@ -100,6 +102,7 @@ const TESTS: &[Step] = &[
             // It moves mebibytes through two stacks against the board's own clock: optimised for speed.
             let network = workspace.package_in("tests/firmware-network")?;
             runs.push(Run::cargo(["run", "--release", "--target", THUMBV7M, "-p", &network.name]).within(300));
+            runs.extend(in_qemu_s_network(workspace, "tests/firmware-lan9118")?);
             runs.push(in_qemu(workspace, sizes::PROGRAMS)?.args(["--all-features"]));
             Ok(runs)
         },
@@ -129,6 +132,13 @@ const TESTS: &[Step] = &[
         },
     },
     Step {
+        name: "store",
+        shows: "the store's files survive a crash after every write of 2,000 histories, flipped bits, full disks and being killed",
+        needs: &[],
+        counts: Counts::Tests,
+        runs: |_| Ok(vec![Run::cargo(["test", "--release", "-p", REDB]).within(1_200)]),
+    },
+    Step {
         name: "features",
         shows: "every combination of the façade's and the record layer's features builds without a warning",
         needs: &[HACK, CLIPPY],
@@ -142,7 +152,7 @@ const TESTS: &[Step] = &[
             };
             // Formats and connectors touch nothing of one another: each by itself, and all of them with everything else.
             let boards = "defmt,json-core,embassy-net,embassy-dns,embassy-sntp";
-            let others = format!("json,cbor,postcard,mqtt,tls,{boards}");
+            let others = format!("json,cbor,postcard,mqtt,tls,store,redb,{boards}");
             let together = ["--feature-powerset", "--group-features", &others];
             Ok(vec![
                 hack(CORE, &["--feature-powerset"]),
@@ -168,6 +178,17 @@ const TESTS: &[Step] = &[
             let package = workspace.package_in("tests/brokers")?;
             let test = Run::cargo(["test", "-p", &package.name, "--test", "ejabberd", "--", "--ignored"]);
             Ok(vec![test.within(900)])
+        },
+    },
+    Step {
+        name: "boards",
+        shows: "a board with links to a real Mosquitto and a peer on Tokio: killed brokers, a pulled cable, floods, bad input, a minute under load, an hour alone; the guide's board",
+        needs: &[THUMB, QEMU, MOSQUITTO],
+        counts: Counts::Tests,
+        runs: |workspace| {
+            let package = workspace.package_in("tests/boards")?;
+            let test = Run::cargo(["test", "-p", &package.name, "--tests", "--", "--ignored"]);
+            Ok(vec![test.args(["--test-threads", "2"]).within(1_200)])
         },
     },
     Step {
@@ -216,11 +237,22 @@ const CHECKS: &[Step] = &[
     Step {
         name: "bench",
         shows: "the benchmarks compile without a warning",
-        needs: &[CLIPPY],
+        needs: &[CLIPPY, PKG_CONFIG, OPENSSL],
         counts: Counts::Nothing,
         runs: |workspace| {
             let lint = Run::cargo(["clippy", "--locked", "--manifest-path", "bench/Cargo.toml", "--target-dir"]);
             Ok(vec![lint.args([workspace.built("bench")]).args(["--", "-D", "warnings"])])
+        },
+    },
+    Step {
+        name: "nucleo",
+        shows: "the example for a board that one can buy compiles without a warning",
+        needs: &[CLIPPY, THUMB_DSP],
+        counts: Counts::Nothing,
+        runs: |workspace| {
+            let manifest = "examples/embassy-stm32-nucleo/Cargo.toml";
+            let lint = Run::cargo(["clippy", "--locked", "--target", THUMBV7EM, "--manifest-path", manifest]);
+            Ok(vec![lint.args(["--target-dir"]).args([workspace.built("boards")]).args(["--", "-D", "warnings"])])
         },
     },
     Step {
@@ -277,11 +309,11 @@ fn counting_instructions(workspace: &Workspace) -> Result<Run, Failure> {
     Ok(Run::cargo(["run", "--release", "--target", THUMBV7M, "-p", &package.name]).within(300))
 }
 
-/// What a benchmark needs beside Rust.
+/// What a benchmark needs beside Rust. All are built together, and so a peer's needs are those of each.
 pub fn needed_by_benchmark(benchmark: &str) -> &'static [Tool] {
     match benchmark {
-        "links" => &[MOSQUITTO],
-        _ => &[],
+        "links" => &[PKG_CONFIG, OPENSSL, MOSQUITTO],
+        _ => &[PKG_CONFIG, OPENSSL],
     }
 }
 
@@ -306,6 +338,17 @@ fn sensors_elsewhere(workspace: &Workspace) -> Result<Run, Failure> {
 fn in_qemu(workspace: &Workspace, folder: &str) -> Result<Run, Failure> {
     let package = workspace.package_in(folder)?;
     Ok(Run::cargo(["run", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]).within(300))
+}
+
+/// Runs a firmware on the emulated board with a network, which is QEMU's own. Time is that of the world, as it is outside.
+fn in_qemu_s_network(workspace: &Workspace, folder: &str) -> Result<[Run; 2], Failure> {
+    let package = workspace.package_in(folder)?;
+    let program = workspace.built(format!("{THUMBV7M}/firmware/{}", package.program()?));
+    let build = Run::cargo(["build", "--profile", "firmware", "--target", THUMBV7M, "-p", &package.name]);
+    let board = ["-M", "mps2-an385", "-nographic", "-monitor", "none", "-serial", "null"];
+    let qemu = Run::new("qemu-system-arm", board).args(["-semihosting-config", "enable=on,target=native"]);
+    let qemu = qemu.args(["-nic", "user,model=lan9118", "-kernel"]).args([program]);
+    Ok([build, qemu.within(120)])
 }
 
 /// Builds a module for WebAssembly, glues it to JavaScript and hands it to the script beside it.

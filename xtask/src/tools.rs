@@ -17,6 +17,8 @@ pub enum Tool {
     Nightly(&'static str),
     /// A program that comes in a Debian package.
     Program { name: &'static str, package: &'static str },
+    /// A library to link with, by the name that `pkg-config` has for it; it comes in a Debian package.
+    Library { name: &'static str, package: &'static str },
     /// A cargo subcommand, in this version.
     Cargo { name: &'static str, version: &'static str },
 }
@@ -34,6 +36,8 @@ pub const NODE: Tool = Tool::Program { name: "node", package: "nodejs" };
 pub const MOSQUITTO: Tool = Tool::Program { name: "mosquitto", package: "mosquitto" };
 pub const MOSQUITTO_CLIENTS: Tool = Tool::Program { name: "mosquitto_pub", package: "mosquitto-clients" };
 pub const EJABBERD: Tool = Tool::Program { name: "ejabberdctl", package: "ejabberd" };
+pub const PKG_CONFIG: Tool = Tool::Program { name: "pkg-config", package: "pkg-config" };
+pub const OPENSSL: Tool = Tool::Library { name: "openssl", package: "libssl-dev" };
 pub const DENY: Tool = Tool::Cargo { name: "deny", version: "0.20.2" };
 pub const HACK: Tool = Tool::Cargo { name: "hack", version: "0.6.46" };
 pub const COVERAGE: Tool = Tool::Cargo { name: "llvm-cov", version: "0.9.1" };
@@ -52,6 +56,8 @@ const ALL: &[Tool] = &[
     MOSQUITTO,
     MOSQUITTO_CLIENTS,
     EJABBERD,
+    PKG_CONFIG,
+    OPENSSL,
     DENY,
     HACK,
     COVERAGE,
@@ -125,7 +131,7 @@ impl Tool {
             }
             Self::Nightly(_) => one("rustup toolchain install nightly --profile minimal --component miri,rust-src"),
             Self::Cargo { name, version } => one(&format!("cargo install --locked cargo-{name}@{version}")),
-            Self::Program { package, .. } => {
+            Self::Program { package, .. } | Self::Library { package, .. } => {
                 let apt = |rights: &str| {
                     let update = format!("{rights}apt-get update");
                     let install = format!("{rights}apt-get install --yes --no-install-recommends {package}");
@@ -152,6 +158,7 @@ impl fmt::Display for Tool {
             Self::Component(component) => write!(f, "the Rust component {component}"),
             Self::Nightly(component) => write!(f, "nightly Rust's {component}"),
             Self::Program { name, .. } => f.write_str(name),
+            Self::Library { name, .. } => write!(f, "the library {name}"),
             Self::Cargo { name, version } => write!(f, "cargo-{name} {version}"),
         }
     }
@@ -197,6 +204,7 @@ impl Machine {
             Tool::Component(component) => has_line(&self.components, component),
             Tool::Nightly(component) => self.nightly.as_deref().is_some_and(|list| has_line(list, component)),
             Tool::Program { name, .. } => on_path(name),
+            Tool::Library { name, .. } => printed(&format!("pkg-config --exists {name}")).is_some(),
             Tool::Cargo { name, version } => printed(&format!("cargo {name} --version"))
                 .is_some_and(|said| said.split_whitespace().any(|word| word == version)),
         }
@@ -261,6 +269,7 @@ mod tests {
         let with_nightly = Machine { nightly: Some(String::new()), ..BARE };
         assert_eq!(typed(MIRI, &with_nightly), "rustup component add --toolchain nightly miri");
         assert!(typed(NODE, &BARE).ends_with("apt-get install --yes --no-install-recommends nodejs"));
+        assert!(typed(OPENSSL, &BARE).ends_with("apt-get install --yes --no-install-recommends libssl-dev"));
     }
 
     #[test]

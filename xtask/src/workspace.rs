@@ -14,6 +14,7 @@ pub const WASM32: &str = "wasm32-unknown-unknown";
 /// Packages that only build for another target than the host, by how their folder begins.
 const FOREIGN: &[(&str, &str)] = &[
     ("examples/board-", THUMBV7M),
+    ("examples/embassy-", THUMBV7M),
     ("examples/sensors-to-alerts/embassy", THUMBV7M),
     ("examples/sensors-to-alerts/node", WASM32),
     ("tests/firmware-", THUMBV7M),

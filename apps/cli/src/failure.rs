@@ -2,7 +2,7 @@
 
 use std::io;
 
-use anabranch::{AccessError, BuildErrors, RunError, tokio::AdapterError};
+use anabranch::{AccessError, BuildErrors, RunError, store::StoreError, tokio::AdapterError};
 use anabranch_node::{ClientError, Faults, NodeError, ReadError};
 
 #[derive(Debug, thiserror::Error)]
@@ -49,14 +49,25 @@ pub enum Failure {
     Client(#[from] ClientError),
     #[error("which node? name its directory with `--data DIR`, or go to where an anabranch.toml names it with `data`")]
     WhichNode,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the standard input could not be read ({0}); what was printed before is safe")]
+    Input(io::Error),
+    #[error("line {number} of the standard input: {why}; what was printed before is safe")]
+    Line { number: u64, why: String },
+    #[error("the value cannot be shown as JSON ({0}); please report it")]
+    Shown(serde_json::Error),
 }
 
 impl Failure {
-    /// 1 failed, 2 wrong use (a wrong config is one), 3 not found.
+    /// 1 failed, 2 wrong use (a wrong config is one), 3 not found, 4 conflict.
     pub fn code(&self) -> u8 {
         match self {
             // Of the demo only the broker's URL comes from whoever typed it.
-            Failure::Config(_) | Failure::WhichNode | Failure::Build(_) => 2,
+            Failure::Config(_) | Failure::WhichNode | Failure::Build(_) | Failure::Line { .. } => 2,
+            Failure::Store(StoreError::Conflict { .. }) => 4,
+            Failure::Store(error) if error.is_not_found() => 3,
+            Failure::Store(StoreError::EmptyName { .. } | StoreError::NameTooLong { .. } | StoreError::NoLimit) => 2,
             Failure::Client(error) if error.is_not_found() => 3,
             _ => 1,
         }

@@ -3,6 +3,7 @@
 //! ```text
 //!  arguments.rs   what can be typed
 //!       ├─ run.rs · check.rs · watch.rs                     a node, which is a crate of its own
+//!       ├─ store.rs                                         put, get, delete, history, list: a store's directory
 //!       │
 //!  demo.rs ───▶ flow.rs ──▶ services.rs ──▶ machine.rs       records, services, this machine
 //!       │       readings.rs · smoothing.rs · timestamp.rs · mqtt.rs
@@ -26,6 +27,7 @@ mod run;
 mod scripted;
 mod services;
 mod smoothing;
+mod store;
 mod timestamp;
 mod view;
 mod watch;
@@ -45,6 +47,11 @@ fn main() -> ExitCode {
             Command::Run(run) => run::run(&run),
             Command::Check(check) => check::run(&check),
             Command::Watch(watch) => watch::run(&watch),
+            Command::Put(put) => store::put(&put),
+            Command::Get(get) => store::get(&get),
+            Command::Delete(delete) => store::delete(&delete),
+            Command::History(history) => store::history(&history),
+            Command::List(list) => store::list(&list),
         },
         Err(refused) => return ExitCode::from(refused.say()),
     };

@@ -149,7 +149,7 @@ fn the_graph_is_mermaid_text() {
 #[test]
 fn wrong_use_is_2_and_says_what_to_write() {
     let wrong: [(&[&str], &str); 12] = [
-        (&["put", "ns", "key", "1"], "not there yet"),
+        (&["why", "17"], "not there yet"),
         (&["dmo"], "did you mean `demo`"),
         (&["nonsense"], "This version has"),
         (&["demo", "--for", "10"], "10s"),

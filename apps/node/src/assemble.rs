@@ -2,40 +2,31 @@
 
 use crate::config::{Config, ConnectorSection, Fault, LinkSection, Place};
 use anabranch::{
-    Anabranch, BuildError, BuildErrors, Builder, Connector, ConnectorBuilder, ConnectorError, LinkDirection,
-    LinkProblem, TokioAdapter,
+    Anabranch, BuildError, BuildErrors, Builder, ConnectorError, LinkDirection, LinkProblem, TokioAdapter,
 };
 use anabranch_value::Value;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// A node's database.
 pub(crate) type Database = Anabranch<TokioAdapter>;
-
-/// A database that was built, and the connectors of its links.
-pub(crate) struct Assembled {
-    pub(crate) db: Database,
-    pub(crate) connectors: Vec<Arc<dyn Connector>>,
-}
 
 /// Builds what `config` describes. Nothing is connected to.
 ///
 /// # Errors
 /// All that is wrong with it, from the beginning of the file to its end.
-pub(crate) async fn assemble(config: &Config, runtime: &TokioAdapter) -> Result<Assembled, Vec<Fault>> {
+pub(crate) async fn assemble(config: &Config, runtime: &TokioAdapter) -> Result<Database, Vec<Fault>> {
     if config.misread {
         let mut faults = config.faults.clone();
         faults.sort();
         return Err(faults);
     }
-    let made = Made::default();
     let mut faults = config.faults.clone();
-    let whole = with_connectors(with_records(Anabranch::builder().runtime(runtime.clone()), config), config, &made);
+    let whole = with_connectors(with_records(Anabranch::builder().runtime(runtime.clone()), config), config);
     let db = match whole.build().await {
         Ok(db) => Some(db),
         Err(errors) => {
             // Connectors are asked last, and not at all where something else is wrong: they are asked here.
             let alone = Anabranch::builder().runtime(runtime.clone());
-            let alone = with_connectors(alone, config, &Made::default()).build().await.err();
+            let alone = with_connectors(alone, config).build().await.err();
             let of = |errors: &BuildErrors| errors.errors().to_vec();
             for error in of(&errors).into_iter().chain(alone.as_ref().map(of).unwrap_or_default()) {
                 faults.extend(fault(config, &error));
@@ -47,7 +38,7 @@ pub(crate) async fn assemble(config: &Config, runtime: &TokioAdapter) -> Result<
     // One place may be seen from two sides.
     faults.dedup();
     match db {
-        Some(db) if faults.is_empty() => Ok(Assembled { db, connectors: made.take() }),
+        Some(db) if faults.is_empty() => Ok(db),
         _ => Err(faults),
     }
 }
@@ -75,43 +66,11 @@ fn with_records(mut builder: Builder<TokioAdapter>, config: &Config) -> Builder<
     builder
 }
 
-fn with_connectors(mut builder: Builder<TokioAdapter>, config: &Config, made: &Made) -> Builder<TokioAdapter> {
+fn with_connectors(mut builder: Builder<TokioAdapter>, config: &Config) -> Builder<TokioAdapter> {
     for section in &config.connectors {
-        builder = builder.with_connector(Remembered { builder: section.connector.clone(), made: made.clone() });
+        builder = builder.with_connector(section.connector.clone());
     }
     builder
-}
-
-/// The connectors that were made.
-#[derive(Clone, Default)]
-struct Made(Arc<Mutex<Vec<Arc<dyn Connector>>>>);
-
-impl Made {
-    fn push(&self, connector: Arc<dyn Connector>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(connector);
-    }
-
-    fn take(&self) -> Vec<Arc<dyn Connector>> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// A connector's builder that remembers what it has made: the node follows whether it is connected.
-struct Remembered<B> {
-    builder: B,
-    made: Made,
-}
-
-impl<B: ConnectorBuilder<TokioAdapter>> ConnectorBuilder<TokioAdapter> for Remembered<B> {
-    fn scheme(&self) -> &str {
-        self.builder.scheme()
-    }
-
-    fn build(&self, db: &Database) -> Result<Arc<dyn Connector>, Vec<ConnectorError>> {
-        let connector = self.builder.build(db)?;
-        self.made.push(connector.clone());
-        Ok(connector)
-    }
 }
 
 /// The faults that an error of the database is: one for each place of the file that it is about.
@@ -142,6 +101,7 @@ fn fault(config: &Config, error: &BuildError) -> Vec<Fault> {
             let readers = readers.join(" and ");
             record(name, "buffer", format!("\"{name}\" is read by {readers}, but its {kind} is for {declared}: {mend}"))
         }
+        BuildError::Buffer { record: name, source } => record(name, "buffer", format!("\"{name}\": {source}")),
         // The config has said it already, in its own words.
         BuildError::Link { problem: LinkProblem::NoConnector { .. }, .. } => Vec::new(),
         BuildError::Link { record, address, problem } => links(record, address, format!("\"{address}\": {problem}")),
@@ -150,24 +110,38 @@ fn fault(config: &Config, error: &BuildError) -> Vec<Fault> {
         }
         BuildError::Connector { scheme, error } => {
             let section = config.connectors.iter().find(|connector| connector.scheme == *scheme);
-            section.map(|section| of_connector(section, &error.to_string())).into_iter().collect()
+            section.and_then(|section| of_connector(section, &error.to_string())).into_iter().collect()
         }
         other => vec![Fault { place: Place::START, key: String::new(), message: other.to_string() }],
     }
 }
 
-/// A connector's words about itself, at the key that they are about.
-fn of_connector(section: &ConnectorSection, message: &str) -> Fault {
+/// A connector's words about itself, at the key that they are about; nothing where the config has said it in its own.
+fn of_connector(section: &ConnectorSection, message: &str) -> Option<Fault> {
+    if message.contains("a URL without TLS") {
+        return None;
+    }
     let named = |key: &&&str| message.contains(&format!("`{key}`"));
-    let keys = ["client_id", "keep_alive", "session_expiry", "max_packet", "answer_within", "qos"];
+    let keys = [
+        "client_id",
+        "keep_alive",
+        "session_expiry",
+        "max_packet",
+        "answer_within",
+        "receive_maximum",
+        "outbox_bytes",
+        "backoff",
+        "qos",
+    ];
     let about = [
         ("the CA", "ca"),
         ("last will", "will"),
         ("the key", "key"),
         ("the certificate", "certificate"),
         ("server's name", "server_name"),
+        ("user name", "user"),
     ];
     let about = about.iter().find(|(words, _)| message.contains(words)).map(|(_, key)| *key);
     let key = about.or_else(|| keys.iter().find(named).copied()).unwrap_or("url");
-    section.entry.fault(key, message)
+    Some(section.entry.fault(key, message))
 }

@@ -19,10 +19,12 @@ use anabranch::{
     Address, BufferCfg, ConnectorConfig, LinkDirection, Offline,
     mqtt::{MqttConnector, Version},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use read::{At, Document, Entry};
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// A config that was read. What is wrong with it is said when a node is made of it, together with what is found then:
@@ -102,6 +104,25 @@ struct Known {
 
 /// The protocols that can be spoken, by the schemes of connectors' URLs.
 const PROTOCOLS: [(&str, &str); 2] = [("mqtt", "mqtt"), ("mqtts", "mqtt")];
+
+/// The keys of a connector that mean something with TLS only.
+const TLS_ONLY: [&str; 4] = ["ca", "server_name", "certificate", "key"];
+
+/// A password as it stands in a file of one line: what else is blank in it belongs to it.
+fn without_line_end(mut password: Vec<u8>) -> Vec<u8> {
+    let line = password.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    if let Some(length) = line.map(<[u8]>::len) {
+        password.truncate(length);
+    }
+    password
+}
+
+/// The URL with this user, and no password, in the place of those that it may have.
+fn with_user(url: &str, user: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}://{}@{host}", utf8_percent_encode(user, NON_ALPHANUMERIC))
+}
 
 impl Config {
     /// Reads `file`.
@@ -198,7 +219,13 @@ impl Config {
         }
         // All that is wrong is said, also where there is no URL.
         let url = entry.text("url").map(|url| url.value);
-        let connector = self.configured(&entry, MqttConnector::new(url.clone().unwrap_or_default()));
+        if url.as_ref().is_some_and(|url| url.starts_with("mqtt://")) {
+            for key in TLS_ONLY.into_iter().filter(|key| entry.has(key)) {
+                let message = "this is for TLS: write `mqtts://…` in `url`, or leave this out";
+                self.faults.push(entry.fault(key, message));
+            }
+        }
+        let connector = self.configured(&entry, url.as_deref().unwrap_or_default());
         let Some(url) = url else { return };
         let protocol = PROTOCOLS.iter().find(|(scheme, _)| url.split_once("://").is_some_and(|(s, _)| s == *scheme));
         let Some((_, protocol)) = protocol else {
@@ -225,22 +252,21 @@ impl Config {
         self.connectors.push(ConnectorSection { entry, scheme, url, connector });
     }
 
-    /// A connector with all that is said of it but its URL.
-    fn configured(&mut self, entry: &Entry, mut connector: MqttConnector) -> MqttConnector {
+    /// A connector with all that is said of it.
+    fn configured(&mut self, entry: &Entry, url: &str) -> MqttConnector {
         let text = |key| entry.text(key).map(|text| text.value);
         let password = if entry.has("password_file") {
-            self.content(entry, "password_file").map(|mut password| {
-                password.truncate(password.trim_ascii_end().len());
-                password
-            })
+            self.content(entry, "password_file").map(without_line_end)
         } else {
             text("password").map(String::into_bytes)
         };
+        let mut connector = match (text("user"), password) {
+            (Some(user), Some(password)) => MqttConnector::new(url).credentials(user, password),
+            (Some(user), None) => MqttConnector::new(with_user(url, &user)),
+            (None, _) => MqttConnector::new(url),
+        };
         if let Some(name) = text("name") {
             connector = connector.name(name);
-        }
-        if let Some(user) = text("user") {
-            connector = connector.credentials(user, password.unwrap_or_default());
         }
         if let Some(ca) = self.content(entry, "ca") {
             connector = connector.ca_pem(ca);
@@ -268,6 +294,17 @@ impl Config {
         }
         if let Some(bytes) = entry.number("max_packet").and_then(|bytes| usize::try_from(bytes).ok()) {
             connector = connector.max_packet(bytes);
+        }
+        if let Some(values) = entry.number("receive_maximum").and_then(|values| u16::try_from(values).ok()) {
+            connector = connector.receive_maximum(values);
+        }
+        if let Some(bytes) = entry.number("outbox_bytes").and_then(|bytes| usize::try_from(bytes).ok()) {
+            connector = connector.outbox_bytes(bytes);
+        }
+        if let Some(pauses) = entry.table("backoff") {
+            let pause = |key, otherwise| pauses.time(key).unwrap_or(otherwise);
+            connector = connector
+                .backoff(pause("first", Duration::from_millis(100)), pause("longest", Duration::from_secs(60)));
         }
         let Some(will) = entry.table("will") else { return connector };
         let Some(topic) = will.text("topic") else { return connector };

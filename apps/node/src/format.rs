@@ -95,12 +95,28 @@ impl Encode<Value> for Format {
                 let kind = other.kind();
                 return Err(EncodeError::new(format_args!("it is {kind}, and not a string, a number or a boolean")));
             }
-            None if value.as_map().is_none() => {
-                return Err(EncodeError::new(format_args!("the value has no fields: it is {}", value.kind())));
+            None => {
+                return Err(match value.as_map() {
+                    None => EncodeError::new(format_args!("the value has no fields: it is {}", value.kind())),
+                    Some(map) if map.is_empty() => EncodeError::new("the value has no fields: it is an empty map"),
+                    Some(map) => EncodeError::new(format_args!("there is no such field; there are {}", fields(map))),
+                });
             }
-            None => return Err(EncodeError::new("the value has no such field")),
         };
         written.map_err(|fmt::Error| EncodeError::Full)
+    }
+}
+
+/// The names of the fields that there are; of very many, the first.
+fn fields(map: &Map) -> String {
+    const SHOWN: usize = 16;
+    let mut names: Vec<String> = map.iter().take(SHOWN).map(|(name, _)| format!("`{name}`")).collect();
+    if map.len() > SHOWN {
+        names.push(format!("{} more", map.len() - SHOWN));
+    }
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
     }
 }
 
@@ -167,6 +183,9 @@ mod tests {
         assert_eq!(field("device").unwrap(), b"kitchen");
         assert_eq!(field("floor").unwrap(), b"2");
         assert!(field("deep").unwrap_err().to_string().contains("a map"));
-        assert!(field("room").unwrap_err().to_string().contains("no such field"));
+        assert_eq!(
+            field("room").unwrap_err().to_string(),
+            "there is no such field; there are `device`, `floor` and `deep`"
+        );
     }
 }

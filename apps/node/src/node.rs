@@ -1,13 +1,13 @@
 //! The node: what a config describes, running until it is told to end.
 
 use crate::{
-    assemble::{Assembled, Database, assemble},
+    assemble::{Database, assemble},
     config::{Config, Faults},
     http::{Ending, Face},
     records::Records,
     socket::{self, Owned, SocketError},
 };
-use anabranch::{Connection, ConnectionState, Connector, Graph, LinkDirection, TokioAdapter};
+use anabranch::{ConnectionState, Graph, LinkDirection, TokioAdapter};
 use std::{
     fmt,
     future::Future,
@@ -22,7 +22,6 @@ use tokio::{net::UnixListener, sync::watch, task::JoinSet};
 pub struct Node {
     config: Config,
     db: Database,
-    connectors: Vec<Arc<dyn Connector>>,
     records: Arc<Records>,
 }
 
@@ -49,9 +48,9 @@ impl Node {
     /// Everything that is wrong with the config, together.
     pub async fn from_config(config: Config, runtime: TokioAdapter) -> Result<Self, Faults> {
         match assemble(&config, &runtime).await {
-            Ok(Assembled { db, connectors }) => {
+            Ok(db) => {
                 let records = Arc::new(Records::of(&db));
-                Ok(Node { config, db, connectors, records })
+                Ok(Node { config, db, records })
             }
             Err(faults) => Err(Faults { file: config.file, faults }),
         }
@@ -107,10 +106,11 @@ impl Node {
     /// # Errors
     /// [`NodeError`] when its directory could not be had, or something did not end in time.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), NodeError> {
-        let Node { config, db, connectors, records } = self;
+        let Node { config, db, records } = self;
         let socket = config.data.as_deref().map(Owned::take).transpose()?;
         let name = config.name.as_deref().unwrap_or("the node");
-        let counts = [(config.records.len(), "record"), (config.links.len(), "link"), (connectors.len(), "connector")];
+        let Config { connectors, records: named, links, .. } = &config;
+        let counts = [(named.len(), "record"), (links.len(), "link"), (connectors.len(), "connector")];
         let counts = counts.map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }));
         tracing::info!("{name} starts: {}", counts.join(", "));
         config.later.iter().for_each(|later| tracing::warn!("not active yet: {later}"));
@@ -122,7 +122,7 @@ impl Node {
         // They end with these: dropped, each task is aborted.
         let mut tellers = JoinSet::new();
         for connector in connectors {
-            tellers.spawn(tell_of(connector));
+            tellers.spawn(tell_of(db.clone(), connector.scheme.clone()));
         }
         let mut connections = JoinSet::new();
         let (answering, ending) = watch::channel(());
@@ -193,8 +193,8 @@ async fn accept(
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Says when a connector is connected, and when it is not any more. Why not is said by itself, also before the first time.
-async fn tell_of(connector: Arc<dyn Connector>) {
-    let Some(mut states) = Connection::watch(connector.connection()) else { return };
+async fn tell_of(db: Database, scheme: String) {
+    let Some(mut states) = db.connection(&scheme) else { return };
     let mut said = ConnectionState::Offline;
     while let Some(state) = states.next().await {
         // Room after a full connection is said as `Online`, too.
@@ -202,15 +202,12 @@ async fn tell_of(connector: Arc<dyn Connector>) {
             continue;
         }
         said = state;
-        let status = connector.status();
+        let Some(status) = db.connectors().into_iter().find(|status| *status.scheme == *scheme) else { return };
+        let peer = status.peer;
         match state {
-            ConnectionState::Online => tracing::info!("{}:// is connected to {}", status.scheme, status.peer),
+            ConnectionState::Online => tracing::info!("{scheme}:// is connected to {peer}"),
             ConnectionState::Offline => {
-                tracing::warn!(
-                    "{}:// has lost its connection to {}, and tries to have it again",
-                    status.scheme,
-                    status.peer
-                );
+                tracing::warn!("{scheme}:// has lost its connection to {peer}, and tries to have it again");
             }
         }
     }

@@ -136,10 +136,26 @@ async fn each_fault_has_its_place_its_key_and_a_way_out() {
             "[[connector]] ca",
             "the CA holds no certificate in PEM",
         ),
-        ("mqtt://127.0.0.1:1", "mqtt://127.0.0.1:1\"\nca = \"Cargo.toml", "[[connector]] url", "a URL without TLS"),
+        (
+            "mqtt://127.0.0.1:1",
+            "mqtt://127.0.0.1:1\"\nca = \"Cargo.toml",
+            "[[connector]] ca",
+            "write `mqtts://…` in `url`, or leave this out",
+        ),
         // what the protocol does not allow
         ("mqtt://127.0.0.1:1", "mqtt://127.0.0.1:0", "[[connector]] url", "its port is no number"),
         ("url =", "version = '3.1.1'\nurl =", "[[connector]] client_id", "MQTT 3.1.1 needs a `client_id`"),
+        ("url =", "receive_maximum = 0\nurl =", "[[connector]] receive_maximum", "a whole number from 1 to 65535"),
+        ("url =", "outbox_bytes = 512\nurl =", "[[connector]] outbox_bytes", "a whole number from 1024 to"),
+        ("url =", "backoff = '1s'\nurl =", "[[connector]] backoff", "is not a table, as { first = …, longest = … }"),
+        ("url =", "backoff = { frist = '1s' }\nurl =", "[[connector]] backoff frist", "did you mean `first`?"),
+        (
+            "url =",
+            "backoff = { first = '1s', longest = '10ms' }\nurl =",
+            "[[connector]] backoff",
+            "begins with zero, or with a longer pause than the longest",
+        ),
+        ("url =", "user = \"a\\u0000\"\npassword = 'b'\nurl =", "[[connector]] user", "holds a NUL"),
         ("url =", "will = { topic = 'a/+' }\nurl =", "[[connector]] will", "cannot be published to"),
         // what belongs together
         ("url =", "certificate = 'Cargo.toml'\nurl =", "[[connector]] certificate", "`key` is missing"),
@@ -212,4 +228,49 @@ async fn what_is_not_active_yet_is_accepted_and_said() {
 #[tokio::test]
 async fn an_empty_file_is_a_node_that_does_nothing() {
     assert!(node("").await.is_ok());
+}
+
+/// The user and the password of the first connection that a node of this connector makes, in the words of MQTT.
+async fn login(keys: &str, password_file: &[u8]) -> (Option<String>, Option<Vec<u8>>) {
+    let place = tempfile::tempdir().expect("there is room");
+    fs::write(place.path().join("password"), password_file).expect("there is room");
+    let broker = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
+    let url = format!("mqtt://old:secret@{}", broker.local_addr().expect("it has an address"));
+    let text = format!("[[connector]]\nurl = '{url}'\nclient_id = 'c'\n{keys}\n");
+    let config = Config::parse(&place.path().join("anabranch.toml"), &text);
+    let runtime = TokioAdapter::current().expect("this runs on Tokio");
+    let node = Node::from_config(config, runtime).await.unwrap_or_else(|faults| panic!("{faults}"));
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(node.run(async { drop(ended.await) }));
+    let (mut connection, _) = broker.accept().await.expect("it connects");
+    let mut packet = vec![0; 512];
+    let length = tokio::io::AsyncReadExt::read(&mut connection, &mut packet).await.expect("it says who it is");
+    drop((connection, broker, end));
+    running.await.expect("it does not panic").expect("nothing holds it up");
+    // CONNECT, one byte of length, "MQTT", 5, flags, keep-alive, properties and their length, the client's name.
+    assert_eq!((packet[0], &packet[4..9], usize::from(packet[1])), (0x10, &b"MQTT\x05"[..], length - 2));
+    let flags = packet[9];
+    let mut rest = &packet[13 + usize::from(packet[12])..length];
+    let mut next = || {
+        let (field, after) = rest[2..].split_at(usize::from(u16::from_be_bytes([rest[0], rest[1]])));
+        rest = after;
+        field.to_vec()
+    };
+    assert_eq!(next(), b"c");
+    let user = (flags & 0x80 != 0).then(|| String::from_utf8(next()).expect("it is text"));
+    (user, (flags & 0x40 != 0).then(&mut next))
+}
+
+#[tokio::test]
+async fn a_user_without_a_password_sends_none_and_of_a_password_s_file_only_the_end_of_the_line_is_left_out() {
+    let me = Some("m@: é".to_owned());
+    assert_eq!(login("", b"").await, (Some("old".to_owned()), Some(b"secret".to_vec())));
+    assert_eq!(login("user = 'm@: é'", b"").await, (me.clone(), None));
+    assert_eq!(login("user = 'm@: é'\npassword = 'p'", b"").await, (me.clone(), Some(b"p".to_vec())));
+    let from_file = "user = 'm@: é'\npassword_file = 'password'";
+    for (file, password) in
+        [("p ", "p "), ("p \t\n", "p \t"), ("p\r\n", "p"), ("p\n\n", "p\n"), ("p\r", "p\r"), ("", "")]
+    {
+        assert_eq!(login(from_file, file.as_bytes()).await, (me.clone(), Some(password.as_bytes().to_vec())));
+    }
 }

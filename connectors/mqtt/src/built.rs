@@ -50,7 +50,7 @@ impl<R: Runtime + SpawnDynamically + Network> ConnectorBuilder<R> for MqttConnec
         let shared = Shared::new(vec![0; bytes], vec![0; SEND_MAXIMUM].into_boxed_slice(), None);
         Ok(Arc::new(Mqtt {
             runtime: db.runtime().clone(),
-            options: self.clone().logged_in(),
+            options: self.clone(),
             router: RouterBuilder::from_routes(inbound).build(),
             connection: Connection::new(),
             shared,

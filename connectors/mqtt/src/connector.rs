@@ -33,8 +33,8 @@ pub struct MqttConnector {
     url: Text,
     /// Empty when the broker is to choose one.
     pub(crate) client_id: Text,
-    pub(crate) user: Option<Text>,
-    pub(crate) password: Option<Octets>,
+    user: Option<Text>,
+    password: Option<Octets>,
     ca: Option<Octets>,
     identity: Option<Pem>,
     server_name: Option<Text>,
@@ -321,14 +321,16 @@ impl MqttConnector {
         }
     }
 
-    /// Takes user name and password from the URL, if they stand there and were not given.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn logged_in(mut self) -> Self {
-        let login = Url::parse(self.url.as_str()).ok().and_then(|url| url.login().ok().flatten());
-        if let Some((user, password)) = login.filter(|_| self.user.is_none()) {
-            (self.user, self.password) = (Some(user.into()), password.map(Octets::from));
+    /// Gives `with` the user name and the password: those that were given, or else those in the URL.
+    pub(crate) fn logged_in<T>(&self, with: impl FnOnce(Option<&str>, Option<&[u8]>) -> T) -> T {
+        if let Some(user) = &self.user {
+            return with(Some(user.as_str()), self.password.as_ref().map(Octets::as_slice));
         }
-        self
+        let login = Url::parse(self.url.as_str()).ok().and_then(|url| url.login().ok().flatten());
+        match &login {
+            Some((user, password)) => with(Some(user), password.as_deref()),
+            None => with(None, None),
+        }
     }
 
     /// The URL without secrets.

@@ -50,6 +50,8 @@ pub(crate) struct Board<E> {
     pub(crate) connects: usize,
     pub(crate) unrouted: usize,
     pub(crate) refusals: usize,
+    /// Since the last connection it was reported that there is none.
+    reported: bool,
     pub(crate) last_error: E,
 }
 
@@ -76,7 +78,7 @@ impl<P: Place> Shared<P> {
         };
         Shared {
             counter: Lock::new(counter),
-            board: Lock::new(Board { connects: 0, unrouted: 0, refusals: 0, last_error }),
+            board: Lock::new(Board { connects: 0, unrouted: 0, refusals: 0, reported: false, last_error }),
         }
     }
 
@@ -96,9 +98,12 @@ impl<P: Place> Shared<P> {
             }
             let Counter { allowed, outbox, online, .. } = counter;
             // Fixed header, length, the topic's length, an identifier, no properties.
-            let around = destination.len() + 1 + 4 + 2 + 2 + 1;
-            let packet = if *online { allowed.packet } else { usize::MAX };
-            let limit = outbox.largest().saturating_sub(destination.len()).min(packet.saturating_sub(around));
+            const AROUND: usize = 1 + 4 + 2 + 2 + 1;
+            let packet = if *online { allowed.packet.min(P::LARGEST) } else { P::LARGEST };
+            let largest = outbox.largest().min(packet.saturating_sub(AROUND));
+            let Some(limit) = largest.checked_sub(destination.len()) else {
+                return Err(PublishError::Destination("the topic is longer than a packet may be"));
+            };
             if payload.len() > limit {
                 return Err(PublishError::TooLarge { size: payload.len(), limit });
             }
@@ -144,7 +149,10 @@ impl<P: Place, Q> Desk<'_, P, Q> {
             counter.allowed = allowed;
             counter.online = true;
         });
-        self.shared.board.with(|board| board.connects += 1);
+        self.shared.board.with(|board| {
+            board.connects += 1;
+            board.reported = false;
+        });
         #[cfg(feature = "std")]
         tracing::info!(broker = %self.options.peer(), "connected");
         #[cfg(feature = "defmt")]
@@ -166,7 +174,10 @@ impl<P: Place, Q> Desk<'_, P, Q> {
 
     /// Reports why there is no connection.
     pub(crate) fn failed(&self, failure: &Failure) {
-        let news = self.shared.board.with(|board| board.last_error.failed(failure));
+        let news = self.shared.board.with(|board| {
+            let other = board.last_error.failed(failure);
+            other || !core::mem::replace(&mut board.reported, true)
+        });
         // Each once: an outage of a day does not fill the log.
         #[cfg(feature = "std")]
         if news {
@@ -240,8 +251,42 @@ pub(crate) fn check_topic(topic: &str) -> Result<(), &'static str> {
     if topic.len() > usize::from(u16::MAX) {
         return Err("a topic has at most 65535 bytes");
     }
-    if topic.bytes().any(|byte| matches!(byte, 0 | b'+' | b'#')) {
+    if holds_unfit(topic.as_bytes()) {
         return Err("a topic holds no `+`, `#` or NUL");
     }
     Ok(())
+}
+
+/// Whether one of the bytes is `+`, `#` or NUL. Each value's topic is looked at, so by words: a word has a byte of zero if
+/// taking 1 from each byte makes one negative that was not.
+fn holds_unfit(topic: &[u8]) -> bool {
+    const fn each(byte: u8) -> u32 {
+        u32::from_ne_bytes([byte; 4])
+    }
+    let has_zero = |word: u32| word.wrapping_sub(each(1)) & !word & each(0x80) != 0;
+    let (words, rest) = topic.as_chunks::<4>();
+    let unfit = |word: [u8; 4]| {
+        let word = u32::from_ne_bytes(word);
+        // `+` and `#` differ in this bit alone.
+        has_zero(word) || has_zero((word | each(b'+' ^ b'#')) ^ each(b'+'))
+    };
+    words.iter().any(|word| unfit(*word)) || rest.iter().any(|byte| matches!(byte, 0 | b'+' | b'#'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unfit_for_a_topic_is_found_at_any_place_and_nothing_else_is() {
+        for length in 1..12 {
+            for place in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut topic = std::vec![b'a'; length];
+                    topic[place] = byte;
+                    assert_eq!(holds_unfit(&topic), matches!(byte, 0 | b'+' | b'#'), "{byte} at {place} of {length}");
+                }
+            }
+        }
+    }
 }

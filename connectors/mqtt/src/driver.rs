@@ -35,7 +35,7 @@ pub(crate) async fn run<R: Network + TimeSource, P: Place, Q: Routes>(runtime: &
     let mut backoff = Backoff::new(options.first_pause, options.longest_pause, seed);
     let mut input = Input::new(P::buffer());
     let mut output = Output::new(P::buffer());
-    let mut session: Session<'_, P, Q> = Session::new(desk, input.largest());
+    let mut session: Session<'_, P, Q> = Session::new(desk);
     let sleep = pin!(None);
     let mut timer = Timer { runtime, start, armed: None, sleep };
     // Since when there is no connection.
@@ -43,16 +43,20 @@ pub(crate) async fn run<R: Network + TimeSource, P: Place, Q: Routes>(runtime: &
     // A run that panicked may have left it so.
     desk.offline();
     while !desk.shared.is_over() {
-        let Some(endpoint) = options.endpoint() else { return };
         // A packet that was lost while the peer was not there may be sent again late: rather another attempt, at first.
         let young = timer.now().saturating_sub(lost) < YOUNG;
         let limit = if young { options.patience.min(FIRST_ATTEMPTS) } else { options.patience };
-        let mut connecting = pin!(runtime.timeout(limit, runtime.connect(&endpoint)));
-        let connected = poll_fn(|cx| match meanwhile(cx, desk, &mut session) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => connecting.as_mut().poll(cx).map(Some),
-        });
-        let Some(connected) = connected.await else { return };
+        // The attempt has ended where the connection begins: on a board they take the same memory.
+        let connected = {
+            let Some(endpoint) = options.endpoint() else { return };
+            let mut connecting = pin!(runtime.timeout(limit, runtime.connect(&endpoint)));
+            poll_fn(|cx| match meanwhile(cx, desk, &mut session) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => connecting.as_mut().poll(cx).map(Some),
+            })
+            .await
+        };
+        let Some(connected) = connected else { return };
         let failure = match connected {
             Err(_elapsed) => Failure::Silent("the attempt to connect"),
             Ok(Err(error)) => Failure::Connect(error),
@@ -286,8 +290,12 @@ impl<S: ByteStream, P: Place, Q: Routes> Link<'_, '_, S, P, Q> {
                 }
                 match self.input.packet(limit) {
                     Ok((packet, header)) => {
+                        let length = packet.len();
+                        if !self.session.packet(packet, header, self.output)? {
+                            self.input.give_back(length);
+                            return Poll::Pending;
+                        }
                         self.batch += 1;
-                        self.session.packet(packet, header, self.output)?;
                     }
                     Err(NoPacket::Partly) => break,
                     Err(NoPacket::TooLarge(size)) => return Poll::Ready(Err(Failure::TooLarge { size, limit })),

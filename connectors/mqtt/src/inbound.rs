@@ -18,10 +18,14 @@ pub(crate) struct Inbound<'r, P: Place, Q: Routes + 'r> {
     owed: usize,
     /// How many a broker may leave without an acknowledgement, and how many of QoS 0 may wait.
     limit: usize,
-    /// It has left more: what came after that was passed over. When nothing waits any more it is to be sent again, which a
-    /// broker does on the next connection. To break off at once would do no good: it might send the same again for ever,
+    /// It has left more, and holding it did not help: what came after that was passed over. When nothing waits any more it is to
+    /// be sent again, which a broker does on the next connection. To break off at once would do no good: it might send the same again for ever,
     /// as Mosquitto 2.0.11 does, which goes by its own limit alone.
     exceeded: bool,
+    /// The next value has no place yet, and stands in the stream until it has: nothing is read meanwhile.
+    held: bool,
+    /// Nothing is held, as the last connection ended while it was: what makes room may stand behind it in the stream.
+    passes_over: bool,
     /// Values of QoS 2 that were acknowledged once: the broker may send them again until it releases them.
     received: P::Received,
     /// The same from before a connection of which it is not known whether the broker has kept the session: one that it made
@@ -47,6 +51,8 @@ struct Pending<V> {
 pub(crate) enum Verdict {
     Answer(Ack),
     Nothing,
+    /// There is no place for it now: it is to be brought again when something has moved.
+    Later,
     /// The broker had no right to send it.
     TooMany,
 }
@@ -60,6 +66,8 @@ impl<'r, P: Place, Q: Routes> Inbound<'r, P, Q> {
             owed: 0,
             limit: usize::from(limit).min(P::IN_FLIGHT),
             exceeded: false,
+            held: false,
+            passes_over: false,
             received: P::Received::default(),
             doubtful: P::Received::default(),
             uncounted: 0,
@@ -90,6 +98,7 @@ impl<'r, P: Place, Q: Routes> Inbound<'r, P, Q> {
     /// The connection has ended: what was passed over is sent again on the next one.
     pub(crate) fn end(&mut self) {
         self.exceeded = false;
+        self.passes_over = core::mem::take(&mut self.held);
     }
 
     /// What the broker has sent shows whether it has kept what is doubtful.
@@ -133,6 +142,7 @@ impl<'r, P: Place, Q: Routes> Inbound<'r, P, Q> {
     /// Puts a value into its records.
     pub(crate) fn publish(&mut self, publish: &Publish<'_>) -> Verdict {
         let Publish { qos, again, id, topic, payload, .. } = *publish;
+        self.held = false;
         if qos > Qos::AtMostOnce {
             if self.is_doubtful(qos, id) {
                 // What is known under this identifier is sent again, or else this is something else.
@@ -159,6 +169,10 @@ impl<'r, P: Place, Q: Routes> Inbound<'r, P, Q> {
                 // It would not send so much, had it kept what is doubtful.
                 self.learned(false);
                 if self.owed + self.received.count() >= self.limit {
+                    self.held = self.owed > 0 && !self.passes_over;
+                    if self.held {
+                        return Verdict::Later;
+                    }
                     self.exceeded = self.owed > 0;
                     return if self.exceeded { Verdict::Nothing } else { Verdict::TooMany };
                 }

@@ -1,4 +1,4 @@
-//! MQTT for Anabranch: links to a broker, over TCP, TLS or WebSocket, on every runtime that has a network.
+//! MQTT for Anabranch: links to a broker, over what the runtime's network carries: TCP, TLS, WebSocket.
 //!
 //! ```text
 //!            link_to ──publish──▶ Outbox ──┐                     ┌──▶ Output ──▶

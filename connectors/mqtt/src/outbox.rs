@@ -29,6 +29,8 @@ pub(crate) struct Outbox<M, I> {
     ids: Identifiers<I>,
     /// How many entries with an identifier were sent on this connection and are not done.
     flying: usize,
+    /// How many of them are of QoS 2.
+    flying_exactly: usize,
     /// How many entries are not done.
     waiting: usize,
     /// How many bytes somebody has waited for in vain.
@@ -41,6 +43,8 @@ pub(crate) struct Allowed {
     pub(crate) version: Version,
     /// How many values may be under way.
     pub(crate) under_way: usize,
+    /// How many of QoS 2 among them.
+    pub(crate) exactly: usize,
     pub(crate) packet: usize,
     pub(crate) qos: Qos,
     pub(crate) retain: bool,
@@ -49,7 +53,7 @@ pub(crate) struct Allowed {
 impl Allowed {
     /// Before any broker has said what it allows.
     pub(crate) const NOTHING: Allowed =
-        Allowed { version: Version::V5, under_way: 0, packet: 0, qos: Qos::AtMostOnce, retain: false };
+        Allowed { version: Version::V5, under_way: 0, exactly: 0, packet: 0, qos: Qos::AtMostOnce, retain: false };
 }
 
 /// Entries begin at multiples of this, so that an entry's head lies in one piece.
@@ -146,7 +150,17 @@ impl<M, I> Outbox<M, I> {
     /// An empty one. `memory`'s length is a power of two of at least 16; as many values can have an identifier at once as `ids`,
     /// which is all zeros, has places. If `memory` is, too, all of the outbox is zeros, and as a `static` it costs no flash.
     pub(crate) const fn new(memory: M, ids: I) -> Self {
-        Outbox { memory, head: 0, next: 0, tail: 0, ids: Identifiers::new(ids), flying: 0, waiting: 0, starved: 0 }
+        Outbox {
+            memory,
+            head: 0,
+            next: 0,
+            tail: 0,
+            ids: Identifiers::new(ids),
+            flying: 0,
+            flying_exactly: 0,
+            waiting: 0,
+            starved: 0,
+        }
     }
 
     /// How many values are not done.
@@ -184,7 +198,7 @@ impl<M: Memory, I: AsRef<[u32]> + AsMut<[u32]>> Outbox<M, I> {
     /// come before; for one that has not, all of it is new.
     pub(crate) fn begin(&mut self, kept: bool) {
         self.next = self.head;
-        self.flying = 0;
+        (self.flying, self.flying_exactly) = (0, 0);
         self.ids.begin(kept);
         if kept {
             return;
@@ -221,7 +235,7 @@ impl<M: Memory, I: AsRef<[u32]> + AsMut<[u32]>> Outbox<M, I> {
                     if !out.push(bytes.get(..length).unwrap_or_default()) {
                         return self.release();
                     }
-                    self.flying += 1;
+                    self.flies(&entry);
                 }
                 State::Queued | State::Sent => {
                     let header = entry.header();
@@ -240,7 +254,8 @@ impl<M: Memory, I: AsRef<[u32]> + AsMut<[u32]>> Outbox<M, I> {
                         self.done(self.next, &mut entry);
                     } else {
                         let identified = entry.qos > Qos::AtMostOnce;
-                        if identified && self.flying >= allowed.under_way.min(self.ids.count()) {
+                        let exactly = entry.qos == Qos::ExactlyOnce && self.flying_exactly >= allowed.exactly;
+                        if identified && (exactly || self.flying >= allowed.under_way.min(self.ids.count())) {
                             return self.release();
                         }
                         let at = self.place(self.next);
@@ -259,7 +274,7 @@ impl<M: Memory, I: AsRef<[u32]> + AsMut<[u32]>> Outbox<M, I> {
                             self.ids.set(entry.id, at);
                         }
                         if identified {
-                            self.flying += 1;
+                            self.flies(&entry);
                             entry.state = State::Sent;
                             self.put(self.next, &entry);
                         } else {
@@ -381,6 +396,11 @@ impl<M: Memory, I: AsRef<[u32]> + AsMut<[u32]>> Outbox<M, I> {
         true
     }
 
+    fn flies(&mut self, entry: &Entry) {
+        self.flying += 1;
+        self.flying_exactly += usize::from(entry.qos == Qos::ExactlyOnce);
+    }
+
     fn done(&mut self, at: usize, entry: &mut Entry) {
         // One that this connection has not sent is refused before it is under way.
         let sent = at.wrapping_sub(self.head) < self.next.wrapping_sub(self.head);
@@ -388,6 +408,7 @@ impl<M: Memory, I: AsRef<[u32]> + AsMut<[u32]>> Outbox<M, I> {
             self.ids.free(entry.id);
             if sent {
                 self.flying = self.flying.saturating_sub(1);
+                self.flying_exactly -= usize::from(entry.qos == Qos::ExactlyOnce).min(self.flying_exactly);
             }
         }
         entry.state = State::Done;
@@ -433,10 +454,12 @@ impl<M: Memory, I: AsRef<[u32]> + AsMut<[u32]>> Outbox<M, I> {
         let memory = self.memory.as_mut();
         let (first, second) = bytes.split_at(bytes.len().min(memory.len() - at));
         if let Some(place) = memory.get_mut(at..at + first.len()) {
-            place.copy_from_slice(first);
+            copy(place, first);
         }
-        if let Some(place) = memory.get_mut(..second.len()) {
-            place.copy_from_slice(second);
+        if !second.is_empty()
+            && let Some(place) = memory.get_mut(..second.len())
+        {
+            copy(place, second);
         }
     }
 
@@ -445,9 +468,38 @@ impl<M: Memory, I: AsRef<[u32]> + AsMut<[u32]>> Outbox<M, I> {
         let memory = self.memory.as_ref();
         let middle = to.len().min(memory.len() - at);
         let (first, second) = to.split_at_mut(middle);
-        first.copy_from_slice(memory.get(at..at + middle).unwrap_or_default());
-        second.copy_from_slice(memory.get(..second.len()).unwrap_or_default());
+        copy(first, memory.get(at..at + middle).unwrap_or_default());
+        if !second.is_empty() {
+            copy(second, memory.get(..second.len()).unwrap_or_default());
+        }
     }
+}
+
+/// How many bytes [`copy`] takes at once.
+const BLOCK: usize = 16;
+
+/// Copies `from` to `to`, which is as long. Topics and payloads lie where they happen to, and a microcontroller's `memcpy`
+/// takes what is not aligned alike byte by byte, at six instructions each; words that are not aligned cost it one more cycle.
+fn copy(to: &mut [u8], from: &[u8]) {
+    let blocks = from.as_chunks::<BLOCK>().0;
+    to.as_chunks_mut::<BLOCK>().0.iter_mut().zip(blocks).for_each(|(to, from)| copy_block(to, from));
+    match from.last_chunk() {
+        // The last block begins within the one before it, unless they come out even.
+        Some(from) => {
+            if let Some(to) = to.last_chunk_mut() {
+                copy_block(to, from);
+            }
+        }
+        None => to.copy_from_slice(from),
+    }
+}
+
+/// Word by word: as a whole or in a loop it would be a call of `memcpy` again.
+#[inline]
+fn copy_block(to: &mut [u8; BLOCK], from: &[u8; BLOCK]) {
+    let ([a, b, c, d], []) = to.as_chunks_mut::<4>() else { return };
+    let ([e, f, g, h], []) = from.as_chunks::<4>() else { return };
+    (*a, *b, *c, *d) = (*e, *f, *g, *h);
 }
 
 /// Tells a broker that knows this session from another life of this program to be done with what it may still hold of an
@@ -589,7 +641,7 @@ mod tests {
     use alloc::{format, string::String, vec, vec::Vec};
 
     const ALLOWED: Allowed =
-        Allowed { version: Version::V5, under_way: 20, packet: 4096, qos: Qos::ExactlyOnce, retain: true };
+        Allowed { version: Version::V5, under_way: 20, exactly: 20, packet: 4096, qos: Qos::ExactlyOnce, retain: true };
 
     fn outbox(bytes: usize) -> Outbox<Vec<u8>, Vec<u32>> {
         let mut outbox = Outbox::new(vec![0; bytes], vec![0; 8]);
@@ -641,6 +693,22 @@ mod tests {
 
     fn publish(again: bool, qos: u8, id: u16, payload: &str) -> Seen {
         Seen::Publish { again, qos, id, topic: "t".into(), payload: payload.into() }
+    }
+
+    #[test]
+    fn of_exactly_once_no_more_are_under_way_than_is_allowed() {
+        let mut outbox = outbox(1024);
+        for qos in [Qos::ExactlyOnce, Qos::AtLeastOnce, Qos::ExactlyOnce, Qos::ExactlyOnce] {
+            outbox.push("t", b"x", qos, false).unwrap();
+        }
+        let allowed = Allowed { exactly: 2, ..ALLOWED };
+        let mut output = Output::new(vec![0; 8192]);
+        outbox.send(&mut output, &allowed, |topic, why| panic!("{topic}: {why}"));
+        assert_eq!(seen(&mut output).len(), 3, "two of them, and the one of another quality between");
+        answer(&mut outbox, Ack::Pubrec, 2, 0);
+        answer(&mut outbox, Ack::Pubcomp, 2, 0);
+        outbox.send(&mut output, &allowed, |topic, why| panic!("{topic}: {why}"));
+        assert_eq!(seen(&mut output).len(), 1, "and the third when one is done");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A broker that writes each packet by itself wakes this side for each: a wake, a read and a write a value, which is several
 //! times what the value itself costs, and keeps the broker's own core from its work. A rest of a millisecond lets many come
-//! together. Nobody waits longer for a value than that, and only while more than [`FAST`] come in a [`WINDOW`].
+//! together. A value waits for one at most before it is read, and what is made of it for one more before it is written; and
+//! that only while more than [`FAST`] come in a [`WINDOW`].
 
 use anabranch_executor::Duration;
 

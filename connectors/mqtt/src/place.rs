@@ -25,6 +25,8 @@ pub(crate) trait Place {
     /// The last error, to be shown.
     type LastError: LastError;
 
+    /// The largest packet that a buffer can be made to hold.
+    const LARGEST: usize;
     /// How many packets are read before others get their turn.
     const BATCH: usize;
     /// Whether it rests between turns when that saves work.
@@ -107,6 +109,7 @@ mod heap {
         type Received = Bits;
         type Assigned = Option<String>;
         type LastError = Option<String>;
+        const LARGEST: usize = usize::MAX;
         const BATCH: usize = 256;
         const RESTS: bool = true;
         const IN_FLIGHT: usize = usize::MAX;
@@ -221,6 +224,7 @@ impl<const OUTBOX: usize, const BUFFER: usize, const IN_FLIGHT: usize> Place for
     type Received = heapless::Vec<u16, IN_FLIGHT>;
     type Assigned = NotKept;
     type LastError = crate::failure::Code;
+    const LARGEST: usize = BUFFER;
     const BATCH: usize = IN_FLIGHT;
     const RESTS: bool = false;
     const IN_FLIGHT: usize = IN_FLIGHT;

@@ -15,7 +15,6 @@ use crate::{
         subscribe, subscribe_header, subscribe_length,
     },
     place::{Answers, Assigned, List, Place},
-    text::{Octets, Text},
     wire::{Memory, Output},
 };
 use anabranch_core::{Ask, Routes, Words};
@@ -31,6 +30,10 @@ const SUBSCRIBE_IDS: u16 = 0xff00;
 /// What an answer takes at most.
 const ANSWER: usize = 5;
 
+/// How many values of QoS 2 are under way with a broker that cannot say how many it takes. Mosquitto 2.0.11 takes twenty of a
+/// client of version 3.1.1, and loses what it had of the others when it breaks off.
+const EXACTLY_UNTOLD: usize = 20;
+
 /// A broker that does not heed the receive maximum.
 const TOO_MANY: Failure = Failure::Against(
     Reason::RECEIVE_MAXIMUM_EXCEEDED,
@@ -41,8 +44,6 @@ const TOO_MANY: Failure = Failure::Against(
 pub(crate) struct Session<'r, P: Place, Q: Routes + 'r> {
     desk: &'r Desk<'r, P, Q>,
     pub(crate) inbound: Inbound<'r, P, Q>,
-    /// The largest packet that the buffers can hold.
-    largest: usize,
     stage: Stage,
     /// A CONNECT was sent that nothing has answered.
     asked: bool,
@@ -68,7 +69,7 @@ pub(crate) struct Session<'r, P: Place, Q: Routes + 'r> {
     closing: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Stage {
     /// Nothing was said yet, or all is said.
     Idle,
@@ -84,11 +85,17 @@ enum Stage {
 }
 
 impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
-    pub(crate) fn new(desk: &'r Desk<'r, P, Q>, largest: usize) -> Self {
+    pub(crate) fn new(desk: &'r Desk<'r, P, Q>) -> Self {
         Session {
             desk,
-            inbound: Inbound::new(desk.routes, desk.options.receive_maximum),
-            largest,
+            // A broker of version 3.1.1 cannot be told.
+            inbound: Inbound::new(
+                desk.routes,
+                match desk.options.version {
+                    Version::V5 => desk.options.receive_maximum,
+                    Version::V3_1_1 => u16::MAX,
+                },
+            ),
             stage: Stage::Idle,
             asked: false,
             unanswered: false,
@@ -113,32 +120,34 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
 
     /// How large a packet may be that comes in.
     pub(crate) fn max_packet(&self) -> usize {
-        self.desk.options.max_packet.min(self.largest)
+        self.desk.options.max_packet.min(P::LARGEST)
     }
 
     /// Begins a connection.
     pub(crate) fn begin<M: Memory>(&mut self, now: Duration, out: &mut Output<M>) -> Result<(), Failure> {
         let options = &self.desk.options;
         let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
-        let connect = Connect {
-            client_id: self.assigned.get().unwrap_or(options.client_id.as_str()),
-            user: options.user.as_ref().map(Text::as_str),
-            password: options.password.as_ref().map(Octets::as_slice),
-            will: options
-                .will
-                .as_ref()
-                .map(|will| (will.topic.as_str(), will.payload.as_slice(), will.qos(), will.retain)),
-            keep_alive: u16::try_from(seconds(options.keep_alive)).unwrap_or(u16::MAX),
-            session_expiry: u32::try_from(seconds(options.session_expiry)).unwrap_or(u32::MAX),
-            receive_maximum: self.inbound.receive_maximum(),
-            maximum_packet: u32::try_from(self.max_packet()).unwrap_or(u32::MAX),
-        };
+        let written = options.logged_in(|user, password| {
+            let connect = Connect {
+                client_id: self.assigned.get().unwrap_or(options.client_id.as_str()),
+                user,
+                password,
+                will: options
+                    .will
+                    .as_ref()
+                    .map(|will| (will.topic.as_str(), will.payload.as_slice(), will.qos(), will.retain)),
+                keep_alive: u16::try_from(seconds(options.keep_alive)).unwrap_or(u16::MAX),
+                session_expiry: u32::try_from(seconds(options.session_expiry)).unwrap_or(u32::MAX),
+                receive_maximum: self.inbound.receive_maximum(),
+                maximum_packet: u32::try_from(self.max_packet()).unwrap_or(u32::MAX),
+            };
+            packet::connect(&connect, options.version, |length| out.packet(length))
+        });
+        written.ok_or(Failure::Unsayable("the CONNECT packet has no room: give less memory to the last will"))?;
         self.answers.clear();
         self.pinged = None;
         (self.heard, self.sent) = (now, now);
         self.keep_alive = options.keep_alive;
-        packet::connect(&connect, options.version, |length| out.packet(length))
-            .ok_or(Failure::Unsayable("the CONNECT packet has no room: give less memory to the last will"))?;
         self.unanswered = core::mem::replace(&mut self.asked, true);
         self.stage = Stage::Connecting;
         Ok(())
@@ -160,25 +169,25 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         self.answers.len() < P::BATCH && out.room() >= ANSWER * (self.answers.len() + 2)
     }
 
-    /// A packet has come.
+    /// A packet has come. `false`: it has no place now, and is to be brought again when something has moved.
     pub(crate) fn packet<M: Memory>(
         &mut self,
         bytes: &[u8],
         header: usize,
         out: &mut Output<M>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let version = self.desk.options.version;
         let packet = packet::incoming(bytes, header, version)?;
-        if self.stage == Stage::Connecting {
+        if matches!(self.stage, Stage::Connecting) {
             return match packet {
-                Incoming::Accepted(accepted) => self.accepted(&accepted),
+                Incoming::Accepted(accepted) => self.accepted(&accepted).map(|()| true),
                 Incoming::Refused { reason, words } => Err(Failure::Refused(reason, Words::of(words))),
                 Incoming::Disconnect { reason, words } => Err(Failure::Dismissed(reason, Words::of(words))),
                 _ => Err(Failure::Against(Reason::PROTOCOL_ERROR, "something before its CONNACK")),
             };
         }
         match packet {
-            Incoming::Publish(publish) => self.publish(&publish, out)?,
+            Incoming::Publish(publish) => return self.publish(&publish, out),
             Incoming::Puback { id, reason } => self.note(Answer { kind: Ack::Puback, id, reason }),
             Incoming::Pubrec { id, reason } => self.note(Answer { kind: Ack::Pubrec, id, reason }),
             Incoming::Pubcomp { id } => self.note(Answer { kind: Ack::Pubcomp, id, reason: Reason::SUCCESS }),
@@ -194,7 +203,7 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
                 return Err(Failure::Against(Reason::PROTOCOL_ERROR, "a second CONNACK"));
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Keeps an answer until the outbox hears it; [`has_room`](Self::has_room) was asked before.
@@ -207,12 +216,17 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         self.allowed = Allowed {
             version: options.version,
             under_way: accepted.receive_maximum.into(),
+            exactly: if options.version == Version::V5 { usize::MAX } else { EXACTLY_UNTOLD },
             packet: accepted.maximum_packet,
             qos: accepted.maximum_qos,
             retain: accepted.retain,
         };
         self.wildcards = accepted.wildcards;
-        self.identifiers = accepted.identifiers && Q::GROUPED;
+        // Only what several groups may match comes more than once, or by a subscription that has to be named; to name it
+        // costs a broker some memory for each value.
+        let group = |number| self.ask(number).map(|ask| ask.group);
+        let several = group(0) != group(self.desk.routes.count().saturating_sub(1));
+        self.identifiers = accepted.identifiers && Q::GROUPED && several;
         if let Some(seconds) = accepted.keep_alive {
             self.keep_alive = Duration::from_secs(seconds.into());
         }
@@ -227,16 +241,17 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         Ok(())
     }
 
-    fn publish<M: Memory>(&mut self, publish: &Publish<'_>, out: &mut Output<M>) -> Result<(), Failure> {
+    fn publish<M: Memory>(&mut self, publish: &Publish<'_>, out: &mut Output<M>) -> Result<bool, Failure> {
         if self.closing {
-            return Ok(());
+            return Ok(true);
         }
         match self.inbound.publish(publish) {
             Verdict::Answer(kind) => {
                 answer(out, kind, publish.id, Reason::SUCCESS, self.desk.options.version);
-                Ok(())
+                Ok(true)
             }
-            Verdict::Nothing => Ok(()),
+            Verdict::Nothing => Ok(true),
+            Verdict::Later => Ok(false),
             Verdict::TooMany => Err(TOO_MANY),
         }
     }
@@ -349,7 +364,8 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         let version = self.desk.options.version;
         let room = (out.room() / ANSWER).saturating_sub(2 + self.answers.len());
         self.inbound.poll(cx, room, |kind, id| answer(out, kind, id, Reason::SUCCESS, version));
-        if self.inbound.is_to_be_sent_again() { Err(TOO_MANY) } else { Ok(()) }
+        // Not before it is online: an attempt that never is would be followed by ever longer pauses.
+        if self.is_online() && self.inbound.is_to_be_sent_again() { Err(TOO_MANY) } else { Ok(()) }
     }
 
     /// The same while there is no connection.
@@ -361,7 +377,7 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
     /// Says whether there may be more than `out` had room for.
     pub(crate) fn exchange<M: Memory>(&mut self, waker: &Waker, out: &mut Output<M>) -> bool {
         let desk = self.desk;
-        let sends = self.stage == Stage::Online;
+        let sends = self.is_online();
         // Reported when the lock is free again.
         let mut refused = Refusals::default();
         let mut note = |topic: &str, why: &dyn core::fmt::Display| refused.note(topic, why);
@@ -400,17 +416,17 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
 
     /// Whether packets that came have left something to do.
     pub(crate) fn is_due(&self) -> bool {
-        self.stage != Stage::Online || !self.answers.is_empty() || self.inbound.is_due()
+        !self.is_online() || !self.answers.is_empty() || self.inbound.is_due()
     }
 
     /// Whether values pass.
     pub(crate) fn is_online(&self) -> bool {
-        self.stage == Stage::Online
+        matches!(self.stage, Stage::Online)
     }
 
     /// Whether the last word was written.
     pub(crate) fn is_leaving(&self) -> bool {
-        self.stage == Stage::Leaving
+        matches!(self.stage, Stage::Leaving)
     }
 
     /// When to call [`tick`](Self::tick).

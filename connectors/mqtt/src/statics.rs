@@ -5,12 +5,12 @@ use crate::{
     desk::{Desk, Says, Shared},
     driver,
     failure::{Code, MqttFailure},
-    packet::Reason,
+    packet::{Reason, SUBSCRIBE_HEADER, subscribe_length},
     place::Fixed,
 };
 use anabranch_core::{
-    Address, ConnectionState, ConnectorConfig, Consumer, Latest, LinkError, LinkErrorKind, LinkRoutes, LinkSet, Outlet,
-    PublishError, Record,
+    Address, Ask, ConnectionState, ConnectorConfig, Consumer, Latest, LinkDirection, LinkError, LinkErrorKind,
+    LinkRoutes, LinkSet, Outlet, PublishError, Record, Routes,
 };
 use anabranch_executor::{ConnectError, Network, TimeSource};
 use core::{
@@ -127,7 +127,7 @@ impl<const OUTBOX: usize, const BUFFER: usize, const IN_FLIGHT: usize> StaticMqt
         R: Network + TimeSource,
         L: LinkSet,
     {
-        check(runtime, broker, links)?;
+        check(runtime, broker, links, BUFFER)?;
         let says = self.connection.producer().map_err(|_| StaticMqttError::Runs)?;
         let routes = LinkRoutes(links);
         let desk = Desk { options: broker, routes: &routes, shared: &self.shared, says: Says::Record(&says) };
@@ -135,11 +135,15 @@ impl<const OUTBOX: usize, const BUFFER: usize, const IN_FLIGHT: usize> StaticMqt
         let mut links = pin!(links.run(runtime, self));
         let mut linked = true;
         poll_fn(|cx| {
-            // Links first: what they publish goes out in the same turn.
-            if linked && links.as_mut().poll(cx).is_ready() {
-                linked = false;
-                if L::OUTLETS > 0 {
-                    self.close();
+            // Links first: what they publish goes out in the same turn, so they need not wake this task for it. The driver
+            // leaves its waker again when it looks at what was published, and at whether all is closed.
+            if linked {
+                let _awake = self.shared.counter.with(|counter| counter.waker.take());
+                if links.as_mut().poll(cx).is_ready() {
+                    linked = false;
+                    if L::OUTLETS > 0 {
+                        self.close();
+                    }
                 }
             }
             driver.as_mut().poll(cx)
@@ -173,7 +177,12 @@ impl<const OUTBOX: usize, const BUFFER: usize, const IN_FLIGHT: usize> StaticMqt
 }
 
 /// Says what is wrong before anything runs.
-fn check<R: Network>(runtime: &R, broker: &MqttConnector, links: &impl LinkSet) -> Result<(), StaticMqttError> {
+fn check<R: Network>(
+    runtime: &R,
+    broker: &MqttConnector,
+    links: &impl LinkSet,
+    buffer: usize,
+) -> Result<(), StaticMqttError> {
     let mut first = None;
     broker.check(|wrong| {
         first.get_or_insert(wrong);
@@ -186,10 +195,17 @@ fn check<R: Network>(runtime: &R, broker: &MqttConnector, links: &impl LinkSet) 
     }
     let endpoint = broker.endpoint();
     endpoint.map_or(Ok(()), |endpoint| runtime.check(&endpoint)).map_err(StaticMqttError::Transport)?;
-    let mut protocol = |_, address: &'static str, config: &ConnectorConfig| {
+    let routes = LinkRoutes(links);
+    let mut asked = (0..routes.count()).filter_map(|number| routes.ask(number));
+    let mut protocol = |direction, address: &'static str, config: &ConnectorConfig| {
         let Ok(Address { scheme, resource }) = Address::parse(address) else { return Ok(()) };
         if !broker.serves(scheme) {
             return Err(LinkErrorKind::Scheme);
+        }
+        // What goes out is counted where it is too long: it may be filled in.
+        let asked = if direction == LinkDirection::In { asked.next() } else { None };
+        if asked.is_some_and(|Ask { filter, .. }| SUBSCRIBE_HEADER + subscribe_length(filter.len()) > buffer) {
+            return Err(LinkErrorKind::Protocol("its topic is longer than the connector's `BUFFER`: raise that"));
         }
         check_link(resource, config.qos).map_err(LinkErrorKind::Protocol)
     };

@@ -25,12 +25,14 @@ impl Text {
         return Text(text);
     }
 
+    #[cfg_attr(not(feature = "alloc"), expect(clippy::needless_borrow, reason = "with a heap it is a `Cow`"))]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Octets {
+    #[cfg_attr(not(feature = "alloc"), expect(clippy::needless_borrow, reason = "with a heap it is a `Cow`"))]
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.0
     }

@@ -26,6 +26,10 @@ pub(crate) struct Url<'u> {
     pub(crate) password: Option<&'u str>,
 }
 
+/// A user name and perhaps a password, without `%`.
+#[cfg(feature = "alloc")]
+type Login = (String, Option<Vec<u8>>);
+
 /// What is wrong with a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -62,6 +66,10 @@ pub enum UrlError {
     #[cfg(not(feature = "alloc"))]
     NoHeap,
 }
+
+/// A user name and, where there is one, a password.
+#[cfg(not(feature = "alloc"))]
+type Login<'u> = (&'u str, Option<&'u [u8]>);
 
 impl<'u> Url<'u> {
     pub(crate) fn parse(text: &'u str) -> Result<Self, UrlError> {
@@ -124,7 +132,7 @@ impl<'u> Url<'u> {
 
     /// User name and password.
     #[cfg(feature = "alloc")]
-    pub(crate) fn login(&self) -> Result<Option<(String, Option<Vec<u8>>)>, UrlError> {
+    pub(crate) fn login(&self) -> Result<Option<Login>, UrlError> {
         let Some(user) = self.user else { return Ok(None) };
         let user = String::from_utf8(decoded(user)?).map_err(|_| UrlError::User)?;
         Ok(Some((user, self.password.map(decoded).transpose()?)))
@@ -132,7 +140,7 @@ impl<'u> Url<'u> {
 
     /// User name and password, which have to stand for themselves.
     #[cfg(not(feature = "alloc"))]
-    pub(crate) fn login(&self) -> Result<Option<(&'u str, Option<&'u [u8]>)>, UrlError> {
+    pub(crate) fn login(&self) -> Result<Option<Login<'u>>, UrlError> {
         let Some(user) = self.user else { return Ok(None) };
         if user.contains('%') || self.password.is_some_and(|password| password.contains('%')) {
             return Err(UrlError::NoHeap);

@@ -57,11 +57,6 @@ impl<M: Memory> Input<M> {
         Input { memory, from: 0, to: 0 }
     }
 
-    /// The largest packet that it can be made to hold.
-    pub(crate) fn largest(&mut self) -> usize {
-        if self.memory.grow(self.memory.as_ref().len() + 1) { usize::MAX } else { self.memory.as_ref().len() }
-    }
-
     pub(crate) fn clear(&mut self) {
         (self.from, self.to) = (0, 0);
     }
@@ -83,6 +78,11 @@ impl<M: Memory> Input<M> {
     /// So many bytes were put there.
     pub(crate) fn filled(&mut self, bytes: usize) {
         self.to = (self.to + bytes).min(self.memory.as_ref().len());
+    }
+
+    /// The packet that came last, of so many bytes, comes again as the next.
+    pub(crate) fn give_back(&mut self, bytes: usize) {
+        self.from = self.from.saturating_sub(bytes);
     }
 
     /// The next whole packet of at most `limit` bytes, and where its variable header begins.

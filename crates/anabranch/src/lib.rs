@@ -71,6 +71,7 @@
 //! | `json`, `cbor`, `postcard` | how links' values become bytes, as `Json`, `Cbor` and `Postcard`; `json` implies `alloc` |
 //! | `json-core` | `Json` with no heap |
 //! | `defmt` | logs through `defmt` |
+//! | `store`, `redb` | the versioned store, and its tables on disk |
 //! | `macros` | `#[derive(RecordKey)]`, and with `services` `#[service]` |
 //! | `services` | supervision, and with `alloc` databases |
 //! | `alloc` | records on the heap; without it nothing here needs one |
@@ -174,6 +175,18 @@ pub mod mqtt {
     pub use anabranch_mqtt::*;
 }
 
+/// The versioned store: every version of every key, as of any moment.
+#[cfg(feature = "store")]
+pub mod store {
+    pub use anabranch_store::*;
+}
+
+/// The store on disk.
+#[cfg(feature = "redb")]
+pub mod redb {
+    pub use anabranch_redb::*;
+}
+
 /// Everything of the adapter for Tokio.
 #[cfg(feature = "tokio-runtime")]
 pub mod tokio {
@@ -210,4 +223,5 @@ pub mod embassy {
 ))]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/guide/links.md")]
+#[doc = include_str!("../../../docs/guide/boards.md")]
 struct ReadmeAndGuide;

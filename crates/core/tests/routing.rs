@@ -223,7 +223,7 @@ fn a_link_costs_less_than_300_bytes_with_its_address() {
     };
     let none = held(0);
     let each = (held(10_000) - none) / 10_000;
-    assert!((200..300).contains(&each), "{each} bytes");
+    assert!(each < 300, "{each} bytes");
 }
 
 #[test]

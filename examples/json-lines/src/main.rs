@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = arguments.next().map_or(Ok(7000), |port| port.parse())?;
     let db = Anabranch::builder()
         .runtime(TokioAdapter::current()?)
-        .with_connector(LinesConnector::new(&host, port))
+        .with_connector(LinesConnector::new("lines", &host, port))
         .configure::<Reading>("reading", |r| {
             r.with_buffer(BufferCfg::SpmcRing { capacity: 64 }).link_from("lines://sensors/{device}").with_json();
         })
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .build()
         .await?;
-    println!("lines://{host}:{port}; send {{\"to\":\"sensors/kitchen\",\"value\":{{\"celsius\":21.5}}}}");
+    println!("lines://{host}:{port}; send [\"sensors/kitchen\",{{\"celsius\":21.5}}]");
     tokio::select! {
         ended = db.run() => ended?,
         _ = tokio::signal::ctrl_c() => drop(db.shutdown(Duration::from_secs(5)).await),

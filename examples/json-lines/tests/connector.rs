@@ -48,11 +48,8 @@ impl ConnectorFixture for Peer {
     }
 
     fn connector(&self, name: Option<&str>) -> impl ConnectorBuilder<SimAdapter> {
-        let connector = LinesConnector::new("server", PORT);
-        match name {
-            Some(name) => connector.name(name),
-            None => connector,
-        }
+        let scheme = name.map_or("lines".into(), |name| format!("lines+{name}"));
+        LinesConnector::new(&scheme, "server", PORT)
     }
 
     fn scheme(&self) -> &str {
@@ -91,7 +88,7 @@ impl ConnectorFixture for Peer {
 
     async fn send(&self, address: &str, payload: &[u8]) {
         self.client.sleep(Duration::from_millis(100)).await; // until it has accepted who is connected
-        let line = format!("{{\"to\":\"{address}\",\"value\":{}}}\n", String::from_utf8_lossy(payload));
+        let line = format!("[\"{address}\",{}]\n", String::from_utf8_lossy(payload));
         for connection in &*self.connections.lock().unwrap() {
             let _gone = connection.try_send(line.clone());
         }
@@ -100,7 +97,7 @@ impl ConnectorFixture for Peer {
     async fn received(&self) -> (String, Vec<u8>) {
         let line = self.noted.clone().next().await.unwrap();
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        (line["to"].as_str().unwrap().to_string(), line["value"].to_string().into_bytes())
+        (line[0].as_str().unwrap().to_string(), line[1].to_string().into_bytes())
     }
 }
 

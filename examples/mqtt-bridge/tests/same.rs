@@ -5,9 +5,9 @@ use anabranch_brokers::{Mosquitto, Observed, Observer, Process, QoS, Setup, on_t
 use anabranch_node::{Config, Node};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::{path::Path, process::Command, sync::Arc};
+use std::{process::Command, sync::Arc};
 
-const CONFIG: &str = "anabranch.toml";
+const CONFIG: &str = include_str!("../anabranch.toml");
 
 /// Sends readings to a broker, and gives what comes out of the bridge at its other end.
 async fn through(broker: &Mosquitto) -> Vec<(String, u8, bool, Value)> {
@@ -47,10 +47,12 @@ fn the_program_and_the_configuration_do_the_same() {
         assert!(log.contains("mqtt+plant://sensors/{device}/temp: 4 values, 1 failed, 0 dropped"), "{log}");
 
         let broker = Mosquitto::start(Setup::default()).await;
-        let text = std::fs::read_to_string(CONFIG).unwrap();
-        assert!(text.contains("mqtt://127.0.0.1:1883"));
-        let text = text.replace(":1883", &format!(":{}", broker.port()));
-        let node = Node::from_config(Config::parse(Path::new(CONFIG), &text), TokioAdapter::current().unwrap());
+        assert!(CONFIG.contains("mqtt://127.0.0.1:1883"));
+        let text = CONFIG.replace(":1883", &format!(":{}", broker.port()));
+        // The node's directory is made beside its configuration.
+        let place = tempfile::tempdir().unwrap();
+        let config = Config::parse(&place.path().join("anabranch.toml"), &text);
+        let node = Node::from_config(config, TokioAdapter::current().unwrap());
         let node = node.await.unwrap_or_else(|faults| panic!("{faults}"));
         let stop = Arc::new(tokio::sync::Notify::new());
         let stopped = stop.clone();
@@ -58,6 +60,7 @@ fn the_program_and_the_configuration_do_the_same() {
         let by_config = through(&broker).await;
         stop.notify_one();
         running.await.unwrap().unwrap();
+        assert!(place.path().join("data").is_dir());
 
         let expected = [("first", 1.5), ("kitchen", 21.5), ("küche", -3.25), ("cellar", 11.0)];
         let expected = expected.map(|(device, celsius)| {

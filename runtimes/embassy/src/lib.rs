@@ -31,7 +31,18 @@
 //! - **The panic handler.** Microcontrollers do not unwind, so a panic ends the program and not one service: let the
 //!   handler record the message where it survives, and reset the board.
 //! - **The wall clock.** [`unix_time`](anabranch_executor::TimeSource::unix_time) is `None` until
-//!   `EmbassyAdapter::set_unix_time` was called, with the time from SNTP, a real-time clock or a host.
+//!   `EmbassyAdapter::set_unix_time` was called, with the time from a real-time clock or a host; `keep_unix_time` calls it with
+//!   that of a time server (`sntp`).
+//! - **The network** (`net`): its driver, its stack and the task of the stack's runner. The stack keeps one place for whoever
+//!   waits in `Stack::wait_…_up`: let one task at a time do that, as two wake each other for ever.
+//!
+//! ```ignore
+//! static SOCKETS: Sockets<1, 2048, 1024> = Sockets::new(); // connections, bytes received, bytes to send
+//!
+//! let (stack, runner) = embassy_net::new(driver, Config::dhcpv4(Default::default()), resources, seed);
+//! spawner.spawn(network(runner)?);
+//! let runtime = RUNTIME.init(EmbassyAdapter::new(spawner).with_network(stack, &SOCKETS));
+//! ```
 //!
 //! `EmbassyAdapter` itself exists on targets without an operating system only: its tasks stay on one core, while hosts
 //! may move them between threads. What it is made of is tested on hosts and under Miri all the same.

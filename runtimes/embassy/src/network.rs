@@ -10,7 +10,7 @@ use core::{
     cell::Cell,
     fmt,
     pin::pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 use embassy_net::{
     IpAddress, Stack,
@@ -184,9 +184,22 @@ impl EmbassyStream {
 impl Drop for EmbassyStream {
     fn drop(&mut self) {
         if let (Sending::Open, Ok(socket)) = (self.sending, self.socket()) {
-            socket.abort();
+            match socket.state() {
+                State::SynSent => forget(socket),
+                _ => socket.abort(),
+            }
         }
     }
+}
+
+/// Gives an attempt up to which nobody has answered. A reset would wait until the peer's hardware address is known, and ask
+/// for it once a second: for ever, where there is no peer. A socket that begins to listen forgets whom it called, and this
+/// one ends to listen before a packet can come.
+fn forget(socket: &mut TcpSocket<'_>) {
+    const ANY_PORT: u16 = 1;
+    socket.abort();
+    let _ = poll(socket.accept(ANY_PORT), &mut Context::from_waker(Waker::noop()));
+    socket.close();
 }
 
 const NO_SOCKET: ConnectError =

@@ -1,1 +1,356 @@
-//! The tables of the store on disk, in one file: `redb`.
+//! The store on disk: the tables in one file, by redb, over blocks with checksums.
+//!
+//! ```text
+//!  RedbBackend   one writer; views of the last commit; opens anew after a failure   lib.rs, view.rs
+//!    tables      keys and rows as redb's types                                      tables.rs
+//!    redb        B+trees, copy on write, two-phase commits
+//!    Disk        no failure of a write reaches a reader                             disk.rs
+//!    Blocks      checksums, the header, the format                                  blocks.rs
+//!    Place       a directory that is locked, or a simulated one                     medium.rs, sim.rs
+//! ```
+//!
+//! **The contract**, beside [`Backend`]'s: when [`commit`](Backend::commit) fails for want of room or by an error of the
+//! disk, readers, those of open views included, go on, and the next commit is tried as if nothing had happened.
+//! Opening after a crash reads a few blocks, however large the database is.
+//!
+//! ```
+//! use anabranch_redb::{Options, RedbBackend};
+//! use anabranch_store::{Backend, Batch, Durability, Table, View};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! let backend = RedbBackend::open(dir.path(), Options::default())?;
+//! let mut batch = Batch::new();
+//! batch.put(Table::Meta, b"greeting", b"hello");
+//! backend.commit(&batch, Durability::Immediate)?;
+//! let mut found = Vec::new();
+//! backend.view()?.get(Table::Meta, b"greeting", &mut |row| found = row.to_vec())?;
+//! assert_eq!(found, b"hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod blocks;
+mod disk;
+mod medium;
+#[cfg(feature = "sim")]
+pub mod sim;
+mod tables;
+mod trouble;
+mod view;
+
+pub use medium::{Medium, Place};
+pub use view::RedbView;
+
+use anabranch_store::{Backend, BackendError, Batch, Direction, Durability, Table, Usage};
+use blocks::{Blocks, reading, writing};
+use disk::Disk;
+use medium::Directory;
+use redb::WriteTransaction;
+use std::{
+    ops::{Bound, ControlFlow},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+use tables::Changed;
+use trouble::Trouble;
+use view::{Generation, Snapshot};
+
+/// What may be chosen when a database is opened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// How many bytes of blocks are kept in memory, at most.
+    pub cache: usize,
+    /// After so many bytes of commits that are [`Durability::Relaxed`], the next one is made durable: so much can be lost,
+    /// and so much memory they take meanwhile.
+    pub relaxed: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { cache: 32 << 20, relaxed: 4 << 20 }
+    }
+}
+
+/// The tables of the store in a directory.
+#[derive(Debug)]
+pub struct RedbBackend {
+    /// The tables after the last commit: what views see.
+    current: RwLock<Arc<Snapshot>>,
+    writer: Mutex<Writer>,
+    place: Box<dyn Place>,
+    options: Options,
+}
+
+#[derive(Debug)]
+struct Writer {
+    blocks: Arc<Blocks>,
+    generation: Arc<Generation>,
+    /// The number of the last commit.
+    commits: u64,
+    /// The commits since the last durable one, as they would be lost in a crash, and how large they are.
+    relaxed: Vec<Batch>,
+    relaxed_size: usize,
+    /// A commit has failed, and the database could not be opened anew since.
+    broken: bool,
+}
+
+impl RedbBackend {
+    /// Opens the database in a directory, or makes one there.
+    ///
+    /// # Errors
+    /// [`BackendError`]: [`InUse`](BackendError::InUse) while another process, or this one, has it open;
+    /// [`NotADatabase`](BackendError::NotADatabase), [`Newer`](BackendError::Newer),
+    /// [`Damaged`](BackendError::Damaged); [`Io`](BackendError::Io) when the directory cannot be written.
+    pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self, BackendError> {
+        Self::open_at(Directory::take(directory.as_ref())?, options)
+    }
+
+    /// Opens the database in a place, or makes one there. Who has the place has it alone.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_at(place: impl Place, options: Options) -> Result<Self, BackendError> {
+        Ok(Self::open_in(Box::new(place), options)?)
+    }
+
+    fn open_in(place: Box<dyn Place>, options: Options) -> Result<Self, Trouble> {
+        let medium = match place.medium()? {
+            Some(medium) => medium,
+            None => {
+                let blocks = Arc::new(Blocks::create(place.spare()?)?);
+                fill(&blocks, &options, &mut |_| Ok(()))?;
+                place.publish()?;
+                place.medium()?.ok_or(Trouble::Before)?
+            }
+        };
+        let blocks = Arc::new(Blocks::open(medium)?);
+        let generation = Generation::open(Disk::new(blocks.clone()), &options)?;
+        let snapshot = Snapshot::take(&generation, 0)?;
+        let writer = Writer { blocks, generation, commits: 0, relaxed: Vec::new(), relaxed_size: 0, broken: false };
+        Ok(RedbBackend { current: RwLock::new(Arc::new(snapshot)), writer: Mutex::new(writer), place, options })
+    }
+
+    /// Writes all rows, and nothing else, into a new file, which then takes the place of the old one. Views go on
+    /// meanwhile, also those that were taken before; commits wait.
+    ///
+    /// # Errors
+    /// [`BackendError`]: the database is as it was.
+    pub fn compact(&self) -> Result<(), BackendError> {
+        Ok(self.replace()?)
+    }
+
+    fn replace(&self) -> Result<(), Trouble> {
+        let mut writer = self.writer();
+        if writer.is_broken() {
+            self.renew(&mut writer)?;
+        }
+        let snapshot = self.current();
+        let blocks = Arc::new(Blocks::create(self.place.spare()?)?);
+        fill(&blocks, &self.options, &mut |into| copy(&snapshot, into))?;
+        self.place.publish()?;
+        // From here on the new file is the database, so its rows are durable, whatever they were.
+        writer.generation.disk.retire();
+        writer.broken = true;
+        writer.relaxed.clear();
+        writer.relaxed_size = 0;
+        let medium = self.place.medium()?.ok_or(Trouble::Before)?;
+        writer.blocks = Arc::new(Blocks::open(medium)?);
+        self.renew(&mut writer)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self) -> Arc<Snapshot> {
+        reading(&self.current).clone()
+    }
+
+    /// The tables after that commit, if it is the last one, after what failed was opened anew.
+    fn revived(&self, commit: u64, failed: &Snapshot) -> Result<Arc<Snapshot>, BackendError> {
+        let mut writer = self.writer();
+        if Arc::ptr_eq(&writer.generation, &failed.generation) {
+            self.renew(&mut writer)?;
+        }
+        let current = self.current();
+        match current.commit == commit {
+            true => Ok(current),
+            false => Err(BackendError::Io("the view has ended, for the disk has failed: take a new one".into())),
+        }
+    }
+
+    /// Opens the database again over what is on the medium, with the commits that would be lost by that.
+    fn renew(&self, writer: &mut Writer) -> Result<(), Trouble> {
+        writer.generation.disk.retire();
+        writer.broken = true;
+        writer.blocks.go_back()?;
+        let generation = Generation::open(Disk::new(writer.blocks.clone()), &self.options)?;
+        let snapshot = (|| -> Result<Snapshot, Trouble> {
+            if !writer.relaxed.is_empty() {
+                let transaction = begin(&generation, Durability::Relaxed)?;
+                let mut changes = writer.relaxed.iter().flat_map(Batch::changes);
+                apply(&generation, transaction, &mut changes)?;
+            }
+            Snapshot::take(&generation, writer.commits)
+        })();
+        let snapshot = snapshot.inspect_err(|_| generation.disk.retire())?;
+        writer.generation = generation;
+        writer.broken = false;
+        *writing(&self.current) = Arc::new(snapshot);
+        Ok(())
+    }
+}
+
+impl Drop for RedbBackend {
+    /// Relaxed commits become durable at an orderly end, also after something has failed.
+    fn drop(&mut self) {
+        let mut writer = self.writer();
+        if writer.is_broken() {
+            // There is nobody to tell, and what was durable is.
+            let _ = self.renew(&mut writer);
+        }
+    }
+}
+
+impl Writer {
+    /// Whether to open it anew first: a reader, too, can have met with a failure.
+    fn is_broken(&self) -> bool {
+        self.broken || self.generation.is_dead() || self.generation.disk.failure().is_some()
+    }
+
+    fn write(&mut self, batch: &Batch, durability: Durability) -> Result<Snapshot, Trouble> {
+        let transaction = begin(&self.generation, durability)?;
+        apply(&self.generation, transaction, &mut batch.changes())?;
+        self.commits += 1;
+        match durability {
+            Durability::Immediate => {
+                self.relaxed.clear();
+                self.relaxed_size = 0;
+            }
+            Durability::Relaxed => {
+                self.relaxed.push(batch.clone());
+                self.relaxed_size += batch.size();
+            }
+        }
+        Snapshot::take(&self.generation, self.commits)
+    }
+}
+
+/// How redb is to commit: always in two phases and with the state of its allocator, so that after a crash it knows at once
+/// which commit holds and which blocks are free.
+fn begin(generation: &Generation, durability: Durability) -> Result<WriteTransaction, Trouble> {
+    let mut transaction = generation.database.begin_write()?;
+    match durability {
+        Durability::Immediate => transaction.set_quick_repair(true),
+        Durability::Relaxed => transaction.set_durability(redb::Durability::None)?,
+    }
+    Ok(transaction)
+}
+
+fn apply<'a>(
+    generation: &Generation,
+    transaction: WriteTransaction,
+    changes: &mut dyn Iterator<Item = Changed<'a>>,
+) -> Result<(), Trouble> {
+    tables::write(&transaction, changes, || generation.disk.failure().is_some())?;
+    generation.check()?;
+    transaction.commit()?;
+    generation.check()
+}
+
+/// How many bytes of rows are copied in one commit.
+const COPIED_AT_ONCE: usize = 4 << 20;
+
+/// Makes a database with all tables, and the rows that `with` puts there; when it returns, all is on stable storage.
+fn fill(
+    blocks: &Arc<Blocks>,
+    options: &Options,
+    with: &mut dyn FnMut(&Generation) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let generation = Generation::open(Disk::new(blocks.clone()), options)?;
+    let filled = (|| -> Result<(), Trouble> {
+        let transaction = begin(&generation, Durability::Immediate)?;
+        tables::create(&transaction)?;
+        transaction.commit()?;
+        generation.check()?;
+        with(&generation)
+    })();
+    if let Err(trouble) = filled {
+        generation.disk.retire();
+        return Err(trouble);
+    }
+    Generation::close(generation)?;
+    Ok(blocks.sync_from_now_on()?)
+}
+
+fn copy(from: &Snapshot, into: &Generation) -> Result<(), Trouble> {
+    let mut batch = Batch::new();
+    let write = |batch: &mut Batch| -> Result<(), Trouble> {
+        apply(into, begin(into, Durability::Immediate)?, &mut batch.changes())?;
+        batch.clear();
+        Ok(())
+    };
+    for table in Table::ALL {
+        let mut outcome = Ok(());
+        let mut visit = |key: &[u8], row: &[u8]| {
+            batch.put(table, key, row);
+            if batch.size() >= COPIED_AT_ONCE {
+                outcome = write(&mut batch);
+            }
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        from.tables.scan(table, all, Direction::Forward, &mut visit, &mut None)?;
+        outcome?;
+    }
+    write(&mut batch)
+}
+
+impl Backend for RedbBackend {
+    type View<'b> = RedbView<'b>;
+
+    fn view(&self) -> Result<RedbView<'_>, BackendError> {
+        Ok(RedbView { backend: self, snapshot: self.current() })
+    }
+
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), BackendError> {
+        batch.changes().try_for_each(tables::fits)?;
+        let mut writer = self.writer();
+        let durability = match durability {
+            Durability::Relaxed if writer.relaxed_size + batch.size() > self.options.relaxed => Durability::Immediate,
+            asked => asked,
+        };
+        if batch.is_empty() && (durability == Durability::Relaxed || writer.relaxed.is_empty()) {
+            return Ok(());
+        }
+        if writer.is_broken() {
+            self.renew(&mut writer)?;
+        }
+        match writer.write(batch, durability) {
+            Ok(snapshot) => {
+                *writing(&self.current) = Arc::new(snapshot);
+                Ok(())
+            }
+            Err(trouble) => {
+                let error = BackendError::from(trouble);
+                match self.renew(&mut writer) {
+                    // It will be tried again.
+                    Err(second) if error != BackendError::Full => {
+                        Err(BackendError::Poisoned(format!("{error}, and then: {}", BackendError::from(second))))
+                    }
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+
+    fn usage(&self) -> Result<Usage, BackendError> {
+        let (blocks, disk, relaxed) = {
+            let writer = self.writer();
+            (writer.blocks.clone(), writer.generation.disk.clone(), writer.relaxed_size as u64)
+        };
+        let memory = blocks.memory() + disk.memory() + relaxed;
+        Ok(Usage { memory, disk: blocks.taken().map_err(Trouble::from)? })
+    }
+}

@@ -5,11 +5,6 @@ use rustix::process::Signal;
 use std::{fs, path::PathBuf, process::Command};
 use tempfile::TempDir;
 
-/// The user that may do everything.
-pub const USER: &str = "me@localhost";
-/// Its password.
-pub const PASSWORD: &str = "secret";
-
 /// A running ejabberd, or one that was stopped and will be started again on the same port.
 pub struct Ejabberd {
     port: u16,
@@ -19,10 +14,10 @@ pub struct Ejabberd {
 }
 
 impl Ejabberd {
-    /// The user that it knows.
-    pub const USER: &'static str = USER;
-    /// That user's password.
-    pub const PASSWORD: &'static str = PASSWORD;
+    /// The user that may do everything.
+    pub const USER: &'static str = "me@localhost";
+    /// Its password.
+    pub const PASSWORD: &'static str = "secret";
 
     /// Starts one, and waits until it can be connected to.
     pub async fn start() -> Self {
@@ -51,7 +46,8 @@ impl Ejabberd {
         assert!(self.process.is_none(), "one broker at a time can be on a port");
         let at = |name: &str| self.folder.path().join(name);
         let register = format!(
-            "ejabberd_auth:try_register(<<\"me\">>, <<\"localhost\">>, <<\"{PASSWORD}\">>), io:format(\"can be used~n\")."
+            "ejabberd_auth:try_register(<<\"me\">>, <<\"localhost\">>, <<\"{}\">>), io:format(\"can be used~n\").",
+            Self::PASSWORD
         );
         let mut command = Command::new("erl");
         command

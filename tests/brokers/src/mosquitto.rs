@@ -63,6 +63,13 @@ impl Setup {
         self
     }
 
+    /// It is for clients of MQTT 3.1.1, who cannot be told how many values they may have under way. Mosquitto 2.0.11 cuts off one
+    /// that has more than 20 of QoS 2, and loses some of those that it has received.
+    #[must_use]
+    pub fn for_older_clients(self) -> Self {
+        self.setting("max_inflight_messages 0")
+    }
+
     /// A line of its configuration that is about the whole broker.
     #[must_use]
     pub fn setting(mut self, line: &str) -> Self {
@@ -152,17 +159,12 @@ impl Mosquitto {
         self.process = Some(process);
     }
 
-    /// Kills it: it cannot say a word, nor write anything down.
-    pub async fn kill(&mut self) {
-        self.end(Signal::KILL).await;
-    }
-
     /// Stops it: it writes down what it has to remember.
     pub async fn stop(&mut self) {
         self.end(Signal::TERM).await;
     }
 
-    /// Ends it, and gives its log.
+    /// Ends it, and gives its log. With `KILL` it cannot say a word, nor write anything down.
     pub async fn end(&mut self, signal: Signal) -> Vec<String> {
         let mut process = self.process.take().expect("the broker runs");
         process.end(signal).await;

@@ -4,7 +4,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::{
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
@@ -47,6 +47,11 @@ impl Process {
         Ok(Self { name, child, log, said })
     }
 
+    /// What the system calls it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it has said so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -85,10 +90,15 @@ impl Process {
     /// Sends it a signal that ends it, and waits until it has ended.
     pub async fn end(&mut self, signal: Signal) {
         self.signal(signal);
+        self.ended().await;
+    }
+
+    /// Waits until it has ended, and says how.
+    pub async fn ended(&mut self) -> ExitStatus {
         let mut said = self.said.clone();
         // The one who says it lives until then.
         let _ = said.wait_for(|(_, ended)| *ended).await;
-        self.child.wait().expect("a child can be waited for");
+        self.child.wait().expect("a child can be waited for")
     }
 }
 

@@ -60,6 +60,7 @@ pub async fn run_network<R: TimeSource + Network>(rt: &R, peers: &impl NetworkFi
             a_dropped_connect_leaves_nothing_behind(rt, peers),
             connections_do_not_touch_each_other(rt, peers),
             a_read_wakes_whoever_polled_it_last(rt, peers),
+            a_stream_that_wakes_nobody_carries_bytes_and_wakes_again_when_it_is_asked_to(rt, peers),
         ]
     );
     #[cfg(feature = "alloc")]
@@ -419,6 +420,54 @@ async fn a_read_wakes_whoever_polled_it_last<R: TimeSource + Network>(
         .await?;
     }
     Ok(())
+}
+
+/// Looks again and again, as one does who has asked for no wakes.
+async fn looked_for<R: TimeSource, T>(rt: &R, mut look: impl FnMut() -> Poll<T>) -> T {
+    loop {
+        match look() {
+            Poll::Ready(found) => return found,
+            Poll::Pending => rt.sleep(MS).await,
+        }
+    }
+}
+
+async fn a_stream_that_wakes_nobody_carries_bytes_and_wakes_again_when_it_is_asked_to<R: TimeSource + Network>(
+    rt: &R,
+    peers: &impl NetworkFixture,
+) -> Result<(), Fault> {
+    let mut stream = connected(rt, peers.echoes()).await?;
+    let mut byte = [0; 1];
+    for round in 0..10 {
+        // Said twice is said once.
+        stream.watch(false);
+        stream.watch(false);
+        let early = poll_elsewhere(pin!(stream.read(&mut byte)));
+        expect(early.is_pending(), "a read to wait while nothing has come")?;
+        // Once found by looking; once there, or on its way, when wakes are asked for.
+        for looks in [true, false] {
+            let sent = byte_at(2 * round + usize::from(looks));
+            looked_for(rt, || poll_elsewhere(pin!(stream.write(&[sent]))).map(going_on)).await?;
+            looked_for(rt, || poll_elsewhere(pin!(poll_fn(|cx| stream.poll_flush(cx)))).map(going_on)).await?;
+            if looks {
+                let count = looked_for(rt, || poll_elsewhere(pin!(stream.read(&mut byte)))).await;
+                expect_equal(1, going_on(count)? as u64, "what was written to come back")?;
+            } else {
+                if round % 2 == 0 {
+                    rt.sleep(MS).await;
+                }
+                stream.watch(true);
+                stream.watch(true);
+                expect_equal(1, going_on(stream.read(&mut byte).await)? as u64, "what was written to come back")?;
+            }
+            expect(byte[0] == sent, "the bytes to come back as they were sent")?;
+        }
+    }
+    // Nor does it miss the end.
+    stream.watch(false);
+    looked_for(rt, || poll_elsewhere(pin!(stream.close())).map(going_on)).await?;
+    let end = looked_for(rt, || poll_elsewhere(pin!(stream.read(&mut byte)))).await;
+    expect(end == Ok(0), "the peer's end to be seen, too")
 }
 
 #[cfg(feature = "alloc")]

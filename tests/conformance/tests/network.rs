@@ -134,6 +134,8 @@ enum Flaw {
     ClosesEndReadsToo,
     ClosesTakeMore,
     ConnectionsAreOne,
+    WakesStayAway,
+    BytesStayAwayWithTheWakes,
 }
 
 /// Tokio's adapter with one flaw. Its clock is fast, so that a case that hangs is soon over.
@@ -190,6 +192,7 @@ impl Network for Flawed {
             held_up: false,
             told: false,
             closed: false,
+            unwatched: false,
             spilt: self.spilt.clone(),
         })
     }
@@ -216,6 +219,8 @@ struct FlawedStream {
     /// The end was told.
     told: bool,
     closed: bool,
+    /// Somebody has asked for no wakes, at any time.
+    unwatched: bool,
     spilt: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -253,6 +258,10 @@ impl ByteStream for FlawedStream {
             Flaw::EmptyReadsWait if buffer.is_empty() => return Poll::Pending,
             Flaw::AHeldUpWriterStopsReads if self.held_up => return Poll::Pending,
             Flaw::ClosesEndReadsToo if self.closed => return Poll::Ready(Ok(0)),
+            Flaw::WakesStayAway if self.unwatched => {
+                return self.stream.poll_read(&mut Context::from_waker(Waker::noop()), buffer);
+            }
+            Flaw::BytesStayAwayWithTheWakes if self.unwatched => return Poll::Pending,
             // More than the caller has room for, and the rest is lost.
             Flaw::ReadsOverrunTheirBuffer if buffer.len() < 8 => {
                 let count = ready!(self.stream.poll_read(cx, &mut spare))?;
@@ -317,6 +326,11 @@ impl ByteStream for FlawedStream {
             _ => self.stream.poll_close(cx),
         }
     }
+
+    fn watch(&mut self, watched: bool) {
+        self.unwatched |= !watched;
+        self.stream.watch(watched);
+    }
 }
 
 /// The names of the cases that found a fault.
@@ -367,4 +381,6 @@ finds! {
     ClosesEndReadsToo by a_close_is_seen_by_the_peer_while_reading_goes_on;
     ClosesTakeMore by nothing_is_taken_after_a_close;
     ConnectionsAreOne by connections_do_not_touch_each_other;
+    WakesStayAway by a_stream_that_wakes_nobody_carries_bytes_and_wakes_again_when_it_is_asked_to;
+    BytesStayAwayWithTheWakes by a_stream_that_wakes_nobody_carries_bytes_and_wakes_again_when_it_is_asked_to;
 }

@@ -1,6 +1,6 @@
 //! What is measured with, and the program.
 
-use crate::{between_tasks, in_one_task, report::Report};
+use crate::{between_tasks, in_one_task, over_mqtt, report::Report};
 use board_mps2::{Executor, InstructionCounter, SteppedExecutor, exit, println};
 use embassy_executor::Spawner;
 use static_cell::StaticCell;
@@ -42,8 +42,9 @@ async fn main(_spawner: Spawner) {
     };
     let mut report = Report::new();
     let mut executor = SteppedExecutor::new(EXECUTOR.init(Executor::new()));
-    let measured =
-        in_one_task::run(&counter, &mut report).and_then(|()| between_tasks::run(&counter, &mut executor, &mut report));
+    let measured = in_one_task::run(&counter, &mut report)
+        .and_then(|()| between_tasks::run(&counter, &mut executor, &mut report))
+        .and_then(|()| over_mqtt::run(&counter, &mut executor, &mut report));
     match measured {
         Ok(()) => exit(u8::from(!report.all_hold())),
         Err(in_one_task::Taken) => {

@@ -1,4 +1,5 @@
-//! Counts the instructions that a value costs on a Cortex-M, in records and in `embassy-sync` by hand.
+//! Counts the instructions that a value costs on a Cortex-M, in records and over MQTT, and the same written by hand with
+//! `embassy-sync` and `rust-mqtt`.
 //!
 //! ```text
 //! cargo run --release --target thumbv7m-none-eabi -p firmware-instructions
@@ -10,9 +11,17 @@
 #[cfg(target_os = "none")]
 mod between_tasks;
 #[cfg(target_os = "none")]
+mod broker;
+#[cfg(target_os = "none")]
+mod by_hand;
+#[cfg(target_os = "none")]
 mod firmware;
 #[cfg(target_os = "none")]
 mod in_one_task;
+#[cfg(target_os = "none")]
+mod linked;
+#[cfg(target_os = "none")]
+mod over_mqtt;
 #[cfg(target_os = "none")]
 mod report;
 

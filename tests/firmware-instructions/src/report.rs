@@ -24,13 +24,18 @@ impl Report {
     pub fn new() -> Self {
         println!(
             "{:<46} {:>9} {:>13} {:>7} {:>7}  holds",
-            "instructions a value (24 bytes)", "ours", "embassy-sync", "ratio", "bound"
+            "instructions a value (24 bytes)", "ours", "by hand", "ratio", "bound"
         );
         Report::default()
     }
 
     /// One case: instructions for `values` values, ours and `embassy-sync`'s, and the most that their ratio may be.
     pub fn case(&mut self, case: &str, values: u32, ours: u32, peer: u32, bound: Option<Thousandths>) {
+        self.beside("embassy-sync", case, values, ours, peer, bound);
+    }
+
+    /// The same, by hand with what `name` says.
+    pub fn beside(&mut self, name: &str, case: &str, values: u32, ours: u32, peer: u32, bound: Option<Thousandths>) {
         let each = |all: u32| Thousandths((u64::from(all) * 1_000 / u64::from(values)) as u32);
         let ratio = Thousandths((u64::from(ours) * 1_000).div_ceil(u64::from(peer)) as u32);
         let holds = bound.is_none_or(|bound| ratio <= bound);
@@ -56,7 +61,7 @@ impl Report {
         }
         println!(
             "JSON {{\"case\":\"Cortex-M3, {case}\",\"unit\":\"instructions a value\",\"ours\":{ours},\
-             \"peers\":{{\"embassy-sync\":{peer}}},\"ratio\":{ratio},\"bound\":{},\"holds\":{holds}}}",
+             \"peers\":{{\"{name}\":{peer}}},\"ratio\":{ratio},\"bound\":{},\"holds\":{holds}}}",
             OrNull(bound)
         );
     }

@@ -9,8 +9,14 @@
 
 #[cfg(all(target_os = "none", any(feature = "ring", feature = "latest", feature = "mailbox", feature = "queue")))]
 mod buffers;
+#[cfg(all(target_os = "none", any(feature = "json", feature = "cbor", feature = "postcard")))]
+mod codecs;
 #[cfg(all(target_os = "none", any(feature = "tasks", feature = "services")))]
 mod cooling;
+#[cfg(all(target_os = "none", feature = "links"))]
+mod links;
+#[cfg(all(target_os = "none", feature = "mqtt"))]
+mod mqtt;
 #[cfg(all(target_os = "none", feature = "services"))]
 mod services;
 #[cfg(all(target_os = "none", feature = "tasks"))]
@@ -37,6 +43,16 @@ mod firmware {
         crate::tasks::work(_spawner).await.ok_or(6)?;
         #[cfg(feature = "services")]
         crate::services::work(_spawner).await.ok_or(7)?;
+        #[cfg(feature = "links")]
+        crate::links::work(_spawner).await.ok_or(8)?;
+        #[cfg(feature = "mqtt")]
+        crate::mqtt::work(_spawner).await.ok_or(9)?;
+        #[cfg(feature = "json")]
+        crate::codecs::there_and_back(&anabranch::Json).ok_or(10)?;
+        #[cfg(feature = "cbor")]
+        crate::codecs::there_and_back(&anabranch::Cbor).ok_or(11)?;
+        #[cfg(feature = "postcard")]
+        crate::codecs::there_and_back(&anabranch::Postcard).ok_or(12)?;
         Ok(())
     }
 

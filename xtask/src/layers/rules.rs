@@ -67,6 +67,7 @@ pub const TARGET_PLACES: &[&str] = &[
     "crates/executor/src/maybe_send.rs",
     // Board support and firmware are platforms.
     "examples/board-*/**",
+    "examples/embassy-*/**",
     "examples/lan9118/**",
     "examples/*/embassy/**",
     "tests/firmware-*/**",
@@ -140,6 +141,7 @@ pub const PLATFORM_CRATES: &[&str] = &[
     "libc",
     "mio",
     "rand",
+    "redb",
     "rustix",
     "smol",
     "socket2",

@@ -23,6 +23,8 @@ pub struct Case {
 pub const PROGRAMS: &str = "tests/firmware-sizes";
 
 const BARE: &str = "bare executor";
+/// Over TCP, with DHCP, MQTT and JSON, and nothing of ours but the signal.
+const BY_HAND: &str = "sensors-to-alerts over MQTT by hand";
 
 /// To measure one thing more: a line here, a feature in `tests/firmware-sizes`, and
 /// `cargo xtask sizes --accept NAME --because "…"`.
@@ -38,6 +40,16 @@ pub const CASES: &[Case] = &[
     Case::new("records and services", "services").beyond(BARE).bound(12_000, 12_000),
     // With all that an example prints, its panics among it.
     Case::new("sensors-to-alerts", "").of("examples/sensors-to-alerts/embassy").beyond(BARE),
+    Case::new("links", "links").beyond(BARE),
+    Case::new("MQTT", "mqtt").beyond("links"),
+    Case::new("JSON", "json").beyond(BARE),
+    Case::new("CBOR", "cbor").beyond(BARE),
+    Case::new("postcard", "postcard").beyond(BARE),
+    Case::new(BY_HAND, "").of("tests/firmware-bare-mqtt"),
+    Case::new("sensors-to-alerts over MQTT", "")
+        .of("examples/embassy-sensors-to-alerts")
+        .beyond(BY_HAND)
+        .bound(20_000, 4_000),
 ];
 
 impl Case {

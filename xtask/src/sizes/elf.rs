@@ -15,6 +15,8 @@ pub struct Program {
     pub size: Size,
     /// Each static service by its path, with the bytes of RAM that its task lies in.
     pub tasks: Vec<(String, u64)>,
+    /// Whether an allocator is linked.
+    pub has_heap: bool,
 }
 
 /// Reads a linked 32-bit ELF; says why it is none.
@@ -32,7 +34,14 @@ pub fn read(elf: &[u8]) -> Result<Program, String> {
     let mut tasks: Vec<(String, u64)> =
         statics.filter_map(|symbol| Some((task(symbol.name().ok()?)?, symbol.size()))).collect();
     tasks.sort();
-    Ok(Program { size, tasks })
+    let has_heap = elf.symbols().any(|symbol| symbol.name().is_ok_and(allocates));
+    Ok(Program { size, tasks, has_heap })
+}
+
+/// Whether a symbol is one of those that the compiler gives a program with a `#[global_allocator]`, or code of `alloc`.
+fn allocates(symbol: &str) -> bool {
+    let path = format!("{:#}", rustc_demangle::demangle(symbol));
+    path.contains("__rust_alloc") || path.contains("__rust_no_alloc_shim") || path.starts_with("alloc::")
 }
 
 /// `app::_::<impl app::Smooth>::spawn_static::__SLOT` is the storage of `app::Smooth`.
@@ -61,6 +70,15 @@ mod tests {
             size += Size::of_section(bytes, in_flash, in_ram);
         }
         assert_eq!(size, Size { flash: 110, ram: 1_010 });
+    }
+
+    #[test]
+    fn an_allocator_is_known_by_its_symbols() {
+        assert!(
+            allocates("_RNvCs1a_7___rustc12___rust_alloc")
+                && allocates("_ZN5alloc5alloc18handle_alloc_error17h0123456789abcdefE")
+        );
+        assert!(!allocates("_ZN8services10allocation17h0123456789abcdefE"));
     }
 
     #[test]

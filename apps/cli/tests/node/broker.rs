@@ -1,108 +1,85 @@
-//! A Mosquitto of one's own on a port of one's own, and its clients.
+//! Brokers and their clients, for tests that wait with their threads: processes are what is tested here.
 
-use crate::process::{Process, command};
-use socket2::{Domain, Socket, Type};
-use std::{
-    fs::{self, File},
-    net::{Ipv4Addr, SocketAddrV4},
-    path::Path,
-};
-use tempfile::TempDir;
+use anabranch_brokers::{Mosquitto, Observer, PATIENCE, QoS, Setup};
+use rustix::process::Signal;
+use std::{future::Future, sync::LazyLock};
+use tokio::{runtime::Runtime, time::timeout};
 
-/// A port that is this test's: nobody is given it while this is held, and who connects to it is refused until a broker
-/// listens there.
-pub struct Port {
-    pub number: u16,
-    _held: Socket,
+/// Where all clients of all tests live.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("there are threads")
+});
+
+/// Waits for `work`, on this thread.
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(async { timeout(PATIENCE, work).await.expect("it comes in time") })
 }
 
-impl Port {
-    pub fn free() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there are sockets");
-        // Without `SO_REUSEADDR` it is given no port that somebody else holds so; with it, a broker may listen there.
-        socket.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into()).expect("there is a port");
-        socket.set_reuse_address(true).expect("it is a TCP socket");
-        let address = socket.local_addr().expect("it has an address").as_socket().expect("it is one of the internet");
-        Port { number: address.port(), _held: socket }
-    }
-}
-
-pub struct Broker {
-    pub port: u16,
-    process: Process,
-    directory: TempDir,
-    _held: Option<Port>,
-}
+pub struct Broker(Mosquitto);
 
 /// A client that has subscribed.
-pub struct Subscriber(Process);
-
-/// Tells values from what the client prints about itself.
-const CAME: &str = "came: ";
+pub struct Subscriber(Observer);
 
 /// Subscribes at the broker that listens on `port`.
 pub fn subscribe(port: u16, topic: &str) -> Subscriber {
-    let (port, format) = (port.to_string(), format!("{CAME}%t %p"));
-    // `stdbuf`: a pipe would get its lines in blocks.
-    let arguments =
-        ["-oL", "mosquitto_sub", "-d", "-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", topic, "-F", &format];
-    let process = Process::start("stdbuf", &arguments, Path::new("/"));
-    process.prints("Subscribed (mid: ");
-    Subscriber(process)
+    wait(async {
+        let mut observer = Observer::connect(port).await;
+        observer.subscribe(topic, QoS::AtLeastOnce).await.expect("the broker is there");
+        Subscriber(observer)
+    })
 }
 
 impl Subscriber {
     /// Waits for the next value: `topic payload`.
-    pub fn next(&self) -> String {
-        self.0.prints(CAME).trim_start_matches(CAME).to_owned()
+    pub fn next(&mut self) -> String {
+        let (topic, payload) = wait(self.0.text());
+        format!("{topic} {payload}")
     }
 }
 
 impl Broker {
     pub fn start() -> Self {
-        let port = Port::free();
-        let broker = Self::at(&port);
-        Broker { _held: Some(port), ..broker }
+        Broker(wait(Mosquitto::start(Setup::default())))
     }
 
-    /// The port has to be held as long as the broker is used.
-    pub fn at(port: &Port) -> Self {
-        let port = port.number;
-        let directory = tempfile::tempdir().expect("there is room");
-        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\n");
-        fs::write(directory.path().join("broker.conf"), text).expect("there is room");
-        // `-v` says what it does, and that it runs.
-        let process = Process::start("mosquitto", &["-v", "-c", "broker.conf"], directory.path());
-        process.says(" running");
-        Broker { port, process, directory, _held: None }
+    /// One that is not there yet: who connects to it is refused until it [comes](Self::comes).
+    pub fn absent() -> Self {
+        let mut broker = Self::start();
+        broker.goes();
+        broker
+    }
+
+    pub fn comes(&mut self) {
+        wait(self.0.start_again());
+    }
+
+    pub fn goes(&mut self) {
+        wait(self.0.end(Signal::TERM));
+    }
+
+    pub fn port(&self) -> u16 {
+        self.0.port()
     }
 
     /// A client that has subscribed.
     pub fn subscribe(&self, topic: &str) -> Subscriber {
-        subscribe(self.port, topic)
+        subscribe(self.port(), topic)
     }
 
     pub fn publish(&self, topic: &str, payload: &str) {
-        let port = self.port.to_string();
-        let arguments = ["-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", topic, "-m", payload];
-        let published = command("mosquitto_pub", &arguments, Path::new("/")).status();
-        assert!(published.expect("it starts").success());
+        wait(async {
+            let mut observer = Observer::connect(self.port()).await;
+            observer.publish(topic, QoS::AtLeastOnce, payload).await.expect("the broker is there");
+        });
     }
 
     /// Publishes `{"n": 0}`, `{"n": 1}` and so on, while the test goes on.
-    pub fn publish_lines(&self, topic: &str, count: usize) -> Process {
-        let lines: String = (0..count).map(|n| format!("{{\"n\": {n}}}\n")).collect();
-        let file = self.directory.path().join("lines");
-        fs::write(&file, lines).expect("there is room");
-        let port = self.port.to_string();
-        let arguments = ["-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", topic, "-l"];
-        let mut publishes = command("mosquitto_pub", &arguments, Path::new("/"));
-        publishes.stdin(File::open(&file).expect("it was written"));
-        Process::of("mosquitto_pub", publishes)
-    }
-
-    pub fn end(self) {
-        self.process.signal("TERM");
-        self.process.end();
+    pub fn publish_numbers(&self, topic: &'static str, count: usize) {
+        let port = self.port();
+        RUNTIME.spawn(async move {
+            let numbers = (0..count).map(|n| (topic, format!("{{\"n\": {n}}}")));
+            // The test may be over before.
+            let _ = Observer::connect(port).await.publish_all(QoS::AtLeastOnce, numbers).await;
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! `anabranch demo` between real brokers and real clients.
 
 use crate::{
-    broker::{Broker, Port, subscribe},
+    broker::{Broker, subscribe},
     process::{Process, command},
 };
 use serde_json::Value;
@@ -21,7 +21,7 @@ fn json(text: &str) -> Value {
 #[test]
 fn a_broker_gets_the_demo_s_readings_and_a_command_from_there_raises_an_alert() {
     let broker = Broker::start();
-    let demo = demo(&["--json", "--broker", &format!("mqtt://127.0.0.1:{}", broker.port)]);
+    let demo = demo(&["--json", "--broker", &format!("mqtt://127.0.0.1:{}", broker.port())]);
     demo.says("note: connected to mqtt://127.0.0.1:");
     let reading = broker.subscribe("anabranch/+/memory").next();
     let (topic, payload) = reading.split_once(' ').expect("a topic and a payload");
@@ -34,7 +34,7 @@ fn a_broker_gets_the_demo_s_readings_and_a_command_from_there_raises_an_alert() 
     let (topic, payload) = level.split_once(' ').expect("a topic and a payload");
     assert!(topic.ends_with(json(payload)["of"].as_str().expect("a quantity")), "{level}");
 
-    let alerts = broker.subscribe(&format!("{machine}/alerts"));
+    let mut alerts = broker.subscribe(&format!("{machine}/alerts"));
     broker.publish(&format!("{machine}/limits/set"), r#"{"memory":101}"#);
     demo.says("refused: ");
     broker.publish(&format!("{machine}/limits/set"), r#"{"memory":0}"#);
@@ -58,7 +58,7 @@ fn what_the_demo_says_to_type_works_with_the_broker_in_its_process() {
         |line: String| line.split_once("mosquitto_").map(|(_, rest)| format!("mosquitto_{rest}")).expect("a command");
     let (look, set) = (typed(demo.says("mosquitto_sub")), typed(demo.says("mosquitto_pub")));
     let port = look.split(' ').nth(2).and_then(|port| port.parse().ok()).expect("a port");
-    let limits = subscribe(port, "anabranch/+/limits");
+    let mut limits = subscribe(port, "anabranch/+/limits");
     assert!(limits.next().contains(r#""cpu":100"#));
     let run = |line: &str| command("sh", &["-c", line], Path::new("/")).output().expect("a shell");
     let looked = run(&format!("{look} -C 1 -W 60"));
@@ -73,14 +73,14 @@ fn what_the_demo_says_to_type_works_with_the_broker_in_its_process() {
 
 #[test]
 fn without_its_broker_the_demo_goes_on_and_finds_it_later() {
-    let port = Port::free();
-    let demo = demo(&["--plain", "--broker", &format!("mqtt://127.0.0.1:{}", port.number)]);
+    let mut broker = Broker::absent();
+    let demo = demo(&["--plain", "--broker", &format!("mqtt://127.0.0.1:{}", broker.port())]);
     demo.says("note: no connection to mqtt://127.0.0.1:");
     demo.prints("  memory  ");
-    let broker = Broker::at(&port);
+    broker.comes();
     demo.says("note: connected to");
     demo.prints("  crossing  ");
-    broker.end();
+    broker.goes();
     demo.says("note: no connection to");
     // What cannot be sent any more does not hold up the end.
     demo.prints("  memory  ");

@@ -4,15 +4,16 @@ mod broker;
 mod demo;
 mod process;
 
+use anabranch_brokers::free_port;
 use anabranch_node::Client;
-use broker::{Broker, Port};
+use broker::Broker;
 use process::Process;
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path, process::Output};
 use tempfile::TempDir;
 
-/// What the design says that people type, with the broker's place in it.
-const CONFIG: &str = include_str!("anabranch.toml");
+/// What people type first: the example's configuration, which does the same as the program beside it.
+const CONFIG: &str = include_str!("../../../../examples/mqtt-bridge/anabranch.toml");
 
 /// A directory with that config, and what runs in it.
 struct Place(TempDir);
@@ -68,11 +69,11 @@ fn end(output: &Output) -> (Option<i32>, String, String) {
 #[test]
 fn values_cross_the_broker_through_a_record_and_are_watched() {
     let broker = Broker::start();
-    let place = Place::at(CONFIG, broker.port);
+    let place = Place::at(CONFIG, broker.port());
     let node = place.starts(&["run"]);
     node.says("not active yet: [node] listen");
     node.says("is connected to mqtt://127.0.0.1:");
-    let copies = broker.subscribe("copy/#");
+    let mut copies = broker.subscribe("copy/#");
     let watch = place.starts(&["watch", "temperature", "--json", "--limit", "1"]);
     watch.says("watching \"temperature\"");
     broker.publish("sensors/kitchen/temp", r#"{"celsius": 21.5}"#);
@@ -89,13 +90,13 @@ fn values_cross_the_broker_through_a_record_and_are_watched() {
 fn what_has_come_in_when_it_is_told_to_end_goes_out() {
     let broker = Broker::start();
     // A ring that holds all, so that no one is too slow.
-    let place = Place::at(&CONFIG.replace("capacity = 64", "capacity = 2048"), broker.port);
+    let place = Place::at(&CONFIG.replace("capacity = 64", "capacity = 2048"), broker.port());
     let node = place.node();
     node.says("is connected to");
-    let copies = broker.subscribe("copy/#");
+    let mut copies = broker.subscribe("copy/#");
     let watch = place.starts(&["watch", "temperature", "--json"]);
     watch.says("watching");
-    let flood = broker.publish_lines("sensors/kitchen/temp", 1000);
+    broker.publish_numbers("sensors/kitchen/temp", 1000);
     let first = watch.prints("");
     node.signal("TERM");
     assert_eq!(node.end(), Some(0));
@@ -108,7 +109,6 @@ fn what_has_come_in_when_it_is_told_to_end_goes_out() {
         let copy = copies.next();
         left.remove(&number(copy.trim_start_matches("copy/kitchen ")));
     }
-    drop(flood);
 }
 
 /// The `n` of a value, as it was published or as it is watched.
@@ -120,7 +120,7 @@ fn number(line: &str) -> u64 {
 #[test]
 fn a_killed_node_leaves_its_directory_to_the_next() {
     let broker = Broker::start();
-    let place = Place::at(CONFIG, broker.port);
+    let place = Place::at(CONFIG, broker.port());
     let node = place.node();
     let (code, _, said) = end(&place.ends(&["run"]));
     assert_eq!(code, Some(1), "{said}");
@@ -169,10 +169,10 @@ retain = true
 #[test]
 fn a_shared_record_takes_values_from_a_link_and_from_http() {
     let broker = Broker::start();
-    let place = Place::at(SHARED, broker.port);
+    let place = Place::at(SHARED, broker.port());
     let node = place.node();
     node.says("is connected to");
-    let fan = broker.subscribe("fan/is");
+    let mut fan = broker.subscribe("fan/is");
     place.put("fan", r#""high""#);
     assert_eq!(fan.next(), "fan/is high");
     broker.publish("fan/set", "off");
@@ -192,17 +192,17 @@ fn a_shared_record_takes_values_from_a_link_and_from_http() {
 
 #[test]
 fn a_broker_that_is_not_there_is_said_and_tried_again() {
-    let port = Port::free();
+    let mut broker = Broker::absent();
     // What a broker that ends has not acknowledged yet would hold up the node's end.
-    let place = Place::at(&CONFIG.replace("qos = 1", "qos = 0"), port.number);
+    let place = Place::at(&CONFIG.replace("qos = 1", "qos = 0"), broker.port());
     let node = place.node();
     node.says("no connection: the connection was refused");
-    let broker = Broker::at(&port);
+    broker.comes();
     node.says("is connected to");
-    let copies = broker.subscribe("copy/#");
+    let mut copies = broker.subscribe("copy/#");
     broker.publish("sensors/kitchen/temp", r#"{"celsius": 20.0}"#);
     assert_eq!(copies.next(), r#"copy/kitchen {"celsius":20.0,"device":"kitchen"}"#);
-    broker.end();
+    broker.goes();
     node.says("has lost its connection to");
     node.signal("TERM");
     assert_eq!(node.end(), Some(0));
@@ -226,8 +226,7 @@ retain = true
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let port = Port::free();
-    let place = Place::at(WAITING, port.number);
+    let place = Place::at(WAITING, free_port());
     let node = place.node();
     place.put("fan", "1");
     node.signal("TERM");
@@ -239,12 +238,12 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn values_that_wait_for_a_broker_go_out_when_it_comes_while_the_node_ends() {
-    let port = Port::free();
-    let place = Place::at(WAITING, port.number);
+    let mut broker = Broker::absent();
+    let place = Place::at(WAITING, broker.port());
     let node = place.node();
     place.put("fan", "1");
-    let broker = Broker::at(&port);
-    let fan = broker.subscribe("fan");
+    broker.comes();
+    let mut fan = broker.subscribe("fan");
     node.signal("TERM");
     assert_eq!(fan.next(), "fan 1");
     assert_eq!(node.end(), Some(0));
@@ -261,8 +260,7 @@ fn a_node_without_a_directory_says_that_nobody_can_watch_it() {
 
 #[test]
 fn a_record_that_is_not_there_is_3_and_names_the_nearest() {
-    let port = Port::free();
-    let place = Place::at(CONFIG, port.number);
+    let place = Place::at(CONFIG, free_port());
     let node = place.node();
     let (code, printed, said) = end(&place.ends(&["watch", "temprature"]));
     assert_eq!((code, &*printed), (Some(3), ""));
@@ -300,7 +298,7 @@ fn a_good_config_is_shown_and_a_wrong_one_is_2() {
     assert_eq!(wrong.len(), 2, "{printed}");
     assert_eq!(
         (&wrong[0]["file"], &wrong[0]["line"], &wrong[0]["column"]),
-        (&"anabranch.toml".into(), &11.into(), &32.into())
+        (&"anabranch.toml".into(), &13.into(), &32.into())
     );
 
     let (code, _, said) = end(&place.ends(&["check", "no-such.toml"]));

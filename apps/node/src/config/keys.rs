@@ -107,7 +107,7 @@ pub const SECTIONS: &[Section] = &[
                 "Tells connectors of one scheme apart: links are then written `mqtt+name://…`. With one connector of a \
                  scheme, links may leave it out.",
             ),
-            key("user", Text, Nothing, "The user to log in as."),
+            key("user", Text, Nothing, "The user to log in as; without a password, none is sent."),
             key("password", Text, Nothing, "The user's password; better in a file of its own."),
             key("password_file", Path, Nothing, "A file that holds the password; the end of its line is left out."),
             key(
@@ -155,6 +155,25 @@ pub const SECTIONS: &[Section] = &[
                 Number(64, 268_435_455),
                 Default("262144"),
                 "The largest packet that is taken from the peer, in bytes; it keeps larger ones back.",
+            ),
+            key(
+                "receive_maximum",
+                Number(1, 65_535),
+                Default("1024"),
+                "How many values of QoS 1 and 2 the peer may send before they are acknowledged.",
+            ),
+            key(
+                "outbox_bytes",
+                Number(1024, 1 << 30),
+                Default("1048576"),
+                "How many bytes may be sent and not acknowledged yet; links wait when it is full.",
+            ),
+            key(
+                "backoff",
+                Table(BACKOFF),
+                Nothing,
+                "The pauses between attempts to connect. They double, vary at random, and are at most 2 s while an outage is \
+                 younger than 5 s.",
             ),
             key("will", Table(WILL), Nothing, "What the peer publishes when the node has gone without a word."),
         ]),
@@ -258,6 +277,11 @@ const BUFFER: &[Key] = &[
         Default("1"),
         "Only `queue`: how many readers it waits for. Each link `to` is one.",
     ),
+];
+
+const BACKOFF: &[Key] = &[
+    key("first", Time, Default("\"100ms\""), "The first."),
+    key("longest", Time, Default("\"60s\""), "The longest, and the one after a refusal that only a person can mend."),
 ];
 
 const WILL: &[Key] = &[

@@ -2,7 +2,7 @@
 
 use anabranch_core::{
     Anabranch, BufferCfg, Connection, Connector, ConnectorBuilder, ConnectorConfig, ConnectorError, ConnectorStatus,
-    PublishError, Router, RouterBuilder, Running,
+    PublishError, RecordConfig, Router, RouterBuilder, Running,
 };
 use anabranch_tokio::TokioAdapter;
 use std::{
@@ -15,12 +15,39 @@ use tokio::runtime::{Builder, Runtime};
 /// A latest record, a link for each of `addresses`, and a decoder that takes the first byte for the value.
 pub struct Linked {
     pub router: Router,
-    _database: Anabranch<TokioAdapter>,
-    _runtime: Runtime,
+    database: Anabranch<TokioAdapter>,
+    runtime: Runtime,
 }
 
 impl Linked {
+    /// With links that come in.
     pub fn new(addresses: &[String]) -> Self {
+        Self::with(|r| {
+            for address in addresses {
+                r.link_from(format!("tap://{address}"))
+                    .with_deserializer(|payload, _| Ok::<_, Infallible>(payload.len() as u64));
+            }
+        })
+    }
+
+    /// With links that go out, each of which has started and waits for a value.
+    pub fn outbound(addresses: &[String]) -> Self {
+        let linked = Self::with(|r| {
+            for address in addresses {
+                r.link_to(format!("tap://{address}")).with_json();
+            }
+        });
+        linked.runtime.block_on(async {
+            linked.database.start();
+            // Each has its turn, some of them between any two of this task's.
+            for _ in 0..=addresses.len() {
+                tokio::task::yield_now().await;
+            }
+        });
+        linked
+    }
+
+    fn with(links: impl FnOnce(&mut RecordConfig<'_, TokioAdapter, u64>)) -> Self {
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
         let router = Arc::new(Mutex::new(None));
         let database = runtime.block_on(async {
@@ -29,17 +56,14 @@ impl Linked {
                 .with_connector(Tap(router.clone()))
                 .configure::<u64>("values", |r| {
                     r.with_buffer(BufferCfg::SingleLatest);
-                    for address in addresses {
-                        r.link_from(format!("tap://{address}"))
-                            .with_deserializer(|payload, _| Ok::<_, Infallible>(payload.len() as u64));
-                    }
+                    links(r);
                 })
                 .build()
                 .await
                 .expect("it is configured well")
         });
         let router = router.lock().expect("nobody panics with it").take().expect("the connector was built");
-        Linked { router, _database: database, _runtime: runtime }
+        Linked { router, database, runtime }
     }
 }
 

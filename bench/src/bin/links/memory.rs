@@ -1,6 +1,10 @@
 //! What a link takes of the heap.
 
-use crate::{asked, database::Linked, routing::pattern};
+use crate::{
+    asked,
+    database::Linked,
+    routing::{exact, pattern},
+};
 use anabranch_bench::{Bound, Figure, Report};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -37,10 +41,10 @@ static ALLOCATOR: Counting = Counting;
 const LINKS: usize = 10_000;
 
 /// The bytes of the heap that a database holds once it is built.
-fn held(addresses: &[String]) -> usize {
+fn held(linked: fn(&[String]) -> Linked, addresses: &[String]) -> usize {
     LIVING.store(0, Ordering::Relaxed);
     COUNTS.store(true, Ordering::Relaxed);
-    let linked = Linked::new(addresses);
+    let linked = linked(addresses);
     let held = LIVING.load(Ordering::Relaxed);
     drop(linked);
     COUNTS.store(false, Ordering::Relaxed);
@@ -48,15 +52,20 @@ fn held(addresses: &[String]) -> usize {
 }
 
 pub fn run(report: &mut Report) {
-    let case = "memory: heap of 10,000 inbound links on one record, each";
-    if !asked(case) {
-        return;
+    // One link with a `{field}` goes out to any number of topics; a link for each topic is a task for each topic.
+    let cases: [(_, fn(&[String]) -> Linked, _); 2] = [
+        ("memory: heap of 10,000 inbound links on one record, each", Linked::new, Bound::AtMost(300.0)),
+        ("memory: heap of 10,000 outbound links that wait, each", Linked::outbound, Bound::Shown),
+    ];
+    for (case, linked, bound) in cases.into_iter().filter(|(case, ..)| asked(case)) {
+        let inbound = matches!(bound, Bound::AtMost(_));
+        let address = |i| if inbound { pattern(i, 3) } else { exact(i) };
+        let addresses: Vec<String> = (0..LINKS).map(address).collect();
+        held(linked, &[]); // what the process allocates once
+        #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+        let each = (held(linked, &addresses) - held(linked, &[])) as f64 / LINKS as f64;
+        let text = addresses.iter().map(String::len).sum::<usize>() / LINKS;
+        let note = format!("addresses of {text} bytes");
+        report.figure(Figure { case: case.into(), unit: "bytes", ours: each, bound, note });
     }
-    let addresses: Vec<String> = (0..LINKS).map(|i| pattern(i, 3)).collect();
-    held(&[]); // what the process allocates once
-    #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
-    let each = (held(&addresses) - held(&[])) as f64 / LINKS as f64;
-    let text = addresses.iter().map(String::len).sum::<usize>() / LINKS;
-    let note = format!("addresses of {text} bytes");
-    report.figure(Figure { case: case.into(), unit: "bytes", ours: each, bound: Bound::AtMost(300.0), note });
 }

@@ -18,9 +18,10 @@ const ROUNDS: usize = 15;
 const VALUES: usize = 100_000;
 
 /// The address of link `i`. Every tenth has a wildcard: all of one shape, so that ten links and 100,000 differ in their
-/// number only, or of three.
+/// number only, or of three, or of many.
 pub fn pattern(i: usize, shapes: usize) -> String {
     match i % 10 {
+        9 if shapes > 3 => many_levels(i, shapes, "+"),
         9 => match i / 10 % shapes {
             0 => format!("plant/{i}/{{device}}/temp"),
             1 => format!("plant/+/alarm/{i}"),
@@ -33,6 +34,7 @@ pub fn pattern(i: usize, shapes: usize) -> String {
 /// What a value for link `i` comes from.
 fn address(i: usize, shapes: usize) -> String {
     match i % 10 {
+        9 if shapes > 3 => many_levels(i, shapes, "boiler"),
         9 => match i / 10 % shapes {
             0 => format!("plant/{i}/boiler/temp"),
             1 => format!("plant/7/alarm/{i}"),
@@ -42,7 +44,16 @@ fn address(i: usize, shapes: usize) -> String {
     }
 }
 
-fn exact(i: usize) -> String {
+/// Seven levels, of which those are `wild` that the shape says: each of 63 shapes is another choice among six.
+fn many_levels(i: usize, shapes: usize, wild: &str) -> String {
+    let shape = i / 10 % shapes + 1;
+    let level =
+        |at: usize| if shape >> at & 1 == 1 { wild } else { ["plant", "hall", "line", "cell", "unit", "part"][at] };
+    (0..6).map(level).chain([i.to_string().as_str()]).collect::<Vec<_>>().join("/")
+}
+
+/// An address without wildcards.
+pub fn exact(i: usize) -> String {
     format!("plant/{}/sensor/{i}/temp", i % 97)
 }
 
@@ -152,6 +163,7 @@ pub fn run(report: &mut Report) {
         (10_000, 1, "10,000"),
         (100_000, 1, "100,000"),
         (100_000, 3, "100,000"),
+        (100_000, 50, "100,000"),
     ];
     let cases: Vec<_> = cases.into_iter().filter(|(_, shapes, words)| asked(&case(words, *shapes))).collect();
     let made: Vec<_> = (cases.iter())
@@ -174,7 +186,8 @@ pub fn run(report: &mut Report) {
     let fastest: Vec<f64> = times.iter().map(|times| times.iter().copied().fold(f64::INFINITY, f64::min)).collect();
     let medians: Vec<f64> = times.into_iter().map(median).collect();
     for (((_, shapes, words), ours), fastest) in cases.iter().zip(&medians).zip(fastest) {
-        let bound = Bound::AtMost(150.0);
+        // Each shape that occurs is a lookup of its own.
+        let bound = if *shapes > 3 { Bound::Shown } else { Bound::AtMost(150.0) };
         report.figure(Figure {
             case: case(words, *shapes),
             unit: "ns",

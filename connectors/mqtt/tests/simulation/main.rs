@@ -5,7 +5,7 @@ mod statics;
 mod world;
 
 use anabranch_core::{BufferCfg, ConnectorConfig, RecordConfig};
-use anabranch_executor::{ByteStreamExt, Duration, JoinHandle, RuntimeExt, TimeSource};
+use anabranch_executor::{ByteStreamExt, Duration, JoinHandle, Moment, RuntimeExt, TimeSource};
 use anabranch_mqtt_broker::{BrokerOptions, Memory};
 use anabranch_sim::{NetworkFaults, Sim, SimAdapter, SimOptions};
 use std::collections::BTreeMap;
@@ -414,6 +414,32 @@ fn what_one_write_has_no_room_for_follows_at_once() {
             }
             world.sleep(2000).await;
             assert_eq!(world.broker.published().len(), 256);
+        })?;
+        Ok(())
+    });
+}
+
+/// At most two seconds lie between a broker's return and a connection, as long as the outage is younger than five.
+#[test]
+fn a_broker_that_is_back_within_five_seconds_is_found_within_two() {
+    SimOptions::default().check(seeds(), |sim| {
+        let world = World::new(sim, BrokerOptions::default());
+        let adapter = sim.adapter();
+        sim.block_on(async {
+            let db = bridge(world.builder(connector()), "record", QUEUE, ["mqtt://in", "mqtt://out"], 1);
+            let db = db.build().await.unwrap();
+            db.start();
+            world.until("online", || is_online(&db)).await;
+            for _ in 0..5 {
+                world.broker.crash(Memory::Keep);
+                world.sleep(adapter.random_below(4_900)).await;
+                world.broker.restart();
+                let back = adapter.now();
+                world.until("online again", || is_online(&db)).await;
+                let took = adapter.now().since(back);
+                assert!(took <= Duration::from_millis(2_500), "{took:?}"); // two seconds, and the way there and back
+            }
+            assert!(db.shutdown(Duration::from_secs(20)).await.aborted.is_empty());
         })?;
         Ok(())
     });

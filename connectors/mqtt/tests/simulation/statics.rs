@@ -323,3 +323,70 @@ fn a_wrong_password_is_a_failure_that_a_service_can_see() {
     })
     .unwrap();
 }
+
+#[test]
+fn user_and_password_may_stand_in_the_url() {
+    let mut sim = Sim::new(1);
+    let options = BrokerOptions::default();
+    let world = World::new(&sim, BrokerOptions { users: [("board".into(), "secret".into())].into(), ..options });
+    sim.block_on(async {
+        static MQTT: StaticMqtt = StaticMqtt::new();
+        let options = MqttConnector::new("mqtt://board:secret@broker").client_id("board");
+        let links = Links::new();
+        beside(MQTT.run(&world.client, &options, &links), async {
+            world.until("online", || MQTT.status().state == ConnectionState::Online).await;
+            MQTT.close();
+        })
+        .await;
+        assert_eq!(MQTT.status().last_failure, None);
+    })
+    .unwrap();
+}
+
+/// One that has no room in the buffer would stand there for ever, and everything behind it.
+#[test]
+fn a_value_or_a_topic_that_is_larger_than_the_buffer_is_counted_and_those_behind_it_pass() {
+    let mut sim = Sim::new(1);
+    let world = World::new(&sim, BrokerOptions::default());
+    sim.block_on(async {
+        static OUT: Record<String, Queue<8>> = Record::new("out");
+        static VALUES: LinkOut<Plain, 4, 512> = LinkOut::new("mqtt://values").with_encode(Plain).with_config(qos(1));
+        static TOPICS: LinkOut<Plain, 4, 512> = LinkOut::new("mqtt://topics/{value}").with_encode(Plain);
+        static TOPIC: Record<String, Queue<8>> = Record::new("topic");
+        static MQTT: StaticMqtt<1024, 128> = StaticMqtt::new();
+        let (values, topics) = (OUT.producer().unwrap(), TOPIC.producer().unwrap());
+        let links = Links::new().link_to(&VALUES, OUT.consumer().unwrap()).link_to(&TOPICS, TOPIC.consumer().unwrap());
+        let (options, world) = (connector(), &world);
+        beside(MQTT.run(&world.client, &options, &links), async move {
+            world.until("online", || MQTT.status().state == ConnectionState::Online).await;
+            for length in [10, 112, 113, 200, 20] {
+                values.send("v".repeat(length)).await.unwrap();
+                topics.send("t".repeat(length)).await.unwrap();
+            }
+            world.until("all are done", || VALUES.counts().failed == 2 && TOPICS.counts().failed == 3).await;
+            drop((values, topics)); // and it ends, as nothing is stuck
+        })
+        .await;
+        assert_eq!((VALUES.counts().values, VALUES.counts().last_failure), (3, Some(LinkFailure::TooLarge)));
+        assert_eq!((TOPICS.counts().values, TOPICS.counts().last_failure), (2, Some(LinkFailure::Address)));
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_topic_that_cannot_be_asked_for_in_the_buffer_is_said_before_anything_is_connected() {
+    static RECORD: Record<String, Ring<2>> = Record::new("record");
+    static MQTT: StaticMqtt<256, 64> = StaticMqtt::new();
+    const LONG: &str = "mqtt://a/topic/that/goes/on/and/on/and/on/and/on/and/on/and/on/and/on";
+    static LINK: LinkIn<Plain> = LinkIn::new(LONG).with_decode(Plain);
+    let mut sim = Sim::new(1);
+    let runtime = sim.adapter();
+    sim.block_on(async {
+        let links = Links::new().link_from(&LINK, RECORD.producer().unwrap());
+        let wrong = MQTT.run(&runtime, &connector(), &links).await.unwrap_err();
+        let StaticMqttError::Link(error) = &wrong else { panic!("{wrong:?}") };
+        assert_eq!(error.address, LONG);
+        assert!(error.problem.to_string().contains("`BUFFER`"), "{wrong}");
+    })
+    .unwrap();
+}

@@ -81,6 +81,39 @@ pub(crate) fn parts(address: &str) -> Option<(&str, &str)> {
     Some((scheme, rest.strip_prefix("//")?))
 }
 
+/// Where an address goes on after its scheme, 0 if it has none: it is asked for with every value, and so found once. In a
+/// `const`, so that a microcontroller has it from its compiler.
+pub(crate) const fn resource_at(address: &str) -> u8 {
+    let (mut rest, mut at) = (address.as_bytes(), 3);
+    // A scheme has 200 characters at most.
+    while let [_, after @ ..] = rest
+        && at <= 203
+    {
+        if matches!(rest, [b':', b'/', b'/', ..]) {
+            return at;
+        }
+        (rest, at) = (after, at + 1);
+    }
+    0
+}
+
+/// The address without its scheme.
+pub(crate) fn resource(address: &str, at: u8) -> &str {
+    if at == 0 { "" } else { address.get(usize::from(at)..).unwrap_or("") }
+}
+
+/// Whether an outbound address is the same for every value: it has no `{field}`.
+pub(crate) const fn is_fixed(address: &str) -> bool {
+    let mut rest = address.as_bytes();
+    while let [first, after @ ..] = rest {
+        if matches!(first, b'{') {
+            return false;
+        }
+        rest = after;
+    }
+    true
+}
+
 /// One level of an inbound address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level<'a> {
@@ -201,11 +234,6 @@ impl<'a> Template<'a> {
     /// One that was parsed before.
     pub(crate) fn parsed(resource: &'a str) -> Self {
         Template(resource)
-    }
-
-    /// Whether it is the same for every value.
-    pub(crate) fn is_fixed(self) -> bool {
-        !self.0.contains('{')
     }
 
     fn pieces(self) -> impl Iterator<Item = Piece<'a>> {

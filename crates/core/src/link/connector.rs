@@ -160,7 +160,7 @@ pub struct ConnectorStatus {
     pub in_flight: usize,
     /// How many values came for which there is no link.
     pub unrouted: u64,
-    /// Why it is not connected, or was not the last time.
+    /// What went wrong last: why it is not connected, or what the peer refused.
     pub last_error: Option<String>,
 }
 

@@ -24,6 +24,8 @@ pub(crate) trait Notes {
     fn address(&self) -> &str;
     /// Its address without the scheme.
     fn resource(&self) -> &str;
+    /// Whether that is the same for every value.
+    fn is_fixed(&self) -> bool;
     /// A value was published.
     fn passed(&self);
     /// A value was dropped while there was no connection.
@@ -178,11 +180,10 @@ where
     /// Publishes `value`, or says what to wait for. What can never be published is counted and reported here.
     fn publish(&mut self, value: &T) -> Result<(), Wait> {
         let Outbound { encode, link, config, address, payload, outlet, .. } = self;
-        let template = Template::parsed(link.resource());
-        let destination = if template.is_fixed() {
+        let destination = if link.is_fixed() {
             link.resource()
         } else {
-            match fill(address, template, &**encode, value) {
+            match fill(address, Template::parsed(link.resource()), &**encode, value) {
                 Ok(filled) => filled,
                 Err(why) => {
                     link.failed(LinkFailure::Address, link.address(), &why);
@@ -190,7 +191,7 @@ where
                 }
             }
         };
-        let bytes = match grown(payload, config.payload_limit(), |payload| encode.encode(value, payload)) {
+        let bytes = match grown(payload, config.payload_limit(), |payload| caught(|| encode.encode(value, payload))) {
             Ok(bytes) => bytes,
             Err(EncodeError::Full) => {
                 let limit = config.payload_limit();
@@ -223,6 +224,18 @@ where
     }
 }
 
+/// A panic in the application's encoder fails this value only.
+#[cfg(feature = "std")]
+fn caught(encode: impl FnOnce() -> Result<(), EncodeError>) -> Result<(), EncodeError> {
+    std::panic::catch_unwind(core::panic::AssertUnwindSafe(encode))
+        .unwrap_or_else(|_| Err(EncodeError::new("its serializer panicked; the panic hook printed where and why")))
+}
+
+#[cfg(not(feature = "std"))]
+fn caught(encode: impl FnOnce() -> Result<(), EncodeError>) -> Result<(), EncodeError> {
+    encode()
+}
+
 /// Fills the address's fields in from `value`.
 fn fill<'a, T, E: Encode<T>>(
     address: &'a mut impl Lend,
@@ -231,15 +244,16 @@ fn fill<'a, T, E: Encode<T>>(
     value: &T,
 ) -> Result<&'a str, Words> {
     let mut unfilled = None;
-    let filled =
-        grown(address, LONGEST_ADDRESS, |out| match template.fill(out, |name, text| encode.field(value, name, text)) {
+    let filled = grown(address, LONGEST_ADDRESS, |out| {
+        match template.fill(out, |name, text| caught(|| encode.field(value, name, text))) {
             Ok(()) => Ok(()),
             Err(FillError::Full | FillError::Field { error: EncodeError::Full, .. }) => Err(EncodeError::Full),
             Err(other) => {
                 unfilled = Some(Words::of(other));
                 Err(EncodeError::Value("".into()))
             }
-        });
+        }
+    });
     match filled {
         Ok(bytes) => core::str::from_utf8(bytes).map_err(|_| "the address is no text".into()),
         Err(_) => Err(unfilled.unwrap_or_else(|| "the address is longer than 65535 bytes".into())),
@@ -247,11 +261,11 @@ fn fill<'a, T, E: Encode<T>>(
 }
 
 /// Lends `buffer` to `write`, and a larger one when it was too small, up to `limit`. Once it fits it allocates no more.
-fn grown<'b>(
-    buffer: &'b mut impl Lend,
+fn grown(
+    buffer: &mut impl Lend,
     limit: usize,
     mut write: impl FnMut(&mut Payload<'_>) -> Result<(), EncodeError>,
-) -> Result<&'b [u8], EncodeError> {
+) -> Result<&[u8], EncodeError> {
     loop {
         let bytes = buffer.bytes();
         let lent = bytes.len().min(limit);

@@ -2,11 +2,15 @@
 
 use crate::{
     buffer::Lock,
-    link::{LinkDirection, LinkFailure, address::parts, outbound::Notes},
+    link::{
+        LinkDirection, LinkFailure,
+        address::{is_fixed, resource, resource_at},
+        outbound::Notes,
+    },
 };
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::fmt;
-use portable_atomic::{AtomicUsize, Ordering};
+use portable_atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// A link, for people and dashboards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,26 +44,26 @@ pub(crate) struct Ties {
 
 impl Ties {
     pub(crate) fn new(record: Arc<str>, address: Arc<str>) -> Self {
-        let resource_at = parts(&address).map_or(0, |(scheme, _)| scheme.len() + 3);
-        Ties { record, resource_at: u8::try_from(resource_at).unwrap_or(0), address }
+        Ties { record, resource_at: resource_at(&address), address }
     }
 
     /// The address without its scheme.
     pub(crate) fn resource(&self) -> &str {
-        self.address.get(usize::from(self.resource_at)..).unwrap_or("")
+        resource(&self.address, self.resource_at)
     }
 }
 
 /// The values of one link that could not pass.
 pub(crate) struct Failures {
-    // A word: 64-bit counters are no atomics on a microcontroller.
-    count: AtomicUsize,
+    // 32 bits each: of ten thousand links every word counts.
+    count: AtomicU32,
+    dropped: AtomicU32,
     last: Lock<Option<Box<str>>>,
 }
 
 impl Failures {
     pub(crate) fn new() -> Self {
-        Failures { count: AtomicUsize::new(0), last: Lock::new(None) }
+        Failures { count: AtomicU32::new(0), dropped: AtomicU32::new(0), last: Lock::new(None) }
     }
 
     /// Counts and reports a value that could not pass, which came from or was to go to `address`.
@@ -84,15 +88,25 @@ impl Failures {
     /// How many, and the last one's words.
     pub(crate) fn status(&self) -> (u64, Option<String>) {
         let last = self.last.with(|last| last.as_ref().map(|words| String::from(&**words)));
-        (self.count.load(Ordering::Relaxed) as u64, last)
+        (self.count.load(Ordering::Relaxed).into(), last)
+    }
+
+    /// Counts a value that was dropped, and says how many were.
+    pub(crate) fn drop_one(&self) -> u32 {
+        self.dropped.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// How many values were dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed).into()
     }
 }
 
 /// The state of one link that goes out; those that come in stand together in [`Inbound`](super::Inbound).
 pub(crate) struct LinkState {
     pub(crate) ties: Ties,
+    is_fixed: bool,
     values: AtomicUsize,
-    dropped: AtomicUsize,
     kept: AtomicUsize,
     failures: Failures,
 }
@@ -100,7 +114,8 @@ pub(crate) struct LinkState {
 impl LinkState {
     pub(crate) fn new(ties: Ties) -> Self {
         let zero = || AtomicUsize::new(0);
-        LinkState { ties, values: zero(), dropped: zero(), kept: zero(), failures: Failures::new() }
+        let is_fixed = is_fixed(&ties.address);
+        LinkState { ties, is_fixed, values: zero(), kept: zero(), failures: Failures::new() }
     }
 
     pub(crate) fn status(&self) -> LinkStatus {
@@ -111,7 +126,7 @@ impl LinkState {
             direction: LinkDirection::Out,
             values: self.values.load(Ordering::Relaxed) as u64,
             failed,
-            dropped: self.dropped.load(Ordering::Relaxed) as u64,
+            dropped: self.failures.dropped(),
             kept: self.kept.load(Ordering::Relaxed),
             last_error,
         }
@@ -127,6 +142,10 @@ impl Notes for LinkState {
         self.ties.resource()
     }
 
+    fn is_fixed(&self) -> bool {
+        self.is_fixed
+    }
+
     fn passed(&self) {
         self.values.fetch_add(1, Ordering::Relaxed);
     }
@@ -136,7 +155,7 @@ impl Notes for LinkState {
     }
 
     fn dropped(&self) {
-        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        let dropped = self.failures.drop_one();
         #[cfg(feature = "std")]
         if dropped.is_power_of_two() {
             let (record, link) = (&*self.ties.record, &*self.ties.address);

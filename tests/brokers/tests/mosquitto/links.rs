@@ -18,7 +18,7 @@ pub const QUEUE: BufferCfg = BufferCfg::Queue { capacity: 8, consumers: 1 };
 
 /// A connector that tries again soon.
 pub fn to(url: impl Into<String>) -> MqttConnector {
-    MqttConnector::new(url).backoff(Duration::from_millis(10), Duration::from_millis(200))
+    MqttConnector::new(url.into()).backoff(Duration::from_millis(10), Duration::from_millis(200))
 }
 
 /// A database with this connector.

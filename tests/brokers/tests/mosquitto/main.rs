@@ -8,4 +8,5 @@ mod refusals;
 mod restarts;
 mod sessions;
 mod silence;
+mod traps;
 mod values;

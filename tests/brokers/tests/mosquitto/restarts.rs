@@ -1,8 +1,9 @@
 //! Brokers are killed, stopped and started again while values flow.
 
 use crate::links::{Asked, Db, Numbers, qos, to, with};
-use anabranch_brokers::{Mosquitto, Observer, Persistence, QoS, Setup, on_both_flavours};
+use anabranch_brokers::{Mosquitto, Observer, Persistence, QoS, Setup, on_both_flavours, on_two_threads};
 use anabranch_core::{ConnectorConfig, Offline};
+use anabranch_mqtt::Version;
 use rustix::process::Signal;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,9 +19,9 @@ const RESTARTS: u64 = 10;
 const ROUND: u64 = 100;
 
 /// Values go out, and after each restart some come in.
-async fn flowing(broker: &Mosquitto, quality: u8) -> (Db, Arc<AtomicU64>, JoinHandle<()>) {
+async fn flowing(broker: &Mosquitto, quality: u8, version: Version) -> (Db, Arc<AtomicU64>, JoinHandle<()>) {
     let kept = ConnectorConfig { offline: Some(Offline::KeepNewest(usize::MAX)), ..qos(quality) };
-    let db = with(to(broker.url()).client_id("tested"))
+    let db = with(to(broker.url()).client_id("tested").version(version))
         .goes_out("out", "mqtt://flow/{value}", kept)
         .comes_in("in", "mqtt://back", qos(1))
         .build()
@@ -62,13 +63,15 @@ async fn inbound_flows(db: &Db, broker: &Mosquitto, values: &mut anabranch_core:
 
 /// What remembers loses nothing: with persistence, the broker owes us all that it has acknowledged, and we owe the rest.
 /// How often each value arrived.
-async fn stopped_in_mid_flow(quality: u8) -> BTreeMap<u64, u32> {
-    let mut broker = Mosquitto::start(Setup::default().remembers()).await;
+async fn stopped_in_mid_flow(quality: u8, version: Version) -> BTreeMap<u64, u32> {
+    let setup = Setup::default().remembers();
+    let setup = if version == Version::V3_1_1 { setup.for_older_clients() } else { setup };
+    let mut broker = Mosquitto::start(setup).await;
     // The observer subscribes, and comes for its values when all is over: nothing of what it sees is its own doing.
     let session = Persistence::Of("observer");
     let level = if quality == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce };
     Observer::remembered(broker.port(), session).await.subscribe("flow/+", level).await.unwrap();
-    let (db, wanted, flow) = flowing(&broker, quality).await;
+    let (db, wanted, flow) = flowing(&broker, quality, version).await;
     let mut values = db.consumer::<u64>("in").unwrap();
     for round in 0..RESTARTS {
         wanted.store(round * ROUND, Ordering::Relaxed);
@@ -102,7 +105,7 @@ async fn stopped_in_mid_flow(quality: u8) -> BTreeMap<u64, u32> {
 #[test]
 fn a_broker_that_is_stopped_and_started_ten_times_in_mid_flow_loses_no_value_that_was_published_at_least_once() {
     on_both_flavours(async || {
-        let seen = stopped_in_mid_flow(1).await;
+        let seen = stopped_in_mid_flow(1, Version::V5).await;
         assert!(seen.into_keys().eq(0..RESTARTS * ROUND));
     });
 }
@@ -110,8 +113,18 @@ fn a_broker_that_is_stopped_and_started_ten_times_in_mid_flow_loses_no_value_tha
 #[test]
 fn a_broker_that_is_stopped_and_started_ten_times_in_mid_flow_gets_each_value_exactly_once_that_was_published_so() {
     on_both_flavours(async || {
-        let seen = stopped_in_mid_flow(2).await;
+        let seen = stopped_in_mid_flow(2, Version::V5).await;
         assert_eq!(seen, (0..RESTARTS * ROUND).map(|value| (value, 1)).collect());
+    });
+}
+
+#[test]
+fn the_older_version_of_the_protocol_keeps_these_promises_too() {
+    on_two_threads(async {
+        let at_least_once = stopped_in_mid_flow(1, Version::V3_1_1).await;
+        assert!(at_least_once.into_keys().eq(0..RESTARTS * ROUND));
+        let exactly_once = stopped_in_mid_flow(2, Version::V3_1_1).await;
+        assert_eq!(exactly_once, (0..RESTARTS * ROUND).map(|value| (value, 1)).collect());
     });
 }
 
@@ -134,50 +147,45 @@ fn acknowledged(log: &[String]) -> BTreeSet<u64> {
     acknowledged
 }
 
-/// AimDB: after a broker restart nothing subscribes again, inbound is dead.
+/// A broker is killed ten times in mid-flow, and forgets everything: it is subscribed to again each time.
 ///
-/// A killed broker forgets what it has acknowledged, and nobody can promise that. What it has not acknowledged is ours: each
-/// value was seen, or the broker has logged that it acknowledged it.
-#[test]
-fn a_broker_that_is_killed_ten_times_in_mid_flow_and_forgets_everything_is_subscribed_to_again_and_sent_what_it_had_not_acknowledged()
- {
-    on_both_flavours(async || {
-        let mut broker = Mosquitto::start(Setup::default()).await;
-        let mut observer = Observer::connect(broker.port()).await;
-        observer.subscribe("flow/+", QoS::AtMostOnce).await.unwrap();
-        let (db, wanted, flow) = flowing(&broker, 1).await;
-        let mut values = db.consumer::<u64>("in").unwrap();
-        let (mut seen, mut owed_by_broker) = (BTreeMap::new(), BTreeSet::new());
-        for round in 0..RESTARTS {
-            let before = seen.len();
-            // Some of this round's values: the others may have been lost to a broker that had acknowledged them.
-            while seen.len() < before + 20 {
-                let value: u64 = observer.next().await.unwrap().text().parse().unwrap();
-                *seen.entry(value).or_default() += 1;
-                wanted.fetch_max(value, Ordering::Relaxed);
-            }
-            let log = broker.end(Signal::KILL).await;
-            owed_by_broker.append(&mut acknowledged(&log));
-            all_seen(&mut observer, &mut seen).await;
-            broker.start_again().await;
-            observer = Observer::connect(broker.port()).await;
-            observer.subscribe("flow/+", QoS::AtMostOnce).await.unwrap();
-            inbound_flows(&db, &broker, &mut values, round).await;
-            wanted.store((round + 1) * ROUND, Ordering::Relaxed);
+/// What it has acknowledged and forgets nobody can promise. What it has not acknowledged is ours, and is sent again: each value
+/// was seen, or the broker has logged that it acknowledged it.
+pub async fn killed_in_mid_flow() {
+    let mut broker = Mosquitto::start(Setup::default()).await;
+    let mut observer = Observer::connect(broker.port()).await;
+    observer.subscribe("flow/+", QoS::AtMostOnce).await.unwrap();
+    let (db, wanted, flow) = flowing(&broker, 1, Version::V5).await;
+    let mut values = db.consumer::<u64>("in").unwrap();
+    let (mut seen, mut owed_by_broker) = (BTreeMap::new(), BTreeSet::new());
+    for round in 0..RESTARTS {
+        let before = seen.len();
+        // Some of this round's values: the others may have been lost to a broker that had acknowledged them.
+        while seen.len() < before + 20 {
+            let value: u64 = observer.next().await.unwrap().text().parse().unwrap();
+            *seen.entry(value).or_default() += 1;
+            wanted.fetch_max(value, Ordering::Relaxed);
         }
-        flow.await.unwrap();
-        // Nothing is under way any more when the connector has taken leave.
-        db.ends().await;
-        let link = db.link("mqtt://flow/{value}");
-        assert_eq!((link.values, link.failed, link.dropped, link.kept), (RESTARTS * ROUND, 0, 0, 0));
-        assert_eq!(db.connector().in_flight, 0);
-        let log = broker.end(Signal::TERM).await;
+        let log = broker.end(Signal::KILL).await;
         owed_by_broker.append(&mut acknowledged(&log));
         all_seen(&mut observer, &mut seen).await;
-        let lost: Vec<u64> = (0..RESTARTS * ROUND)
-            .filter(|value| !seen.contains_key(value) && !owed_by_broker.contains(value))
-            .collect();
-        assert!(lost.is_empty(), "{lost:?} were neither acknowledged nor sent again");
-        assert!(owed_by_broker.len() as u64 <= RESTARTS * ROUND && seen.len() > 300, "values did flow");
-    });
+        broker.start_again().await;
+        observer = Observer::connect(broker.port()).await;
+        observer.subscribe("flow/+", QoS::AtMostOnce).await.unwrap();
+        inbound_flows(&db, &broker, &mut values, round).await;
+        wanted.store((round + 1) * ROUND, Ordering::Relaxed);
+    }
+    flow.await.unwrap();
+    // Nothing is under way any more when the connector has taken leave.
+    db.ends().await;
+    let link = db.link("mqtt://flow/{value}");
+    assert_eq!((link.values, link.failed, link.dropped, link.kept), (RESTARTS * ROUND, 0, 0, 0));
+    assert_eq!(db.connector().in_flight, 0);
+    let log = broker.end(Signal::TERM).await;
+    owed_by_broker.append(&mut acknowledged(&log));
+    all_seen(&mut observer, &mut seen).await;
+    let lost: Vec<u64> =
+        (0..RESTARTS * ROUND).filter(|value| !seen.contains_key(value) && !owed_by_broker.contains(value)).collect();
+    assert!(lost.is_empty(), "{lost:?} were neither acknowledged nor sent again");
+    assert!(owed_by_broker.len() as u64 <= RESTARTS * ROUND && seen.len() > 300, "values did flow");
 }

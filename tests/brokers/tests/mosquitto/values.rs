@@ -1,17 +1,19 @@
 //! Values pass, both ways, as their links say.
 
-use crate::links::{Asked, Numbers, RING, comes_in, goes_out, qos, to, with};
+use crate::links::{Asked, Numbers, RING, comes_in, qos, to, with};
 use anabranch_brokers::{Mosquitto, Observed, Observer, QoS, Setup, on_both_flavours, on_two_threads};
-use anabranch_core::{ConnectorConfig, RecordConfig};
-use anabranch_tokio::TokioAdapter;
+use anabranch_core::ConnectorConfig;
+use anabranch_mqtt::Version;
 use std::collections::BTreeMap;
 
 #[test]
-fn values_pass_both_ways_at_each_quality_of_service() {
+fn values_pass_both_ways_at_each_quality_of_service_in_both_versions() {
     on_both_flavours(async || {
-        let broker = Mosquitto::start(Setup::default()).await;
-        for quality in 0..=2 {
-            let db = with(to(broker.url()))
+        let newer = Mosquitto::start(Setup::default()).await;
+        let older = Mosquitto::start(Setup::default().for_older_clients()).await;
+        let all = [(Version::V5, &newer), (Version::V3_1_1, &older)].into_iter();
+        for ((version, broker), quality) in all.flat_map(|each| (0..=2).map(move |quality| (each, quality))) {
+            let db = with(to(broker.url()).version(version).client_id("tested"))
                 .comes_in("in", "mqtt://values/in", qos(quality))
                 .goes_out("out", "mqtt://values/out", qos(quality))
                 .build()
@@ -36,34 +38,6 @@ fn values_pass_both_ways_at_each_quality_of_service() {
             }
             db.ends().await;
             assert_eq!((db.link("mqtt://values/in").values, db.link("mqtt://values/out").values), (200, 200));
-        }
-    });
-}
-
-/// AimDB: inbound QoS ignored.
-#[test]
-fn the_quality_of_service_of_an_inbound_link_is_what_the_broker_is_asked_for() {
-    on_two_threads(async {
-        let broker = Mosquitto::start(Setup::default()).await;
-        let mut builder = with(to(broker.url()).client_id("tested"));
-        for quality in 0..=2 {
-            builder = builder.comes_in(&format!("at {quality}"), &format!("mqtt://quality/{quality}"), qos(quality));
-        }
-        let db = builder.build().await.unwrap();
-        let mut values = (0..=2).map(|q| db.consumer::<u64>(format!("at {q}")).unwrap()).collect::<Vec<_>>();
-        db.start();
-        db.online("mqtt").await;
-        let mut observer = Observer::connect(broker.port()).await;
-        for (quality, values) in values.iter_mut().enumerate() {
-            observer.publish(&format!("quality/{quality}"), QoS::ExactlyOnce, "7").await.unwrap();
-            assert_eq!(values.next().await, Some(7));
-            // The broker sends with the lower of both: that which it was asked for.
-            let topic = format!("'quality/{quality}'");
-            let sent = broker
-                .process()
-                .says_after(0, |line| line.starts_with("Sending PUBLISH to tested") && line.contains(&topic));
-            let sent = sent.await.unwrap();
-            assert!(sent.contains(&format!(" q{quality},")), "{sent}");
         }
     });
 }
@@ -149,73 +123,5 @@ fn overlapping_links_get_each_value_once() {
             assert_eq!((both.next().await, both.next().await), (Some(99), Some(99)));
             db.ends().await;
         }
-    });
-}
-
-/// AimDB: two brokers in one database impossible.
-#[test]
-fn two_brokers_are_in_one_database_by_name() {
-    on_both_flavours(async || {
-        let (left, right) = (Mosquitto::start(Setup::default()).await, Mosquitto::start(Setup::default()).await);
-        let db = with(to(left.url()).name("left"))
-            .with_connector(to(right.url()).name("right"))
-            .with_connector(to(left.url()))
-            .configure::<u64>("crosses", |r| {
-                r.with_buffer(RING);
-                comes_in(r, "mqtt+left://crosses", qos(1));
-                goes_out(r, "mqtt+right://crosses", qos(1));
-            })
-            .configure::<u64>("back", |r| {
-                r.with_buffer(RING);
-                comes_in(r, "mqtt+right://back", qos(1));
-                goes_out(r, "mqtt://back", qos(1));
-            })
-            .build()
-            .await
-            .unwrap();
-        db.start();
-        for scheme in ["mqtt+left", "mqtt+right", "mqtt"] {
-            db.online(scheme).await;
-        }
-        let (mut of_left, mut of_right) = (Observer::connect(left.port()).await, Observer::connect(right.port()).await);
-        of_left.subscribe("back", QoS::AtLeastOnce).await.unwrap();
-        of_right.subscribe("crosses", QoS::AtLeastOnce).await.unwrap();
-        of_left.publish("crosses", QoS::AtLeastOnce, "3").await.unwrap();
-        assert_eq!(of_right.text().await, ("crosses".to_owned(), "3".to_owned()));
-        of_right.publish("back", QoS::AtLeastOnce, "4").await.unwrap();
-        assert_eq!(of_left.text().await, ("back".to_owned(), "4".to_owned()));
-        db.ends().await;
-    });
-}
-
-/// AimDB: more than ten topics deadlocked.
-#[test]
-fn more_than_ten_topics_each_way_do_not_hold_each_other_up() {
-    on_both_flavours(async || {
-        let broker = Mosquitto::start(Setup::default()).await;
-        let mut builder = with(to(broker.url()));
-        for i in 0..300 {
-            let record = |r: &mut RecordConfig<'_, TokioAdapter, u64>| {
-                r.with_buffer(RING);
-                comes_in(r, &format!("mqtt://in/{i}"), qos(1));
-                goes_out(r, &format!("mqtt://out/{i}"), qos(1));
-            };
-            builder = builder.configure::<u64>(format!("record {i}"), record);
-        }
-        let db = builder.build().await.unwrap();
-        let mut observer = Observer::connect(broker.port()).await;
-        observer.subscribe("out/+", QoS::AtLeastOnce).await.unwrap();
-        db.start();
-        db.online("mqtt").await;
-        let values = (0..3000).map(|value| (format!("in/{}", value % 300), value.to_string()));
-        observer.publish_all(QoS::AtLeastOnce, values).await.unwrap();
-        let mut next: Vec<u64> = (0..300).collect();
-        for _ in 0..3000 {
-            let (topic, value) = observer.text().await;
-            let place: usize = topic.strip_prefix("out/").unwrap().parse().unwrap();
-            assert_eq!(value, next[place].to_string(), "each topic's values in order");
-            next[place] += 300;
-        }
-        db.ends().await;
     });
 }

@@ -6,7 +6,7 @@ use super::{
     world::{RECEIVER, SENDER, World},
 };
 use crate::{Chance, Scene, Tally};
-use anabranch::mqtt::MqttConnector;
+use anabranch::mqtt::{MqttConnector, Version};
 use anabranch::sim::SimJoinHandle;
 use anabranch::{
     Anabranch, BufferCfg, BuildErrors, ConnectionState, ConnectorConfig, Consumer, Duration, JoinError, LinkStatus,
@@ -33,6 +33,8 @@ pub(super) enum Name {
 pub(super) struct Manner {
     pub(super) sender: Name,
     pub(super) receiver: Name,
+    /// Of those who have a name: the older one needs it.
+    older: bool,
     keep_alive: Duration,
     patience: Duration,
     longest_pause: Duration,
@@ -59,6 +61,7 @@ impl Manner {
         Manner {
             sender: if chance.one_in(2) { Name::Fixed } else { Name::Given },
             receiver,
+            older: chance.one_in(3),
             keep_alive: Duration::from_secs(1 + chance.below(3)),
             patience: Duration::from_millis(800 + chance.below(3000)),
             longest_pause: Duration::from_millis(100 + chance.below(4000)),
@@ -96,8 +99,12 @@ impl Manner {
             .keep_alive(self.keep_alive)
             .answer_within(self.patience)
             .backoff(Duration::from_millis(20), self.longest_pause)
-            .receive_maximum(self.receive_maximum)
             .outbox_bytes(self.outbox);
+        let connector = match name {
+            // There, the broker is not told how many values it may send at once.
+            Name::Fixed | Name::Fresh if self.older => connector.version(Version::V3_1_1),
+            _ => connector.receive_maximum(self.receive_maximum),
+        };
         match name {
             Name::Fixed => connector.client_id(host),
             Name::Fresh => connector.client_id(format!("{host}-{life}")),

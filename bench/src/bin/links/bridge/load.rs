@@ -228,6 +228,10 @@ fn send(values: u64, pace: Pace, batches: &[Batch; 2], shared: &Shared) -> io::R
                 if let Some(early) = (pace * i as u32).checked_sub(begun.elapsed()) {
                     thread::sleep(early);
                 }
+                // A bridge that does not keep up is given no more than it has room for.
+                if !shared.wait((i + 1).saturating_sub(IN_FLIGHT.into())) {
+                    break;
+                }
                 sent.push(Instant::now());
                 shared.write(0, single(batches, i as usize))?;
             }

@@ -32,10 +32,9 @@ const FLOOD: Duration = Duration::from_millis(400);
 const FIRST: u64 = 20_000;
 /// How long a round lasts in which one value is sent after the other.
 const ONE_BY_ONE: Duration = Duration::from_millis(250);
-/// Values of a round in which they come at a pace.
-const PACED: u64 = 1_000;
-/// The time between two values at a pace: 2,000 a second.
-const PACE: Duration = Duration::from_micros(500);
+/// Rounds in which values come at a pace: the time between two of them, and how many there are. 2,000 a second, which leaves
+/// time between any two, and 20,000, where they come faster than each can be dealt with by itself for nothing.
+const PACES: [(Duration, u64); 2] = [(Duration::from_micros(500), 1_000), (Duration::from_micros(50), 10_000)];
 
 /// A bridge, its load, and what was measured.
 struct Contestant {
@@ -46,7 +45,7 @@ struct Contestant {
     values: u64,
     flood: Figures,
     one_by_one: Vec<Duration>,
-    paced: Figures,
+    paced: [Figures; PACES.len()],
 }
 
 #[derive(Default)]
@@ -71,6 +70,12 @@ impl Figures {
         self.values += values;
     }
 
+    /// What is said of a median latency beside it: the slowest, and how many a second did come back.
+    fn tail(&self) -> String {
+        let rate = median(self.rates.clone()) / 1e3;
+        format!(" p99 {:.0} at {rate:.1}k/s{}", percentile(&self.latencies, 99), self.losses())
+    }
+
     fn losses(&self) -> String {
         match self.lost {
             0 => String::new(),
@@ -90,7 +95,7 @@ impl Contestant {
             }
         };
         load.is_right()?;
-        let (flood, paced) = (Figures::default(), Figures::default());
+        let (flood, paced) = Default::default();
         Ok(Contestant { kind, bridge, load, values: FIRST, flood, one_by_one: Vec::new(), paced })
     }
 
@@ -107,9 +112,11 @@ impl Contestant {
     /// One round of each kind of latency.
     fn latency(&mut self) -> io::Result<()> {
         self.one_by_one.extend(self.load.one_by_one(ONE_BY_ONE)?);
-        let before = self.bridge.cpu()?;
-        let ran = self.load.run(PACED, Pace::Every(PACE))?;
-        self.paced.add(PACED, ran, self.bridge.cpu()? - before);
+        for ((pace, values), paced) in PACES.into_iter().zip(&mut self.paced) {
+            let before = self.bridge.cpu()?;
+            let ran = self.load.run(values, Pace::Every(pace))?;
+            paced.add(values, ran, self.bridge.cpu()? - before);
+        }
         Ok(())
     }
 }
@@ -124,7 +131,7 @@ fn rounds(all: &mut [Contestant], round: impl Fn(&mut Contestant) -> io::Result<
         }
         if number == 0 {
             for contestant in all.iter_mut() {
-                (contestant.flood, contestant.paced) = (Figures::default(), Figures::default());
+                (contestant.flood, contestant.paced) = Default::default();
                 contestant.one_by_one.clear();
             }
         }
@@ -166,7 +173,7 @@ const CAPACITY: [Measure; 2] = [
     },
 ];
 
-const LATENCY: [Measure; 3] = [
+const LATENCY: [Measure; 5] = [
     Measure {
         words: "latency, one at a time, p50",
         unit: "us",
@@ -178,15 +185,29 @@ const LATENCY: [Measure; 3] = [
         words: "latency, 2,000 a second, p50",
         unit: "us",
         bound: Bound::AtMost(1.1),
-        figure: |of| percentile(&of.paced.latencies, 50),
-        beside: |of| format!(" p99 {:.0}{}", percentile(&of.paced.latencies, 99), of.paced.losses()),
+        figure: |of| percentile(&of.paced[0].latencies, 50),
+        beside: |of| of.paced[0].tail(),
     },
     Measure {
         words: "CPU time a value, 2,000 a second",
         unit: "us",
         bound: Bound::AtMost(0.8),
-        figure: |of| median(of.paced.cpu.clone()),
-        beside: |of| of.paced.losses(),
+        figure: |of| median(of.paced[0].cpu.clone()),
+        beside: |of| of.paced[0].losses(),
+    },
+    Measure {
+        words: "latency, 20,000 a second, p50",
+        unit: "us",
+        bound: Bound::AtMost(1.1),
+        figure: |of| percentile(&of.paced[1].latencies, 50),
+        beside: |of| of.paced[1].tail(),
+    },
+    Measure {
+        words: "CPU time a value, 20,000 a second",
+        unit: "us",
+        bound: Bound::AtMost(0.8),
+        figure: |of| median(of.paced[1].cpu.clone()),
+        beside: |of| of.paced[1].losses(),
     },
 ];
 
@@ -209,7 +230,7 @@ fn compare(report: &mut Report, case: &str, all: &[Contestant], measures: &[Meas
                 peer: (name, figure(peer)),
                 bound: *bound,
                 note: [said, note.to_owned()].join(" ").trim().to_owned(),
-                also: ours.flood.lost + ours.paced.lost == 0,
+                also: ours.flood.lost + ours.paced.iter().map(|paced| paced.lost).sum::<u64>() == 0,
             });
         }
     }

@@ -60,7 +60,6 @@ struct Cold {
     /// Boxed, since most of ten thousand links have none.
     config: Option<Box<ConnectorConfig>>,
     failures: Failures,
-    dropped: AtomicUsize,
 }
 
 /// An [`Inbound`] to which links are still added.
@@ -75,7 +74,7 @@ impl NewInbound {
     pub(crate) fn add(&mut self, ties: Ties, config: ConnectorConfig, sink: Arc<dyn Deliver>) -> u32 {
         let config = (config != ConnectorConfig::default()).then(|| Box::new(config));
         self.hot.push(Hot { values: AtomicUsize::new(0), sink, resource: Resource::new(ties.resource()) });
-        self.cold.push(Cold { ties, config, failures: Failures::new(), dropped: AtomicUsize::new(0) });
+        self.cold.push(Cold { ties, config, failures: Failures::new() });
         u32::try_from(self.hot.len() - 1).unwrap_or(u32::MAX)
     }
 
@@ -124,8 +123,8 @@ impl Inbound {
 
     /// Counts a value that waited and was dropped.
     pub(super) fn dropped(&self, link: u32) {
-        let Cold { ties, dropped, .. } = &self.cold[link as usize];
-        let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        let Cold { ties, failures, .. } = &self.cold[link as usize];
+        let dropped = failures.drop_one();
         #[cfg(feature = "std")]
         if dropped.is_power_of_two() {
             let (record, link) = (&*ties.record, &*ties.address);
@@ -140,7 +139,7 @@ impl Inbound {
     }
 
     pub(crate) fn status(&self, link: u32) -> LinkStatus {
-        let Cold { ties, failures, dropped, .. } = &self.cold[link as usize];
+        let Cold { ties, failures, .. } = &self.cold[link as usize];
         let (failed, last_error) = failures.status();
         LinkStatus {
             record: ties.record.clone(),
@@ -148,7 +147,7 @@ impl Inbound {
             direction: LinkDirection::In,
             values: self.hot[link as usize].values.load(Ordering::Relaxed) as u64,
             failed,
-            dropped: dropped.load(Ordering::Relaxed) as u64,
+            dropped: failures.dropped(),
             kept: 0,
             last_error,
         }

@@ -32,7 +32,7 @@ pub use set::{LinkSet, Links, StaticLink};
 
 use crate::link::{
     AddressError, ConnectorConfig, LinkDirection, LinkFailure, Template,
-    address::parts,
+    address::{is_fixed, resource, resource_at},
     check_inbound,
     counts::{Counters, LinkCounts},
     outbound::Notes,
@@ -66,6 +66,9 @@ pub struct LinkOut<E, const KEPT: usize = 0, const PAYLOAD: usize = 128> {
 #[derive(Debug)]
 struct About {
     address: &'static str,
+    resource_at: u8,
+    /// As an outbound one.
+    is_fixed: bool,
     config: ConnectorConfig,
     counters: Counters,
 }
@@ -100,11 +103,17 @@ pub enum LinkErrorKind {
 
 impl About {
     const fn new(address: &'static str) -> Self {
-        About { address, config: ConnectorConfig::DEFAULT, counters: Counters::new() }
+        About {
+            address,
+            resource_at: resource_at(address),
+            is_fixed: is_fixed(address),
+            config: ConnectorConfig::DEFAULT,
+            counters: Counters::new(),
+        }
     }
 
     fn resource(&self) -> &'static str {
-        parts(self.address).map_or("", |(_, resource)| resource)
+        resource(self.address, self.resource_at)
     }
 
     /// Says what is wrong with the address, whose `{name}`s the format may not be able to serve.
@@ -206,6 +215,10 @@ impl<E, const KEPT: usize, const PAYLOAD: usize> Notes for LinkOut<E, KEPT, PAYL
 
     fn resource(&self) -> &str {
         self.about.resource()
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.about.is_fixed
     }
 
     fn passed(&self) {

@@ -58,28 +58,53 @@ struct Escaped<'w, 'p>(&'w mut Payload<'p>);
 
 impl Write for Escaped<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut plain = 0;
-        for (at, byte) in text.bytes().enumerate() {
-            let short: Option<&str> = match byte {
-                b'"' => Some("\\\""),
-                b'\\' => Some("\\\\"),
-                b'\n' => Some("\\n"),
-                b'\r' => Some("\\r"),
-                b'\t' => Some("\\t"),
-                0x08 => Some("\\b"),
-                0x0c => Some("\\f"),
-                0x00..0x20 => None,
-                _ => continue,
-            };
-            self.0.write_str(text.get(plain..at).unwrap_or_default())?;
-            match short {
-                Some(escape) => self.0.write_str(escape)?,
-                None => write!(self.0, "\\u{byte:04x}")?,
-            }
-            plain = at + 1;
+        let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+        let mut rest = text.as_bytes();
+        loop {
+            let plain = rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+            let (before, after) = rest.split_at(plain);
+            self.0.push(before).map_err(|PayloadFull| fmt::Error)?;
+            let [byte, after @ ..] = after else { return Ok(()) };
+            match byte {
+                b'"' => self.0.write_str("\\\""),
+                b'\\' => self.0.write_str("\\\\"),
+                b'\n' => self.0.write_str("\\n"),
+                b'\r' => self.0.write_str("\\r"),
+                b'\t' => self.0.write_str("\\t"),
+                0x08 => self.0.write_str("\\b"),
+                0x0c => self.0.write_str("\\f"),
+                _ => write!(self.0, "\\u{byte:04x}"),
+            }?;
+            rest = after;
         }
-        self.0.write_str(text.get(plain..).unwrap_or_default())
     }
+}
+
+/// Writes a number in decimal digits. Not by `fmt`, which asks for a sign, a width and a fill first, and takes
+/// three times as many instructions.
+fn digits(number: u64, payload: &mut Payload<'_>) -> Result<(), PayloadFull> {
+    const BILLION: u64 = 1_000_000_000;
+    let mut text = [b'0'; 20];
+    let mut written = 0;
+    // Nine digits at a time, so that one has to be divided by ten that fits into a register.
+    let (mut high, mut low) = match u32::try_from(number) {
+        Ok(low) => (0, low),
+        Err(_) => (number / BILLION, (number % BILLION) as u32),
+    };
+    let mut nine = 9;
+    for place in text.iter_mut().rev() {
+        *place = b'0' + (low % 10) as u8;
+        low /= 10;
+        written += 1;
+        nine -= 1;
+        if high == 0 && low == 0 {
+            break;
+        }
+        if high > 0 && nine == 0 {
+            (high, low, nine) = (high / BILLION, (high % BILLION) as u32, 9);
+        }
+    }
+    payload.push(text.get(text.len() - written..).unwrap_or_default())
 }
 
 /// The serialiser.
@@ -106,10 +131,10 @@ impl<'w, 'p> Json<'w, 'p> {
     }
 }
 
-macro_rules! are_numbers {
-    ($($method:ident $ty:ty;)*) => {$(
+macro_rules! as_wider {
+    ($($method:ident $ty:ty, $wider:ident;)*) => {$(
         fn $method(self, value: $ty) -> Result<(), Fault> {
-            Ok(write!(self.0, "{value}")?)
+            self.$wider(value.into())
         }
     )*};
 }
@@ -125,18 +150,36 @@ impl<'w, 'p> Serializer for Json<'w, 'p> {
     type SerializeStruct = Compound<'w, 'p>;
     type SerializeStructVariant = Compound<'w, 'p>;
 
-    are_numbers! {
-        serialize_bool bool;
-        serialize_i8 i8;
-        serialize_i16 i16;
-        serialize_i32 i32;
-        serialize_i64 i64;
-        serialize_i128 i128;
-        serialize_u8 u8;
-        serialize_u16 u16;
-        serialize_u32 u32;
-        serialize_u64 u64;
-        serialize_u128 u128;
+    fn serialize_bool(self, value: bool) -> Result<(), Fault> {
+        Ok(self.0.push(if value { b"true" } else { b"false" })?)
+    }
+
+    fn serialize_i64(self, value: i64) -> Result<(), Fault> {
+        if value < 0 {
+            self.0.push(b"-")?;
+        }
+        Ok(digits(value.unsigned_abs(), self.0)?)
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<(), Fault> {
+        Ok(write!(self.0, "{value}")?)
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<(), Fault> {
+        Ok(digits(value, self.0)?)
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<(), Fault> {
+        Ok(write!(self.0, "{value}")?)
+    }
+
+    as_wider! {
+        serialize_i8 i8, serialize_i64;
+        serialize_i16 i16, serialize_i64;
+        serialize_i32 i32, serialize_i64;
+        serialize_u8 u8, serialize_u64;
+        serialize_u16 u16, serialize_u64;
+        serialize_u32 u32, serialize_u64;
     }
 
     // `Debug` writes the shortest text that reads back as the same number, with a point or an exponent: it is JSON.
@@ -377,4 +420,22 @@ of_elements! {
 
 of_fields! {
     SerializeStruct SerializeStructVariant
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_number_of_any_length_is_written_in_its_digits() {
+        let powers = (0..20).map(|power| 10_u64.pow(power));
+        let numbers = powers.flat_map(|power| [power - 1, power, power + 1, power.saturating_mul(5)]);
+        for number in numbers.chain([u32::MAX.into(), u64::from(u32::MAX) + 1, u64::MAX - 1, u64::MAX]) {
+            let mut buffer = [0; 20];
+            let mut payload = Payload::new(&mut buffer);
+            digits(number, &mut payload).unwrap();
+            assert_eq!(payload.written(), number.to_string().as_bytes());
+        }
+    }
 }

@@ -1,0 +1,198 @@
+//! Where bytes lie: a file, or in tests a disk that fails as it is told to.
+
+use std::{
+    fmt::Debug,
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// A row of bytes that outlives the program: a file. What is written is safe when a later [`sync`](Self::sync) has returned.
+pub trait Medium: Debug + Send + Sync + 'static {
+    /// How many bytes there are.
+    ///
+    /// # Errors
+    /// Those of the platform.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether there are none.
+    ///
+    /// # Errors
+    /// Those of the platform.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Fills `into` with the bytes that begin at `offset`.
+    ///
+    /// # Errors
+    /// Those of the platform; [`ErrorKind::UnexpectedEof`] when there are fewer.
+    fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
+
+    /// Writes `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// Those of the platform; some of the bytes may have been written.
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Cuts it off, or makes it longer by zeros.
+    ///
+    /// # Errors
+    /// Those of the platform.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Returns when all that was written is on stable storage.
+    ///
+    /// # Errors
+    /// Those of the platform: what was written since the last one that succeeded may be there or not.
+    fn sync(&self) -> io::Result<()>;
+
+    /// How many bytes it takes of its disk.
+    ///
+    /// # Errors
+    /// Those of the platform.
+    fn taken(&self) -> io::Result<u64>;
+}
+
+/// Where the database's medium stands, and a spare one beside it that can take its place: a directory.
+pub trait Place: Debug + Send + Sync + 'static {
+    /// The database's medium, if there is one.
+    ///
+    /// # Errors
+    /// Those of the platform.
+    fn medium(&self) -> io::Result<Option<Arc<dyn Medium>>>;
+
+    /// An empty medium; one that was made before and not published is gone.
+    ///
+    /// # Errors
+    /// Those of the platform.
+    fn spare(&self) -> io::Result<Arc<dyn Medium>>;
+
+    /// Puts the spare medium into the place of the database's, at once or not at all, and durably.
+    ///
+    /// # Errors
+    /// Those of the platform.
+    fn publish(&self) -> io::Result<()>;
+}
+
+/// The file of the database.
+const DATABASE: &str = "store.redb";
+/// What is to become it.
+const SPARE: &str = "store.redb.new";
+/// Who has it locked has the database open. It stays when nobody has.
+const LOCK: &str = "LOCK";
+
+/// A directory that this process, alone, has a database open in. The operating system ends the lock with the process.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Why a directory could not be taken.
+pub(crate) enum NotTaken {
+    InUse,
+    Io(PathBuf, io::Error),
+}
+
+impl Directory {
+    /// Makes the directory if there is none, and locks it.
+    pub(crate) fn take(path: &Path) -> Result<Self, NotTaken> {
+        let failed = |at: PathBuf| |error| NotTaken::Io(at, error);
+        std::fs::create_dir_all(path).map_err(failed(path.into()))?;
+        let at = path.join(LOCK);
+        let mut options = OpenOptions::new();
+        let lock = options.create(true).truncate(false).write(true).open(&at).map_err(failed(at.clone()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Directory { path: path.into(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(NotTaken::InUse),
+            Err(TryLockError::Error(error)) => Err(NotTaken::Io(at, error)),
+        }
+    }
+}
+
+impl Place for Directory {
+    fn medium(&self) -> io::Result<Option<Arc<dyn Medium>>> {
+        match OpenOptions::new().read(true).write(true).open(self.path.join(DATABASE)) {
+            Ok(file) => Ok(Some(Arc::new(OnDisk(file)))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn spare(&self) -> io::Result<Arc<dyn Medium>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(self.path.join(SPARE))?;
+        Ok(Arc::new(OnDisk(file)))
+    }
+
+    fn publish(&self) -> io::Result<()> {
+        std::fs::rename(self.path.join(SPARE), self.path.join(DATABASE))?;
+        // The name, too, has to survive; only Unix has directories that can be synced.
+        #[cfg(unix)]
+        File::open(&self.path)?.sync_all()?;
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct OnDisk(File);
+
+impl Medium for OnDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    #[cfg(unix)]
+    fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.0, into, offset)
+    }
+
+    #[cfg(windows)]
+    fn read(&self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
+        while !into.is_empty() {
+            let read = std::os::windows::fs::FileExt::seek_read(&self.0, into, offset)?;
+            if read == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            offset += read as u64;
+            into = &mut into[read..];
+        }
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(&self.0, bytes, offset)
+    }
+
+    #[cfg(windows)]
+    fn write(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = std::os::windows::fs::FileExt::seek_write(&self.0, bytes, offset)?;
+            if written == 0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
+            offset += written as u64;
+            bytes = &bytes[written..];
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn taken(&self) -> io::Result<u64> {
+        let of_file = self.0.metadata()?;
+        // A file that has grown ahead of what is in it has holes.
+        #[cfg(unix)]
+        return Ok(std::os::unix::fs::MetadataExt::blocks(&of_file) * 512);
+        #[cfg(not(unix))]
+        Ok(of_file.len())
+    }
+}
