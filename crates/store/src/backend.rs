@@ -55,8 +55,7 @@ pub enum Direction {
 /// **The contract:** [`commit`](Self::commit) makes all of a batch visible to views that are taken after it has returned, and
 /// none of it to those before; when it fails, none of it ever is. After a crash the tables are as after some commit, and
 /// after the last one that was [`Durability::Immediate`] at least. What is read back is what was written, or an error.
-/// Views do not wait for commits, however long those take to sync. A commit may wait for views: whoever holds one does not
-/// commit on the same thread, and drops it soon.
+/// Views do not wait for commits, however long those take to sync, nor commits for views.
 pub trait Backend {
     /// The tables as they were at one moment.
     type View<'b>: View
@@ -120,7 +119,7 @@ impl<V: View + ?Sized> View for Box<V> {
         table: Table,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), BackendError> {
         (**self).scan(table, range, direction, visit)
     }
@@ -129,6 +128,9 @@ impl<V: View + ?Sized> View for Box<V> {
         (**self).count(table)
     }
 }
+
+/// Takes the key and the row of each row in turn, and says whether to go on.
+pub type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
 /// Reads tables as they were at one moment.
 pub trait View {
@@ -142,13 +144,12 @@ pub trait View {
     ///
     /// # Errors
     /// [`BackendError`].
-    #[expect(clippy::type_complexity, reason = "a name would hide what is handed to whom")]
     fn scan(
         &self,
         table: Table,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), BackendError>;
 
     /// How many rows a table has.

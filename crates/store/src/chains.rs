@@ -45,6 +45,9 @@ impl Link {
     }
 }
 
+/// Takes each version, with a reader of the view that it was read from.
+pub(crate) type VisitLink<'v, V> = &'v mut dyn FnMut(&Reader<V>, Link) -> Result<(), StoreError>;
+
 /// How many rows are read from one view, and how many bytes of them.
 const ROWS: usize = 512;
 const BYTES: usize = 4 << 20;
@@ -86,12 +89,11 @@ pub(crate) fn chain_after<B: Backend>(backend: &B, after: u64) -> Result<Option<
 }
 
 /// Visits the versions of a chain up to a time, from its beginning, each with whether it is proven.
-#[expect(clippy::type_complexity, reason = "a name would hide what is handed to whom")]
 pub(crate) fn links<'b, B: Backend>(
     backend: &'b B,
     chain: &Chain,
     until: Timestamp,
-    visit: &mut dyn FnMut(&Reader<B::View<'b>>, Link) -> Result<(), StoreError>,
+    visit: VisitLink<'_, B::View<'b>>,
 ) -> Result<(), StoreError> {
     let mut after = Timestamp::ZERO;
     let mut walk = Walk { before: Before::Beginning, scratch: Vec::new() };

@@ -87,9 +87,9 @@ impl<'r> Parts<'r> {
     }
 }
 
-pub(crate) fn write_format(row: &mut Vec<u8>) {
+pub(crate) fn write_format(format: u32, row: &mut Vec<u8>) {
     begin(row);
-    row.extend_from_slice(&FORMAT.to_be_bytes());
+    row.extend_from_slice(&format.to_be_bytes());
     seal(FORMAT_KEY, row);
 }
 
@@ -163,7 +163,8 @@ impl KeyRow {
 
     pub fn write(&self, key: &[u8], row: &mut Vec<u8>) {
         begin(row);
-        row.push((u8::from(self.deleted) * Self::DELETED) | (u8::from(self.ever_deleted) * Self::EVER_DELETED));
+        let deleted = if self.deleted { Self::DELETED } else { 0 };
+        row.push(deleted | if self.ever_deleted { Self::EVER_DELETED } else { 0 });
         row.extend_from_slice(&self.number.to_be_bytes());
         row.extend_from_slice(&self.first.to_bytes());
         seal(key, row);

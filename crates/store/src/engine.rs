@@ -71,6 +71,8 @@ pub(crate) struct Head {
 /// A version that will be there after the next commit.
 #[derive(Debug)]
 pub(crate) struct Staged {
+    /// For the hot tier.
+    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "there is no hot tier"))]
     pub row: KeyRow,
     pub version: VersionedValue,
 }
@@ -399,7 +401,7 @@ impl<B: Backend> Engine<B> {
     /// Adds what is written once for a commit.
     fn complete(&mut self) -> Result<(), StoreError> {
         if self.is_new {
-            codec::write_format(&mut self.memory.row);
+            codec::write_format(codec::FORMAT, &mut self.memory.row);
             self.batch.put(Table::Meta, codec::FORMAT_KEY, &self.memory.row);
         }
         if self.namespaces.is_empty() {
@@ -462,4 +464,39 @@ fn check_distinct(writes: &[Write]) -> Result<(), StoreError> {
     twice.map_or(Ok(()), |(namespace, key)| {
         Err(StoreError::SameKeyTwice { namespace: owned(namespace), key: owned(key) })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Memory;
+
+    #[test]
+    fn a_later_format_is_refused_with_its_number() {
+        let mut engine = Engine::open(Memory::new()).unwrap();
+        engine.write(&[Write::put("n", "k", 1)], Timestamp::from_nanos(1), Durability::Immediate).unwrap();
+        let backend = engine.into_backend();
+        let (mut row, mut batch) = (Vec::new(), Batch::new());
+        codec::write_format(codec::FORMAT + 1, &mut row);
+        batch.put(Table::Meta, codec::FORMAT_KEY, &row);
+        backend.commit(&batch, Durability::Immediate).unwrap();
+        let error = Engine::open(backend).unwrap_err();
+        assert_eq!(error, BackendError::Newer { found: codec::FORMAT + 1, known: codec::FORMAT }.into());
+    }
+
+    #[test]
+    fn an_engine_that_is_opened_again_goes_on_where_it_was() {
+        let wall = Timestamp::from_nanos(1000);
+        let mut engine = Engine::open(Memory::new()).unwrap();
+        let write = |engine: &mut Engine<Memory>, key: &str| {
+            engine.write(&[Write::put("n", key, 1)], wall, Durability::Immediate).unwrap().remove(0)
+        };
+        let first = write(&mut engine, "a");
+        write(&mut engine, "b");
+        let mut engine = Engine::open(engine.into_backend()).unwrap();
+        let again = write(&mut engine, "a");
+        assert_eq!((again.timestamp.nanos(), again.previous_version), (1002, Some(first.version_id)));
+        write(&mut engine, "c");
+        assert!(engine.verify(&mut |_| ()).unwrap().is_whole());
+    }
 }

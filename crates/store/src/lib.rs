@@ -36,6 +36,7 @@ mod read;
 mod stats;
 mod timestamp;
 mod transfer;
+mod tree;
 mod verify;
 mod version;
 mod version_id;
@@ -52,7 +53,7 @@ mod store;
 #[cfg(feature = "std")]
 mod subscribe;
 
-pub use backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View};
+pub use backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View, Visit};
 pub use causes::{Step, Trace};
 pub use diff::{Diff, Difference, Moment};
 pub use engine::Engine;

@@ -2,35 +2,38 @@
 //!
 //! Two tables have a row for each version, so they hold their keys as the numbers that they are.
 
-use crate::backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View};
-use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use crate::backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View, Visit};
+use crate::tree::Tree;
 use alloc::format;
-use core::ops::{Bound, ControlFlow};
-
-#[cfg(feature = "std")]
-use std::sync::{RwLock as Cell, RwLockReadGuard as Guard};
+use alloc::sync::Arc;
+use core::ops::Bound;
 
 #[cfg(not(feature = "std"))]
-use core::cell::{Ref as Guard, RefCell as Cell};
+use core::cell::RefCell;
+#[cfg(feature = "std")]
+use std::sync::{PoisonError, RwLock};
 
 /// Tables in memory, gone when it is dropped.
 ///
-/// A commit waits until no view is left, and views wait while one is made, which is for as long as it takes to move its rows
-/// in. So whoever holds a view does not commit on the same thread. Without the feature `std`, that is an error.
+/// A view shares the tables, and a commit copies what a view shares and it changes: neither waits for the other for
+/// longer than it takes to move a batch's rows in.
 #[derive(Debug, Default)]
 pub struct Memory {
-    tables: Cell<Tables>,
+    #[cfg(feature = "std")]
+    tables: RwLock<Arc<Tables>>,
+    #[cfg(not(feature = "std"))]
+    tables: RefCell<Arc<Tables>>,
 }
 
-#[derive(Debug, Default)]
+type Bytes = Arc<[u8]>;
+
+#[derive(Debug, Clone, Default)]
 struct Tables {
     /// Those with keys of any length: `Meta`, `Namespaces`, `Keys`, `Segments`.
-    #[expect(clippy::type_complexity, reason = "four maps of bytes to bytes")]
-    named: [BTreeMap<Box<[u8]>, Box<[u8]>>; 4],
-    versions: BTreeMap<u128, Box<[u8]>>,
-    times: BTreeMap<u64, u64>,
-    effects: BTreeMap<u128, ()>,
+    named: [Tree<Bytes, Bytes>; 4],
+    versions: Tree<u128, Bytes>,
+    times: Tree<u64, u64>,
+    effects: Tree<u128, ()>,
     /// Bytes of keys and rows that are on the heap, each with what the heap takes for itself.
     heap: usize,
 }
@@ -63,43 +66,32 @@ impl Memory {
     }
 
     #[cfg(feature = "std")]
-    fn read(&self) -> Result<Guard<'_, Tables>, BackendError> {
-        self.tables.read().map_err(|_| panicked())
+    fn shared(&self) -> Arc<Tables> {
+        // Whoever panicked had changed nothing yet, or all: a change cannot fail.
+        self.tables.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     #[cfg(feature = "std")]
-    fn change(&self) -> Result<std::sync::RwLockWriteGuard<'_, Tables>, BackendError> {
-        self.tables.write().map_err(|_| panicked())
+    fn change(&self, change: impl FnOnce(&mut Tables)) {
+        change(Arc::make_mut(&mut *self.tables.write().unwrap_or_else(PoisonError::into_inner)));
     }
 
     #[cfg(not(feature = "std"))]
-    fn read(&self) -> Result<Guard<'_, Tables>, BackendError> {
-        self.tables.try_borrow().map_err(|_| held())
+    fn shared(&self) -> Arc<Tables> {
+        self.tables.borrow().clone()
     }
 
     #[cfg(not(feature = "std"))]
-    fn change(&self) -> Result<core::cell::RefMut<'_, Tables>, BackendError> {
-        self.tables.try_borrow_mut().map_err(|_| held())
+    fn change(&self, change: impl FnOnce(&mut Tables)) {
+        change(Arc::make_mut(&mut *self.tables.borrow_mut()));
     }
-}
-
-#[cfg(feature = "std")]
-#[cold]
-fn panicked() -> BackendError {
-    BackendError::Poisoned("a thread panicked while it wrote".into())
-}
-
-#[cfg(not(feature = "std"))]
-#[cold]
-fn held() -> BackendError {
-    BackendError::Io("a view is held by the same thread".into())
 }
 
 impl Backend for Memory {
-    type View<'b> = MemoryView<'b>;
+    type View<'b> = MemoryView;
 
-    fn view(&self) -> Result<MemoryView<'_>, BackendError> {
-        self.read().map(MemoryView)
+    fn view(&self) -> Result<MemoryView, BackendError> {
+        Ok(MemoryView(self.shared()))
     }
 
     fn commit(&self, batch: &Batch, _durability: Durability) -> Result<(), BackendError> {
@@ -113,13 +105,12 @@ impl Backend for Memory {
                 return Err(BackendError::Io(format!("a key or a row of {table:?} has a wrong length")));
             }
         }
-        let mut tables = self.change()?;
-        batch.changes().for_each(|(table, key, row)| tables.change(table, key, row));
+        self.change(|tables| batch.changes().for_each(|(table, key, row)| tables.change(table, key, row)));
         Ok(())
     }
 
     fn usage(&self) -> Result<Usage, BackendError> {
-        Ok(Usage { memory: self.read()?.memory() as u64, disk: 0 })
+        Ok(Usage { memory: self.shared().memory() as u64, disk: 0 })
     }
 
     fn is_lasting(&self) -> bool {
@@ -127,30 +118,28 @@ impl Backend for Memory {
     }
 }
 
-/// What an allocation of so many bytes takes: allocators add about a word, and round to 16.
+/// What an allocation of so many bytes that is shared takes: two counters, and allocators add a word, and round to 16.
 const fn on_heap(length: usize) -> usize {
-    if length == 0 { 0 } else { (length + 8).next_multiple_of(16) }
+    (length + 16 + 8).next_multiple_of(16)
 }
 
 impl Tables {
     fn change(&mut self, table: Table, key: &[u8], row: Option<&[u8]>) {
-        match kind(table) {
-            Kind::Named(place) => {
+        match (kind(table), row) {
+            (Kind::Named(place), row) => {
                 let rows = &mut self.named[place];
                 let before = match row {
-                    // A row that is there keeps its key.
-                    Some(row) => match rows.get_mut(key) {
-                        Some(place) => Some(core::mem::replace(place, row.into())),
-                        None => {
-                            self.heap += on_heap(key.len());
-                            rows.insert(key.into(), row.into())
-                        }
-                    },
-                    None => rows.remove(key).inspect(|_| self.heap -= on_heap(key.len())),
+                    Some(row) => rows.insert(key.into(), row.into()),
+                    None => rows.remove(key),
                 };
+                match (row, &before) {
+                    (Some(_), None) => self.heap += on_heap(key.len()),
+                    (None, Some(_)) => self.heap -= on_heap(key.len()),
+                    _ => {}
+                }
                 self.count(row, before);
             }
-            Kind::Versions => {
+            (Kind::Versions, row) => {
                 let key = wide(key);
                 let before = match row {
                     Some(row) => self.versions.insert(key, row.into()),
@@ -158,34 +147,23 @@ impl Tables {
                 };
                 self.count(row, before);
             }
-            Kind::Times => {
-                let key = narrow(key);
-                match row {
-                    Some(row) => self.times.insert(key, narrow(row)),
-                    None => self.times.remove(&key),
-                };
-            }
-            Kind::Effects => {
-                let key = wide(key);
-                match row {
-                    Some(_) => self.effects.insert(key, ()),
-                    None => self.effects.remove(&key),
-                };
-            }
+            (Kind::Times, Some(row)) => drop(self.times.insert(narrow(key), narrow(row))),
+            (Kind::Times, None) => drop(self.times.remove(&narrow(key))),
+            (Kind::Effects, Some(_)) => drop(self.effects.insert(wide(key), ())),
+            (Kind::Effects, None) => drop(self.effects.remove(&wide(key))),
         }
     }
 
-    fn count(&mut self, row: Option<&[u8]>, before: Option<Box<[u8]>>) {
+    fn count(&mut self, row: Option<&[u8]>, before: Option<Bytes>) {
         self.heap += row.map_or(0, |row| on_heap(row.len()));
         self.heap -= before.map_or(0, |before| on_heap(before.len()));
     }
 
-    /// B-trees that are filled in order are a little more than half full.
+    /// Nodes that are filled in order are full; others are about two thirds full, which is what is said of all.
     fn memory(&self) -> usize {
-        const FILLED: (usize, usize) = (6, 11);
         let named: usize = self.named.iter().map(|rows| rows.len() * 32).sum();
         let slots = named + self.versions.len() * 32 + self.times.len() * 16 + self.effects.len() * 16;
-        slots * FILLED.1 / FILLED.0 + self.heap
+        slots * 3 / 2 + self.heap
     }
 }
 
@@ -199,11 +177,11 @@ fn narrow(key: &[u8]) -> u64 {
     key.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// Tables in memory, held as they are.
+/// Tables in memory, as they were at one moment.
 #[derive(Debug)]
-pub struct MemoryView<'b>(Guard<'b, Tables>);
+pub struct MemoryView(Arc<Tables>);
 
-impl View for MemoryView<'_> {
+impl View for MemoryView {
     fn get(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), BackendError> {
         match kind(table) {
             Kind::Named(place) => self.0.named[place].get(key).into_iter().for_each(|row| read(row)),
@@ -225,35 +203,26 @@ impl View for MemoryView<'_> {
         table: Table,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), BackendError> {
         match kind(table) {
             Kind::Named(place) => {
-                if !is_empty(range) {
-                    let rows = self.0.named[place].range::<[u8], _>(range);
-                    walk(rows, direction, |(key, row)| visit(key, row));
-                }
+                self.0.named[place].scan(range.0, range.1, direction, &mut |key: &Bytes, row| visit(key, row));
             }
             Kind::Versions => {
-                let range = numbers::<16, u128>(range, wide);
-                if !is_empty(range) {
-                    let rows = self.0.versions.range(range);
-                    walk(rows, direction, |(key, row)| visit(&key.to_be_bytes(), row));
-                }
+                let (from, to) = numbers::<16, u128>(range, wide);
+                let visit = &mut |key: &u128, row: &Bytes| visit(&key.to_be_bytes(), row);
+                self.0.versions.scan(from.as_ref(), to.as_ref(), direction, visit);
             }
             Kind::Times => {
-                let range = numbers::<8, u64>(range, narrow);
-                if !is_empty(range) {
-                    let rows = self.0.times.range(range);
-                    walk(rows, direction, |(key, row)| visit(&key.to_be_bytes(), &row.to_be_bytes()));
-                }
+                let (from, to) = numbers::<8, u64>(range, narrow);
+                let visit = &mut |key: &u64, row: &u64| visit(&key.to_be_bytes(), &row.to_be_bytes());
+                self.0.times.scan(from.as_ref(), to.as_ref(), direction, visit);
             }
             Kind::Effects => {
-                let range = numbers::<16, u128>(range, wide);
-                if !is_empty(range) {
-                    let rows = self.0.effects.range(range);
-                    walk(rows, direction, |(key, ())| visit(&key.to_be_bytes(), &[]));
-                }
+                let (from, to) = numbers::<16, u128>(range, wide);
+                let visit = &mut |key: &u128, (): &()| visit(&key.to_be_bytes(), &[]);
+                self.0.effects.scan(from.as_ref(), to.as_ref(), direction, visit);
             }
         }
         Ok(())
@@ -267,26 +236,6 @@ impl View for MemoryView<'_> {
             Kind::Effects => self.0.effects.len(),
         };
         Ok(count as u64)
-    }
-}
-
-fn walk<I: DoubleEndedIterator>(mut rows: I, direction: Direction, mut visit: impl FnMut(I::Item) -> ControlFlow<()>) {
-    while let Some(row) = match direction {
-        Direction::Forward => rows.next(),
-        Direction::Backward => rows.next_back(),
-    } {
-        if visit(row).is_break() {
-            break;
-        }
-    }
-}
-
-/// `BTreeMap::range` panics on these.
-fn is_empty<T: Ord>((from, to): (Bound<T>, Bound<T>)) -> bool {
-    match (from, to) {
-        (Bound::Excluded(from), Bound::Excluded(to)) => from >= to,
-        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from > to,
-        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
     }
 }
 

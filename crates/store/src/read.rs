@@ -25,6 +25,9 @@ pub struct Place {
     pub key: Option<String>,
 }
 
+/// As [`Visit`](crate::Visit), where what is visited may be damaged.
+type TryVisit<'r> = &'r mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>;
+
 /// What of a chain is visited.
 type Rows<'r> = &'r mut dyn FnMut(&VersionRow<'_>) -> Result<ControlFlow<()>, StoreError>;
 
@@ -49,7 +52,8 @@ impl<V: View> Reader<V> {
         present(newest, namespace, key)
     }
 
-    /// The newest version of a key, even if that says deleted, and what is known of its chain.
+    /// For the hot tier: the newest version of a key, even if that says deleted, and what is known of its chain.
+    #[cfg(feature = "std")]
     pub(crate) fn current(&self, namespace: &str, key: &str) -> Result<(KeyRow, VersionedValue), StoreError> {
         let row = self.key(namespace, key)?;
         let newest = self.newest(&row, namespace, key)?;
@@ -222,12 +226,10 @@ impl<V: View> Reader<V> {
         limit: usize,
     ) -> Result<Page<String, String>, StoreError> {
         check_limit(limit)?;
+        // Whether one was deleted at a moment is looked up after the scan.
         let page = self.keys(namespace, prefix, after, limit, &mut |row| match at {
-            None => Ok(!row.deleted),
-            Some(at) if row.first > at => Ok(false),
-            Some(_) if !row.ever_deleted => Ok(true),
-            // Looked up below: views are not asked while they are scanned.
-            Some(_) => Ok(true),
+            None => !row.deleted,
+            Some(at) => row.first <= at,
         })?;
         let mut items = Vec::with_capacity(page.items.len());
         for (key, row) in page.items {
@@ -249,7 +251,7 @@ impl<V: View> Reader<V> {
         prefix: &str,
         after: Option<&str>,
         limit: usize,
-        wanted: &mut dyn FnMut(&KeyRow) -> Result<bool, StoreError>,
+        wanted: &mut dyn FnMut(&KeyRow) -> bool,
     ) -> Result<Page<(String, KeyRow), String>, StoreError> {
         check_namespace(namespace)?;
         let (mut begin, mut place) = (Vec::new(), Vec::new());
@@ -272,7 +274,7 @@ impl<V: View> Reader<V> {
             visited += 1;
             let row = KeyRow::read(names, row)?;
             let (_, key) = codec::names_of(names)?;
-            if wanted(&row)? {
+            if wanted(&row) {
                 items.push((owned(key), row));
             }
             if visited == VISITED {
@@ -301,7 +303,7 @@ impl<V: View> Reader<V> {
             None => (self.namespace_after(None)?, None),
         };
         let Some(namespace) = namespace else { return Ok(Page { items: Vec::new(), next: None }) };
-        let page = self.keys(&namespace, "", within, limit, &mut |row| Ok(row.first <= at))?;
+        let page = self.keys(&namespace, "", within, limit, &mut |row| row.first <= at)?;
         let mut items = Vec::with_capacity(page.items.len());
         for (key, row) in page.items {
             match self.at(row.number, at)? {
@@ -465,13 +467,12 @@ impl<V: View> Reader<V> {
     }
 
     /// As [`View::scan`], and ends at the first error.
-    #[expect(clippy::type_complexity, reason = "a name would hide what is handed to whom")]
     pub(crate) fn scan(
         &self,
         table: Table,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+        visit: TryVisit<'_>,
     ) -> Result<(), StoreError> {
         let mut outcome = Ok(());
         self.view.scan(table, range, direction, &mut |key, row| match visit(key, row) {

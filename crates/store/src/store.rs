@@ -132,10 +132,10 @@ struct Slot {
     outcome: Mutex<Option<Result<Vec<VersionedValue>, StoreError>>>,
 }
 
-/// A write on its way: made by [`Store::submit`].
+/// Writes on their way: made by [`Store::submit`].
 ///
-/// It is committed when it, or any that was submitted after it, is waited for, or with any other write. Dropped, it is still made
-/// with the next one.
+/// They are committed when this ticket, or one that was submitted after it, is waited for. Dropped, they are made with the next
+/// ticket that somebody waits for, if there is one.
 #[must_use = "the write is made when this or a later one is waited for"]
 pub struct Ticket {
     store: Store,

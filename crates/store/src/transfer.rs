@@ -440,3 +440,73 @@ impl<B: Backend> Engine<B> {
         Ok(imported)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Memory, Write};
+    use proptest::prelude::*;
+
+    fn import_into(engine: &mut Engine<Memory>, mut file: &[u8]) -> Result<Imported, StoreError> {
+        let source: Source<'_> = &mut |buffer| {
+            let count = file.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&file[..count]);
+            file = &file[count..];
+            Ok(count)
+        };
+        engine.import(source, &mut |_| ())
+    }
+
+    /// A file of frames whose sums are right, whatever is in them.
+    fn file_of(frames: &[(u8, Vec<u8>)]) -> Vec<u8> {
+        let mut file = Vec::new();
+        let sink: Sink<'_> = &mut |bytes| {
+            file.extend_from_slice(bytes);
+            Ok(())
+        };
+        let mut out = Out { sink, hasher: blake3::Hasher::new(), buffer: Vec::new(), bytes: 0 };
+        out.buffer.extend_from_slice(&MAGIC);
+        out.buffer.extend_from_slice(&FORMAT.to_be_bytes());
+        for (kind, content) in frames {
+            out.frame(*kind, &[content]).unwrap();
+        }
+        out.flush().unwrap();
+        file
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_an_import_panic_or_believe_what_it_says(
+            frames in prop::collection::vec((0_u8..5, any::<Vec<u8>>()), 0..8),
+            tail: Vec<u8>,
+        ) {
+            let mut engine = Engine::open(Memory::new()).unwrap();
+            let mut file = file_of(&frames);
+            file.extend_from_slice(&tail);
+            prop_assert!(import_into(&mut engine, &file).is_err());
+            prop_assert!(import_into(&mut engine, &tail).is_err());
+            prop_assert_eq!(engine.reader().unwrap().last_write(), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_not_what_its_id_says_is_refused_though_its_sum_is_right() {
+        let mut engine = Engine::open(Memory::new()).unwrap();
+        let wall = Timestamp::from_nanos(7);
+        let version = engine.write(&[Write::put("n", "k", 5)], wall, Durability::Immediate).unwrap().remove(0);
+        let id = version.version_id.as_bytes();
+        let content = |value: &[u8]| [&id[..8], &[0], &id[8..], &[0; 4], value].concat();
+        let mut scratch = Vec::new();
+        assert!(read_version(&content(&[5]), "n", "k", &mut scratch).is_some());
+        assert!(read_version(&content(&[6]), "n", "k", &mut scratch).is_none());
+        assert!(
+            read_version(&content(&[0x18, 5]), "n", "k", &mut scratch).is_none(),
+            "the same value, written otherwise"
+        );
+        assert!(read_version(&content(&[5]), "n", "l", &mut scratch).is_none());
+        let key = (KEY, b"\x01nk".to_vec());
+        let mut other = Engine::open(Memory::new()).unwrap();
+        let outcome = import_into(&mut other, &file_of(&[key, (VERSION, content(&[6]))]));
+        assert!(matches!(outcome, Err(StoreError::Import { reason: ImportError::Altered { .. }, versions: 0 })));
+    }
+}

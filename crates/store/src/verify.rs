@@ -3,7 +3,7 @@
 use crate::chains::{Chain, Link, chain_after, links};
 use crate::codec::{self, NamespaceRow};
 use crate::read::Reader;
-use crate::{Backend, Direction, StoreError, Table, Timestamp, View};
+use crate::{Backend, Direction, StoreError, Table, Timestamp, VersionId, View};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -103,7 +103,7 @@ fn verify_chain<B: Backend>(
                 last_deleted = version.value.is_none();
                 ever_deleted |= last_deleted;
                 // A version that cites another twice stands once among its effects.
-                let causes: BTreeSet<_> = version.causes.iter().map(crate::VersionId::timestamp).collect();
+                let causes: BTreeSet<_> = version.causes.iter().map(VersionId::timestamp).collect();
                 counts.effects += causes.len() as u64;
                 match reader.written_at(at) {
                     Ok(Some(number)) if number == chain.number => verified.versions += 1,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 struct Open(Arc<Memory>);
 
 impl Backend for Open {
-    type View<'b> = anabranch_store::MemoryView<'b>;
+    type View<'b> = anabranch_store::MemoryView;
 
     fn view(&self) -> Result<Self::View<'_>, anabranch_store::BackendError> {
         self.0.view()

@@ -146,7 +146,7 @@ fn waiting_writers_are_told_when_the_one_that_leads_panics() {
                 })
             })
             .collect();
-        let outcomes: Vec<_> = writers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        let outcomes: Vec<_> = writers.into_iter().map(thread::ScopedJoinHandle::join).collect();
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 1, "one panics");
         assert!(outcomes.into_iter().flatten().all(|outcome| outcome == Err(StoreError::WriterPanicked)));
     });

@@ -1,6 +1,6 @@
 //! The conformance suite of backends, on redb in a directory.
 
-use anabranch_conformance::{Tally, run_backends, run_backends_with_snapshots, run_lasting_backends};
+use anabranch_conformance::{Tally, run_backends, run_lasting_backends};
 use anabranch_redb::{Options, RedbBackend};
 use anabranch_store::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View};
 use std::ops::{Bound, ControlFlow};
@@ -41,7 +41,6 @@ impl Backend for InDirectory {
 fn redb_keeps_the_contract_of_backends() {
     let mut tally = Tally::new(|line| println!("{line}"));
     run_backends(fresh, &mut tally);
-    run_backends_with_snapshots(fresh, &mut tally);
     run_lasting_backends(fresh, reopen, &mut tally);
     assert!(tally.finish());
 }

@@ -20,6 +20,7 @@ pub fn run_backends<B: Backend>(
         an_empty_backend_has_no_rows,
         a_batch_is_there_when_its_commit_has_returned,
         tables_share_no_keys,
+        a_view_stays_as_it_was,
         a_later_change_of_a_batch_stands_over_an_earlier_one,
         rows_are_replaced_and_go,
         deleting_what_is_not_there_changes_nothing,
@@ -33,23 +34,10 @@ pub fn run_backends<B: Backend>(
         many_rows_come_back_in_order,
         an_empty_batch_is_written_too,
         relaxed_commits_are_seen_at_once,
+        views_are_taken_while_others_are_open,
         usage_is_told,
         any_history_is_as_in_a_map,
     );
-}
-
-/// Runs what backends promise whose commits wait for no view, on one thread: [`Memory`](anabranch_store::Memory)'s do.
-pub fn run_backends_with_snapshots<B: Backend>(
-    mut fresh: impl FnMut() -> Result<B, BackendError>,
-    report: &mut (impl Report + ?Sized),
-) {
-    macro_rules! run {
-        ($($case:ident),* $(,)?) => {$(
-            let outcome = fresh().map_err(failed("a backend to be made")).and_then(|backend| $case(&backend));
-            report.case(stringify!($case), outcome);
-        )*};
-    }
-    run!(a_view_stays_as_it_was, views_are_taken_while_others_are_open);
 }
 
 /// Runs what backends promise that keep rows beyond the program's end: `reopen` ends one orderly and opens it again.

@@ -18,7 +18,6 @@
 //!                       run_records_between_tasks(&rt, …)       the second between tasks, over the heap
 //!  links: a connector   run_connectors(&fixture, …)  `connectors`  both ways, restarts of the peer, offline, shutdown
 //!  store: a backend     run_backends(fresh, …)       `backends`   whole batches, views that stay, order, bounds, large rows
-//!                       run_backends_with_snapshots(…)          views that are open while others commit
 //!                       run_lasting_backends(…)                 what outlives the backend
 //! ```
 //!
@@ -47,8 +46,6 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(feature = "backends")]
-extern crate std;
 
 #[cfg(feature = "backends")]
 mod backends;
@@ -69,7 +66,7 @@ mod statically;
 mod time;
 
 #[cfg(feature = "backends")]
-pub use backends::{run_backends, run_backends_with_snapshots, run_lasting_backends};
+pub use backends::{run_backends, run_lasting_backends};
 #[cfg(feature = "alloc")]
 pub use blocking::run_spawn_blocking;
 #[cfg(feature = "channels")]

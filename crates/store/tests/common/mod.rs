@@ -189,7 +189,7 @@ impl Faulty {
 }
 
 impl Backend for Faulty {
-    type View<'b> = anabranch_store::MemoryView<'b>;
+    type View<'b> = anabranch_store::MemoryView;
 
     fn view(&self) -> Result<Self::View<'_>, anabranch_store::BackendError> {
         self.memory.view()

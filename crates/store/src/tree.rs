@@ -1,0 +1,359 @@
+//! A map in the order of its keys that is cloned for nothing: clones share nodes until one of them changes those.
+//!
+//! A change copies the nodes on its way from the root if a clone shares them, and else makes them as they have to be. Nodes
+//! that grow at their end stay full, so a table that is appended to wastes no room.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::borrow::Borrow;
+use core::mem;
+use core::ops::{Bound, ControlFlow, Range};
+
+use crate::Direction;
+
+/// How many keys a node has at most.
+const FULL: usize = 64;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Tree<K, V> {
+    root: Arc<Node<K, V>>,
+    len: usize,
+}
+
+#[derive(Debug)]
+enum Node<K, V> {
+    Leaf {
+        keys: Vec<K>,
+        values: Vec<V>,
+    },
+    /// One child more than keys: each key is the lowest that the child after it may have.
+    Inner {
+        keys: Vec<K>,
+        children: Vec<Arc<Node<K, V>>>,
+    },
+}
+
+/// A copy has room to grow, as a new node has.
+impl<K: Clone, V: Clone> Clone for Node<K, V> {
+    fn clone(&self) -> Self {
+        match self {
+            Node::Leaf { keys, values } => Node::Leaf { keys: copy(keys), values: copy(values) },
+            Node::Inner { keys, children } => Node::Inner { keys: copy(keys), children: copy(children) },
+        }
+    }
+}
+
+/// One child more than keys, and one more of each just before a node is split.
+const ROOM: usize = FULL + 2;
+
+fn copy<T: Clone>(items: &[T]) -> Vec<T> {
+    let mut copied = Vec::with_capacity(ROOM);
+    copied.extend_from_slice(items);
+    copied
+}
+
+/// The items from a place on, with room to grow.
+fn split_off<T>(items: &mut Vec<T>, at: usize) -> Vec<T> {
+    let mut rest = Vec::with_capacity(ROOM);
+    rest.extend(items.drain(at..));
+    rest
+}
+
+impl<K, V> Default for Tree<K, V> {
+    fn default() -> Self {
+        Tree { root: Arc::new(Node::empty()), len: 0 }
+    }
+}
+
+impl<K, V> Tree<K, V> {
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Tree<K, V> {
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        let mut node = &*self.root;
+        loop {
+            match node {
+                Node::Leaf { keys, values } => {
+                    return keys.binary_search_by(|its| its.borrow().cmp(key)).ok().map(|place| &values[place]);
+                }
+                Node::Inner { keys, children } => node = &children[child_of(keys, key)],
+            }
+        }
+    }
+
+    /// Sets the value of a key, and gives back the one that it had.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let (before, split) = Node::insert(&mut self.root, key, value);
+        if let Some((lowest, right)) = split {
+            let left = mem::replace(&mut self.root, Arc::new(Node::empty()));
+            let (mut keys, mut children) = (Vec::with_capacity(ROOM), Vec::with_capacity(ROOM));
+            keys.push(lowest);
+            children.extend([left, right]);
+            self.root = Arc::new(Node::Inner { keys, children });
+        }
+        self.len += usize::from(before.is_none());
+        before
+    }
+
+    /// Takes a key out, and gives back its value.
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        // So that nothing is copied for a key that is not there.
+        self.get(key)?;
+        let removed = Node::remove(&mut self.root, key);
+        while let Node::Inner { children, .. } = &*self.root {
+            match &**children {
+                [] => self.root = Arc::new(Node::empty()),
+                [only] => self.root = only.clone(),
+                _ => break,
+            }
+        }
+        self.len -= usize::from(removed.is_some());
+        removed
+    }
+
+    /// Visits each key within a range, until the visitor breaks off.
+    pub fn scan<Q: Ord + ?Sized>(
+        &self,
+        from: Bound<&Q>,
+        to: Bound<&Q>,
+        direction: Direction,
+        visit: &mut impl FnMut(&K, &V) -> ControlFlow<()>,
+    ) where
+        K: Borrow<Q>,
+    {
+        let _ = self.root.scan(from, to, direction, visit);
+    }
+}
+
+/// Which child has a key, if any has.
+fn child_of<K: Borrow<Q>, Q: Ord + ?Sized>(keys: &[K], key: &Q) -> usize {
+    keys.partition_point(|its| its.borrow() <= key)
+}
+
+/// A key and the node that begins with it.
+type Split<K, V> = Option<(K, Arc<Node<K, V>>)>;
+
+impl<K, V> Node<K, V> {
+    const fn empty() -> Self {
+        Node::Leaf { keys: Vec::new(), values: Vec::new() }
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Node<K, V> {
+    fn insert(node: &mut Arc<Self>, key: K, value: V) -> (Option<V>, Split<K, V>) {
+        match Arc::make_mut(node) {
+            Node::Leaf { keys, values } => {
+                let place = match keys.binary_search(&key) {
+                    Ok(place) => return (Some(mem::replace(&mut values[place], value)), None),
+                    Err(place) => place,
+                };
+                keys.insert(place, key);
+                values.insert(place, value);
+                if keys.len() <= FULL {
+                    return (None, None);
+                }
+                let at = middle(place);
+                let (keys, values) = (split_off(keys, at), split_off(values, at));
+                (None, Some((keys[0].clone(), Arc::new(Node::Leaf { keys, values }))))
+            }
+            Node::Inner { keys, children } => {
+                let place = child_of(keys, &key);
+                let (before, split) = Node::insert(&mut children[place], key, value);
+                let Some((lowest, right)) = split else { return (before, None) };
+                keys.insert(place, lowest);
+                children.insert(place + 1, right);
+                if keys.len() <= FULL {
+                    return (before, None);
+                }
+                // The key in the middle stands above both.
+                let at = middle(place);
+                let (right_keys, children) = (split_off(keys, at + 1), split_off(children, at + 1));
+                let above = keys.pop().map(|above| (above, Arc::new(Node::Inner { keys: right_keys, children })));
+                (before, above)
+            }
+        }
+    }
+
+    /// The key is there.
+    fn remove<Q: Ord + ?Sized>(node: &mut Arc<Self>, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        match Arc::make_mut(node) {
+            Node::Leaf { keys, values } => {
+                let place = keys.binary_search_by(|its| its.borrow().cmp(key)).ok()?;
+                keys.remove(place);
+                Some(values.remove(place))
+            }
+            Node::Inner { keys, children } => {
+                let place = child_of(keys, key);
+                let removed = Node::remove(&mut children[place], key);
+                if children[place].is_empty() {
+                    children.remove(place);
+                    // Its neighbour may have its keys now; the lowest child of all has no key before it.
+                    if !keys.is_empty() {
+                        keys.remove(place.saturating_sub(1));
+                    }
+                }
+                removed
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Node::Leaf { keys, .. } => keys.is_empty(),
+            Node::Inner { children, .. } => children.is_empty(),
+        }
+    }
+
+    fn scan<Q: Ord + ?Sized>(
+        &self,
+        from: Bound<&Q>,
+        to: Bound<&Q>,
+        direction: Direction,
+        visit: &mut impl FnMut(&K, &V) -> ControlFlow<()>,
+    ) -> ControlFlow<()>
+    where
+        K: Borrow<Q>,
+    {
+        match self {
+            Node::Leaf { keys, values } => {
+                let first = match from {
+                    Bound::Included(from) => keys.partition_point(|its| its.borrow() < from),
+                    Bound::Excluded(from) => keys.partition_point(|its| its.borrow() <= from),
+                    Bound::Unbounded => 0,
+                };
+                let end = match to {
+                    Bound::Included(to) => keys.partition_point(|its| its.borrow() <= to),
+                    Bound::Excluded(to) => keys.partition_point(|its| its.borrow() < to),
+                    Bound::Unbounded => keys.len(),
+                };
+                each(first..end, direction, |place| visit(&keys[place], &values[place]))
+            }
+            Node::Inner { keys, children } => {
+                let first = match from {
+                    Bound::Included(from) | Bound::Excluded(from) => child_of(keys, from),
+                    Bound::Unbounded => 0,
+                };
+                let last = match to {
+                    Bound::Included(to) | Bound::Excluded(to) => child_of(keys, to),
+                    Bound::Unbounded => keys.len(),
+                };
+                each(first..last + 1, direction, |place| {
+                    // All of a child between the outermost two is within.
+                    let from = if place == first { from } else { Bound::Unbounded };
+                    let to = if place == last { to } else { Bound::Unbounded };
+                    children[place].scan(from, to, direction, visit)
+                })
+            }
+        }
+    }
+}
+
+/// Where a node that has grown too large at a place is split: what grows at its end stays full.
+const fn middle(place: usize) -> usize {
+    if place == FULL { FULL } else { FULL / 2 }
+}
+
+fn each(
+    mut places: Range<usize>,
+    direction: Direction,
+    mut visit: impl FnMut(usize) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    match direction {
+        Direction::Forward => places.try_for_each(visit),
+        Direction::Backward => places.rev().try_for_each(&mut visit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+    use proptest::prelude::*;
+
+    fn all(tree: &Tree<u16, u32>, from: Bound<&u16>, to: Bound<&u16>, direction: Direction) -> Vec<(u16, u32)> {
+        let mut found = Vec::new();
+        tree.scan(from, to, direction, &mut |key, value| {
+            found.push((*key, *value));
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn it_is_a_map_and_its_clones_stay_as_they_were(
+            // Runs of keys, so that nodes fill, split, and empty again.
+            runs in prop::collection::vec((any::<bool>(), 0_u16..20_000, 1_u16..800, any::<bool>()), 1..30),
+            bounds in prop::collection::vec((0_u16..21_000, 0_u16..21_000), 8),
+        ) {
+            let (mut tree, mut map) = (Tree::default(), BTreeMap::new());
+            let mut clones = Vec::new();
+            for (value, (removes, from, length, downwards)) in (0..).zip(runs) {
+                if value % 3 == 0 {
+                    clones.push((tree.clone(), map.clone()));
+                }
+                for step in 0..length {
+                    let key = if downwards { from + length - step } else { from + step };
+                    if removes {
+                        prop_assert_eq!(tree.remove(&key), map.remove(&key));
+                    } else {
+                        prop_assert_eq!(tree.insert(key, value), map.insert(key, value));
+                    }
+                }
+                prop_assert_eq!(tree.len(), map.len());
+            }
+            clones.push((tree, map));
+            for (tree, map) in &clones {
+                let expected: Vec<_> = map.iter().map(|(key, value)| (*key, *value)).collect();
+                prop_assert_eq!(&all(tree, Bound::Unbounded, Bound::Unbounded, Direction::Forward), &expected);
+                for (low, high) in &bounds {
+                    prop_assert_eq!(tree.get(low), map.get(low));
+                    for from in [Bound::Included(low), Bound::Excluded(low), Bound::Unbounded] {
+                        for to in [Bound::Included(high), Bound::Excluded(high), Bound::Unbounded] {
+                            let within = |(key, _): &&(u16, u32)| {
+                                (match from { Bound::Included(low) => key >= low, Bound::Excluded(low) => key > low, Bound::Unbounded => true })
+                                && (match to { Bound::Included(high) => key <= high, Bound::Excluded(high) => key < high, Bound::Unbounded => true })
+                            };
+                            let mut expected: Vec<_> = expected.iter().filter(within).copied().collect();
+                            prop_assert_eq!(&all(tree, from, to, Direction::Forward), &expected);
+                            expected.reverse();
+                            prop_assert_eq!(&all(tree, from, to, Direction::Backward), &expected);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nodes_that_are_appended_to_stay_full() {
+        let mut tree = Tree::default();
+        for key in 0..64_000_u32 {
+            tree.insert(key, ());
+        }
+        let leaves = |tree: &Tree<u32, ()>| {
+            fn count(node: &Node<u32, ()>) -> usize {
+                match node {
+                    Node::Leaf { .. } => 1,
+                    Node::Inner { children, .. } => children.iter().map(|child| count(child)).sum(),
+                }
+            }
+            count(&tree.root)
+        };
+        assert_eq!(leaves(&tree), 1000);
+    }
+}
