@@ -53,7 +53,7 @@ pub struct LinkIn<D, const WAITING: usize = 0> {
 /// A link of a static record that goes out, written by `E`: [`Json`](crate::Json), [`Cbor`](crate::Cbor),
 /// [`Postcard`](crate::Postcard) or an [`Encode`](crate::Encode) of your own.
 ///
-/// `KEPT`: how many values are kept while there is no connection, as [`ConnectorConfig::offline`] says, and never more than
+/// `KEPT`: how many values are kept while there is no connection, as the `offline` of its [`ConnectorConfig`] says, and never more than
 /// this. `PAYLOAD`: the largest payload in bytes; a larger value is counted as failed. Each link that runs has two buffers
 /// of this size, one of them for the address.
 #[derive(Debug)]
