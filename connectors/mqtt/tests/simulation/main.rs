@@ -1,13 +1,15 @@
 //! The connector against a simulated broker over a simulated network: every fault at any moment, in virtual time.
 
 mod conformance;
+mod faults;
 mod statics;
 mod world;
 
-use anabranch_core::{BufferCfg, ConnectorConfig, RecordConfig};
+use anabranch_core::{Anabranch, BufferCfg, ConnectorConfig, RecordConfig};
 use anabranch_executor::{ByteStreamExt, Duration, JoinHandle, Moment, RuntimeExt, TimeSource};
 use anabranch_mqtt_broker::{BrokerOptions, Memory};
-use anabranch_sim::{NetworkFaults, Sim, SimAdapter, SimOptions};
+use anabranch_sim::{Sim, SimAdapter, SimOptions};
+use faults::{Bridged, an_hour};
 use std::collections::BTreeMap;
 use world::{World, bridge, connector, is_online, text};
 
@@ -23,11 +25,24 @@ fn taken(world: &World) -> BTreeMap<String, BTreeMap<String, usize>> {
     taken
 }
 
+impl Bridged for Anabranch<SimAdapter> {
+    fn is_online(&self) -> bool {
+        is_online(self)
+    }
+
+    fn connects(&self) -> u64 {
+        self.connectors()[0].connects
+    }
+
+    fn is_settled(&self) -> bool {
+        self.connectors()[0].in_flight == 0 && self.links().iter().all(|link| link.kept == 0)
+    }
+}
+
 /// Runs a bridge of each quality of service through an hour of faults, and then looks at what came.
 fn an_hour_of_faults(sim: &mut Sim, memory: Memory) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let world = World::new(sim, BrokerOptions::default());
-    let network = sim.network();
-    let adapter = sim.adapter();
+    let faults = (sim.network(), sim.adapter());
     sim.block_on(async {
         let mut builder =
             world.builder(connector().keep_alive(Duration::from_secs(5)).answer_within(Duration::from_secs(3)));
@@ -38,64 +53,7 @@ fn an_hour_of_faults(sim: &mut Sim, memory: Memory) -> Result<(), Box<dyn std::e
         }
         let db = builder.build().await.unwrap();
         db.start();
-        world.until("online", || is_online(&db)).await;
-        network.set_faults(NetworkFaults { reset: 0.01, cut_on_drop: 0.5, ..NetworkFaults::harsh() });
-        let mut sent = 0;
-        for _ in 0..60 {
-            match adapter.random_below(8) {
-                0 => {
-                    world.broker.crash(memory);
-                    world.sleep(adapter.random_below(4000)).await;
-                    world.broker.restart();
-                }
-                1 => {
-                    network.partition("client", "broker");
-                    world.sleep(adapter.random_below(20_000)).await;
-                    network.heal("client", "broker");
-                }
-                2 => network.reset("client", "broker"),
-                3 => {
-                    network.partition_one_way("broker", "client");
-                    world.sleep(adapter.random_below(20_000)).await;
-                    network.heal_all();
-                }
-                _ => {}
-            }
-            for _ in 0..adapter.random_below(20) {
-                let qos = u8::try_from(adapter.random_below(3)).unwrap();
-                let _down = world.broker.publish(&format!("in{qos}"), format!("{sent}"), qos, false);
-                sent += 1;
-            }
-            world.sleep(adapter.random_below(2000)).await;
-        }
-        network.set_faults(NetworkFaults::none());
-        network.heal_all();
-        world.until("online again", || is_online(&db)).await;
-        let settled = || {
-            let sessions = world.broker.sessions();
-            let quiet = sessions.iter().all(|session| session.queued == 0 && session.in_flight == 0);
-            quiet && db.connectors()[0].in_flight == 0 && db.links().iter().all(|link| link.kept == 0)
-        };
-        world.until("settled", settled).await;
-        world.sleep(1000).await;
-        let taken = taken(&world);
-        let none = BTreeMap::new();
-        for qos in 0..=2 {
-            let input = taken.get(&format!("in{qos}")).unwrap_or(&none);
-            let output = taken.get(&format!("out{qos}")).unwrap_or(&none);
-            for (value, times) in output {
-                assert!(input.contains_key(value), "QoS {qos}: {value} comes from nowhere");
-                if qos != 1 && memory == Memory::Keep {
-                    assert_eq!(*times, 1, "QoS {qos}: {value}");
-                }
-            }
-            if qos > 0 && memory == Memory::Keep {
-                for value in input.keys() {
-                    assert!(output.contains_key(value), "QoS {qos}: {value} is lost");
-                }
-            }
-        }
-        assert!(db.connectors()[0].connects > 1 || sent == 0, "there were faults");
+        an_hour(faults, &world, memory, &db).await;
         let end = db.shutdown(Duration::from_secs(20)).await;
         assert!(end.aborted.is_empty(), "{end:?}");
     })?;

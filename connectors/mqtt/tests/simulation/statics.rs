@@ -1,6 +1,7 @@
 //! The connector in a `static`, with links of static records: the same promises, in places of fixed size.
 
 use crate::{
+    faults::{Bridged, an_hour},
     seeds, taken,
     world::{World, connector},
 };
@@ -11,8 +12,8 @@ use anabranch_core::{
 use anabranch_executor::Duration;
 use anabranch_mqtt::{MqttConfigError, MqttConnector, MqttFailure, Reason, StaticMqtt, StaticMqttError};
 use anabranch_mqtt_broker::{BrokerOptions, Memory};
-use anabranch_sim::{NetworkFaults, Sim, SimOptions};
-use std::{collections::BTreeMap, future::poll_fn, pin::pin, task::Poll};
+use anabranch_sim::{Sim, SimOptions};
+use std::{future::poll_fn, pin::pin, task::Poll};
 
 /// Values as they are; `?` is none.
 #[derive(Debug, Clone, Copy)]
@@ -75,12 +76,25 @@ fn bridge(from: &'static str, to: &'static str, config: ConnectorConfig) -> Brid
     (stands(Record::new("bridge")), input, output)
 }
 
+impl Bridged for (&StaticMqtt, [Bridge; 3]) {
+    fn is_online(&self) -> bool {
+        self.0.status().state == ConnectionState::Online
+    }
+
+    fn connects(&self) -> u64 {
+        self.0.status().connects as u64
+    }
+
+    fn is_settled(&self) -> bool {
+        self.0.status().in_flight == 0 && self.1.iter().all(|bridge| bridge.2.counts().kept == 0)
+    }
+}
+
 fn an_hour_of_faults(sim: &mut Sim, memory: Memory) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let world = World::new(sim, BrokerOptions::default());
-    let network = sim.network();
-    let adapter = sim.adapter();
+    let faults = (sim.network(), sim.adapter());
     sim.block_on(async {
-        let mqtt: &StaticMqtt = stands(StaticMqtt::new());
+        let mqtt: &'static StaticMqtt = stands(StaticMqtt::new());
         let bridges = [
             bridge("mqtt://in0", "mqtt://out0", qos(0)),
             bridge("mqtt://in1", "mqtt://out1", qos(1)),
@@ -98,59 +112,7 @@ fn an_hour_of_faults(sim: &mut Sim, memory: Memory) -> Result<(), Box<dyn std::e
         );
         let options = connector().keep_alive(Duration::from_secs(5)).answer_within(Duration::from_secs(3));
         beside(mqtt.run(&world.client, &options, links), async {
-            world.until("online", || mqtt.status().state == ConnectionState::Online).await;
-            network.set_faults(NetworkFaults { reset: 0.01, cut_on_drop: 0.5, ..NetworkFaults::harsh() });
-            let mut sent = 0;
-            for _ in 0..60 {
-                match adapter.random_below(8) {
-                    0 => {
-                        world.broker.crash(memory);
-                        world.sleep(adapter.random_below(4000)).await;
-                        world.broker.restart();
-                    }
-                    1 => {
-                        network.partition("client", "broker");
-                        world.sleep(adapter.random_below(20_000)).await;
-                        network.heal("client", "broker");
-                    }
-                    2 => network.reset("client", "broker"),
-                    _ => {}
-                }
-                for _ in 0..adapter.random_below(20) {
-                    let quality = u8::try_from(adapter.random_below(3)).unwrap();
-                    let _down = world.broker.publish(&format!("in{quality}"), format!("{sent}"), quality, false);
-                    sent += 1;
-                }
-                world.sleep(adapter.random_below(2000)).await;
-            }
-            network.set_faults(NetworkFaults::none());
-            network.heal_all();
-            world.until("online again", || mqtt.status().state == ConnectionState::Online).await;
-            let settled = || {
-                let sessions = world.broker.sessions();
-                let quiet = sessions.iter().all(|session| session.queued == 0 && session.in_flight == 0);
-                quiet && mqtt.status().in_flight == 0 && bridges.iter().all(|bridge| bridge.2.counts().kept == 0)
-            };
-            world.until("settled", settled).await;
-            world.sleep(1000).await;
-            let taken = taken(&world);
-            let none = BTreeMap::new();
-            for quality in 0..=2 {
-                let input = taken.get(&format!("in{quality}")).unwrap_or(&none);
-                let output = taken.get(&format!("out{quality}")).unwrap_or(&none);
-                for (value, times) in output {
-                    assert!(input.contains_key(value), "QoS {quality}: {value} comes from nowhere");
-                    if quality != 1 && memory == Memory::Keep {
-                        assert_eq!(*times, 1, "QoS {quality}: {value}");
-                    }
-                }
-                if quality > 0 && memory == Memory::Keep {
-                    for value in input.keys() {
-                        assert!(output.contains_key(value), "QoS {quality}: {value} is lost");
-                    }
-                }
-            }
-            assert!(mqtt.status().connects > 1 || sent == 0, "there were faults");
+            an_hour(faults, &world, memory, &(mqtt, bridges)).await;
             mqtt.close();
         })
         .await;
