@@ -38,6 +38,7 @@
 
 mod context;
 mod ext;
+mod joint;
 mod maybe_send;
 mod network;
 mod spawn;
@@ -47,6 +48,7 @@ mod time;
 pub use context::RuntimeContext;
 pub use core::time::Duration;
 pub use ext::{Elapsed, Interval, RuntimeExt, YieldNow};
+pub use joint::{Joint, Progress, run_joint};
 pub use maybe_send::{MaybeSend, MaybeSync};
 pub use network::{
     ByteStream, ByteStreamExt, ConnectError, Endpoint, Identity, Io, Network, Roots, StreamError, Tls, Transport,

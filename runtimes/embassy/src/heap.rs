@@ -8,14 +8,13 @@ extern crate alloc;
 
 use crate::EmbassyAdapter;
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
-use anabranch_executor::{JoinError, JoinHandle, SpawnDynamically};
+use anabranch_executor::{JoinError, JoinHandle, Joint, Progress, SpawnDynamically, run_joint};
 use core::{
     cell::{Cell, RefCell},
     fmt,
-    future::{Future, poll_fn},
-    mem::replace,
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
 };
 use critical_section::Mutex;
 use embassy_executor::{SpawnToken, raw::TaskStorage};
@@ -59,59 +58,17 @@ fn new() -> Storage {
 }
 
 /// What a task and its handle share. They stay on one core, and the interrupt handlers of that know neither.
-struct Joint<T>(RefCell<Progress<T>>);
+struct Shared<T>(RefCell<Progress<T>>);
 
-/// How far a task has come.
-enum Progress<T> {
-    /// It runs. To abort it, `task` is woken; when it ends, `joiner` is.
-    Running { task: Option<Waker>, joiner: Option<Waker> },
-    /// It was told to stop, and has not been polled since.
-    Aborting { joiner: Option<Waker> },
-    /// It is gone.
-    Ended(Result<T, JoinError>),
-    /// It is gone, and its handle has taken what it left.
-    Taken,
-}
-
-impl<T> Joint<T> {
-    /// Polls the task's future, unless it was told to stop.
-    fn poll_task<F: Future<Output = T>>(
-        &self,
-        future: Pin<&mut F>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, JoinError>> {
-        match &mut *self.0.borrow_mut() {
-            // The waker first: the future may abort its own task while it is polled.
-            Progress::Running { task: Some(task), .. } => task.clone_from(cx.waker()),
-            Progress::Running { task, .. } => *task = Some(cx.waker().clone()),
-            _ => return Poll::Ready(Err(JoinError::Aborted)),
-        }
-        future.poll(cx).map(Ok)
-    }
-
-    /// Leaves what the task ended with to its handle.
-    fn end(&self, outcome: Result<T, JoinError>) {
-        let before = self.0.replace(Progress::Ended(outcome));
-        if let Progress::Running { joiner: Some(joiner), .. } | Progress::Aborting { joiner: Some(joiner) } = before {
-            joiner.wake();
-        }
-    }
-
-    fn abort(&self) {
-        let mut progress = self.0.borrow_mut();
-        let Progress::Running { task, joiner } = &mut *progress else { return };
-        let (task, joiner) = (task.take(), joiner.take());
-        *progress = Progress::Aborting { joiner };
-        drop(progress);
-        if let Some(task) = task {
-            task.wake();
-        }
+impl<T> Joint<T> for Shared<T> {
+    fn with<R>(&self, work: impl FnOnce(&mut Progress<T>) -> R) -> R {
+        work(&mut self.0.borrow_mut())
     }
 }
 
 /// The handle of a task on Embassy.
 pub struct EmbassyJoinHandle<T> {
-    joint: Rc<Joint<T>>,
+    joint: Rc<Shared<T>>,
 }
 
 impl<T> fmt::Debug for EmbassyJoinHandle<T> {
@@ -124,19 +81,7 @@ impl<T> Future for EmbassyJoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut progress = self.joint.0.borrow_mut();
-        let replaced = match &mut *progress {
-            Progress::Running { joiner, .. } | Progress::Aborting { joiner } => joiner.replace(cx.waker().clone()),
-            Progress::Taken => None,
-            Progress::Ended(_) => match replace(&mut *progress, Progress::Taken) {
-                Progress::Ended(outcome) => return Poll::Ready(outcome),
-                _ => None,
-            },
-        };
-        // With a waker goes, perhaps, the last of a task, which may hold this very handle.
-        drop(progress);
-        drop(replaced);
-        Poll::Pending
+        self.joint.poll_join(cx)
     }
 }
 
@@ -155,16 +100,8 @@ impl SpawnDynamically for EmbassyAdapter {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let joint = Rc::new(Joint(RefCell::new(Progress::Running { task: None, joiner: None })));
-        let handle = EmbassyJoinHandle { joint: joint.clone() };
-        self.spawner().spawn(place(async move {
-            let outcome = {
-                let mut future = pin!(future);
-                poll_fn(|cx| joint.poll_task(future.as_mut(), cx)).await
-            };
-            // The future is gone by now, as whoever waits may rely on.
-            joint.end(outcome);
-        }));
-        handle
+        let joint = Rc::new(Shared(RefCell::new(Progress::new())));
+        self.spawner().spawn(place(run_joint(joint.clone(), future)));
+        EmbassyJoinHandle { joint }
     }
 }
