@@ -5,7 +5,7 @@
 use crate::failure::{Failure, quiet};
 use anabranch::{
     redb::{Options, RedbBackend},
-    store::{KeyedVersion, Options as StoreOptions, Store, Timestamp, VersionId, VersionedValue, Write},
+    store::{KeyedVersion, Options as StoreOptions, Store, Ticket, Timestamp, VersionId, VersionedValue, Write},
 };
 use anabranch_value::{Value, json};
 use clap::Args;
@@ -13,7 +13,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{
     io::{BufRead, IsTerminal, Write as _, stdin, stdout},
+    panic::resume_unwind,
     path::PathBuf,
+    sync::mpsc::{self, SyncSender},
+    thread,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -219,7 +222,7 @@ fn object(KeyedVersion { namespace, key, version }: &KeyedVersion) -> Result<Str
 pub fn put(put: &Put) -> Result<(), Failure> {
     let store = put.place.open()?;
     if put.stdin {
-        return put_lines(put, &store);
+        return put_lines(&put.namespace, &store);
     }
     let (Some(key), Some(value)) = (&put.key, &put.value) else { return Ok(()) }; // clap has seen to both
     let mut write = Write::put(put.namespace.as_str(), key.as_str(), value.clone());
@@ -235,14 +238,27 @@ pub fn put(put: &Put) -> Result<(), Failure> {
 /// How many lines may be under way: they share the syncs of the disk.
 const UNDER_WAY: usize = 1024;
 
-fn put_lines(put: &Put, store: &Store) -> Result<(), Failure> {
-    let mut under_way = std::collections::VecDeque::new();
-    let finish = |(key, ticket): (String, anabranch::store::Ticket)| -> Result<(), Failure> {
-        for version in ticket.wait()? {
-            quiet(writeln!(stdout(), "{}", object(&keyed(&put.namespace, &key, version))?))?;
-        }
-        Ok(())
+/// Each line is told as soon as it is durable, whether or not another has come; a line that is wrong ends the reading, and
+/// those before it are written and told.
+fn put_lines(namespace: &str, store: &Store) -> Result<(), Failure> {
+    let (submitted, under_way) = mpsc::sync_channel(UNDER_WAY);
+    let tell = move || {
+        under_way.into_iter().try_for_each(|(key, ticket): (String, Ticket)| -> Result<(), Failure> {
+            for version in ticket.wait()? {
+                quiet(writeln!(stdout(), "{}", object(&keyed(namespace, &key, version))?))?;
+            }
+            Ok(())
+        })
     };
+    thread::scope(|scope| {
+        let telling = scope.spawn(tell);
+        let read = submit_lines(namespace, store, &submitted);
+        drop(submitted);
+        telling.join().unwrap_or_else(|panic| resume_unwind(panic)).and(read)
+    })
+}
+
+fn submit_lines(namespace: &str, store: &Store, submitted: &SyncSender<(String, Ticket)>) -> Result<(), Failure> {
     for (number, line) in (1_u64..).zip(stdin().lock().lines()) {
         let line = line.map_err(Failure::Input)?;
         if line.trim().is_empty() {
@@ -254,15 +270,12 @@ fn put_lines(put: &Put, store: &Store) -> Result<(), Failure> {
         let (Some(Value::String(key)), Some(value)) = (key, value) else {
             return Err(wrong("write it as {\"key\": \"kitchen\", \"value\": 21.5}".into()));
         };
-        let write = Write::put(put.namespace.as_str(), key.as_str(), value.clone());
-        under_way.push_back((key.as_str().to_owned(), store.submit(vec![write])?));
-        if under_way.len() >= UNDER_WAY
-            && let Some(first) = under_way.pop_front()
-        {
-            finish(first)?;
+        let write = Write::put(namespace, key.as_str(), value.clone());
+        if submitted.send((key.as_str().to_owned(), store.submit(vec![write])?)).is_err() {
+            return Ok(()); // telling has failed, and says why
         }
     }
-    under_way.into_iter().try_for_each(finish)
+    Ok(())
 }
 
 pub fn get(get: &Get) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -105,6 +105,26 @@ fn what_cannot_be_done_says_why_and_by_its_exit_code() {
     let output = anabranch(place.path(), &["put", "rooms", "--stdin"], "{\"key\":\"a\",\"value\":1}\nnonsense\n");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && said.contains("line 2"), "{said}");
+    let told = json(String::from_utf8(output.stdout).expect("it is text").trim_end());
+    assert_eq!((&told["key"], &told["value"]), (&"a".into(), &1.into()), "what stands before a wrong line is written");
+    assert_eq!(says(&place, &["get", "rooms", "a"]), "1");
+}
+
+#[test]
+fn a_line_is_told_when_it_is_durable_though_no_other_comes() {
+    let place = place();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anabranch"));
+    command.args(["put", "rooms", "--stdin"]).current_dir(place.path());
+    let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut input = running.stdin.take().expect("it was asked for");
+    let mut told = BufReader::new(running.stdout.take().expect("it was asked for")).lines();
+    for number in 0..3 {
+        writeln!(input, "{{\"key\":\"hall\",\"value\":{number}}}").expect("it reads");
+        let line = told.next().expect("it tells").expect("it is text");
+        assert_eq!(json(&line)["value"], number);
+    }
+    drop(input);
+    assert!(running.wait().expect("it ends").success() && told.next().is_none());
 }
 
 #[test]
