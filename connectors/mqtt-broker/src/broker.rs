@@ -545,7 +545,8 @@ impl Broker {
         };
         if let Some(pid) = publish.qos_pid.pid() {
             connection.unacknowledged.insert(pid);
-            if connection.unacknowledged.len() > receive_maximum {
+            // A client of version 3.1.1 cannot be told a limit, and is held to none.
+            if connection.version == Version::V5 && connection.unacknowledged.len() > receive_maximum {
                 return Err(Reason::ReceiveMaximumExceeded);
             }
         }

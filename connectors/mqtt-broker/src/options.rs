@@ -8,7 +8,7 @@ pub struct BrokerOptions {
     /// Who may connect: user names and their passwords. Empty: anybody, with or without a name.
     pub users: BTreeMap<String, String>,
     /// How many QoS 1 and 2 messages a client may send before it has their acknowledgements; at least 1. A client that sends
-    /// more is disconnected with 0x93.
+    /// more is disconnected with 0x93. One of version 3.1.1 cannot be told it, and is held to none.
     pub receive_maximum: u16,
     /// The largest packet that is taken, in bytes; 128 MiB at most. A client that sends a larger one is disconnected with 0x95.
     pub maximum_packet_size: u32,

@@ -759,6 +759,19 @@ fn a_client_of_3_1_1_is_answered_in_its_version() {
     assert!(world.is_closed(old));
 }
 
+#[test]
+fn a_client_of_3_1_1_is_not_held_to_a_receive_maximum_that_it_was_not_told() {
+    let mut world = World::new(BrokerOptions { receive_maximum: 1, ..BrokerOptions::default() });
+    let old = world.open();
+    world.say_bytes(old, &v3_bytes(v3::Connect::new("old".into(), 0)));
+    assert_eq!(world.bytes(old), [0x20, 2, 0, 0]);
+    for id in 1..=3 {
+        world.say_bytes(old, &[0x34, 6, 0, 1, b'a', 0, id, b'x']);
+        assert_eq!(world.bytes(old), [0x50, 2, 0, id], "it is taken, and waits for its PUBREL");
+    }
+    assert!(!world.is_closed(old));
+}
+
 // Crashes and silence.
 
 #[test]

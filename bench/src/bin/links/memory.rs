@@ -40,8 +40,11 @@ static ALLOCATOR: Counting = Counting;
 
 const LINKS: usize = 10_000;
 
+/// What is built, for these addresses.
+type Build = fn(&[String]) -> Linked;
+
 /// The bytes of the heap that a database holds once it is built.
-fn held(linked: fn(&[String]) -> Linked, addresses: &[String]) -> usize {
+fn held(linked: Build, addresses: &[String]) -> usize {
     LIVING.store(0, Ordering::Relaxed);
     COUNTS.store(true, Ordering::Relaxed);
     let linked = linked(addresses);
@@ -53,7 +56,7 @@ fn held(linked: fn(&[String]) -> Linked, addresses: &[String]) -> usize {
 
 pub fn run(report: &mut Report) {
     // One link with a `{field}` goes out to any number of topics; a link for each topic is a task for each topic.
-    let cases: [(_, fn(&[String]) -> Linked, _); 2] = [
+    let cases: [(_, Build, _); 2] = [
         ("memory: heap of 10,000 inbound links on one record, each", Linked::new, Bound::AtMost(300.0)),
         ("memory: heap of 10,000 outbound links that wait, each", Linked::outbound, Bound::Shown),
     ];
