@@ -9,6 +9,7 @@ use clap::{
 
 use crate::{
     check::Check,
+    completions::Completions,
     readings::{CELSIUS, Limits, PERCENT},
     run::Run,
     services::{LEAST_PERIOD, Watching},
@@ -26,6 +27,9 @@ Examples:
   anabranch put rooms kitchen 21.5     keep a value, as one more version of its key
   anabranch get rooms kitchen --at 2026-01-31T08:05:00Z
   anabranch history rooms kitchen      all that it ever was
+  anabranch diff rooms kitchen '1 h ago' now
+  anabranch watch rooms/ --from '1 h ago'
+  anabranch export rooms.anb           all of a store in one file
   anabranch run --help                 a config to begin with
 
 Exit codes: 0 done, 1 failed, 2 wrong use or a wrong config, 3 not found, 4 conflict";
@@ -50,6 +54,13 @@ pub enum Command {
     Delete(store::Delete),
     History(store::History),
     List(store::List),
+    Diff(store::DiffOf),
+    Why(store::Why),
+    Stats(store::StatsOf),
+    Verify(store::Verify),
+    Export(store::Export),
+    Import(store::Import),
+    Completions(Completions),
 }
 
 const DEMO_EXAMPLES: &str = "\
@@ -178,7 +189,7 @@ fn celsius(text: &str) -> Result<f64, String> {
 }
 
 /// Commands that are designed and not there yet.
-const LATER: [&str; 8] = ["diff", "export", "import", "query", "stats", "vector", "verify", "why"];
+const LATER: [&str; 2] = ["query", "vector"];
 
 impl Arguments {
     /// What was typed.
@@ -218,7 +229,10 @@ fn unknown(name: &str, error: &clap::Error) -> String {
          anabranch demo     watch this machine live\n  \
          anabranch run      run a node from a config\n  \
          anabranch check    say what is wrong with a config\n  \
-         anabranch watch    follow a record of a running node\n\nFor more, try `anabranch --help`."
+         anabranch watch    follow a record of a running node, or what is written to a store\n  \
+         anabranch put, get, delete, history, list, diff, why     a store: every version of every key\n  \
+         anabranch stats, verify, export, import                  a store as a whole\n  \
+         anabranch completions    what shells need\n\nFor more, try `anabranch --help`."
     )
 }
 

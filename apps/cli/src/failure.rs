@@ -1,8 +1,12 @@
 //! Why a command failed: what happened, where, and what to do.
 
-use std::io;
+use std::{fmt, io, path::PathBuf};
 
-use anabranch::{AccessError, BuildErrors, RunError, store::StoreError, tokio::AdapterError};
+use anabranch::{
+    AccessError, BuildErrors, RunError,
+    store::{BackendError, StoreError, VersionId},
+    tokio::AdapterError,
+};
 use anabranch_node::{ClientError, Faults, NodeError, ReadError};
 
 #[derive(Debug, thiserror::Error)]
@@ -51,10 +55,35 @@ pub enum Failure {
     WhichNode,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("there is no store in {}; name its directory with `--data`, or make one with `put` or `import`", .0.display())]
+    NoStore(PathBuf),
+    #[error("{}: {why}{}", .data.display(), way_out(.why))]
+    Open { data: PathBuf, why: StoreError },
+    #[error("{error}{}", IsThere(.is))]
+    Lost { error: StoreError, is: Option<String> },
+    #[error(
+        "{:?} of {:?} has no version {version}: that is one of {:?} of {:?}; `history` lists those that it has",
+        .key.1, .key.0, .is_of.1, .is_of.0
+    )]
+    OfAnotherKey { version: VersionId, key: (String, String), is_of: (String, String) },
+    #[error("damaged in {damages} {}{}; `export` saves the rest, and `import` makes a new store of it", places(*.damages), Of(.keys))]
+    Damaged { damages: usize, keys: Vec<(String, String)> },
+    #[error(
+        "the store is damaged in {damages} {}, which the file has not; all else is in it, and `import` makes a new store of it",
+        places(*.damages)
+    )]
+    NotWhole { damages: usize },
+    #[error("{} could not be written ({why}); make room, or write it elsewhere", .file.display())]
+    Unwritten { file: PathBuf, why: io::Error },
+    #[error("{} could not be read ({why}); name a file that `export` wrote", .file.display())]
+    Unreadable { file: PathBuf, why: io::Error },
     #[error("the standard input could not be read ({0}); what was printed before is safe")]
     Input(io::Error),
-    #[error("line {number} of the standard input: {why}; what was printed before is safe")]
-    Line { number: u64, why: String },
+    #[error("line {number} of the standard input: {why}; {before}")]
+    Line { number: u64, why: String, before: &'static str },
+    /// That is an end like any other.
+    #[error("the reader of the output has left")]
+    Unheard,
     #[error("the value cannot be shown as JSON ({0}); please report it")]
     Shown(serde_json::Error),
 }
@@ -65,12 +94,68 @@ impl Failure {
         match self {
             // Of the demo only the broker's URL comes from whoever typed it.
             Failure::Config(_) | Failure::WhichNode | Failure::Build(_) | Failure::Line { .. } => 2,
-            Failure::Store(StoreError::Conflict { .. }) => 4,
-            Failure::Store(error) if error.is_not_found() => 3,
-            Failure::Store(StoreError::EmptyName { .. } | StoreError::NameTooLong { .. } | StoreError::NoLimit) => 2,
+            Failure::Store(error) | Failure::Open { why: error, .. } => of_store(error),
+            Failure::Lost { .. } => 4,
+            Failure::NoStore(_) | Failure::OfAnotherKey { .. } => 3,
+            Failure::Unreadable { why, .. } if why.kind() == io::ErrorKind::NotFound => 3,
+            Failure::Unheard => 0,
             Failure::Client(error) if error.is_not_found() => 3,
             _ => 1,
         }
+    }
+}
+
+fn of_store(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Conflict { .. } => 4,
+        error if error.is_not_found() => 3,
+        StoreError::EmptyName { .. }
+        | StoreError::NameTooLong { .. }
+        | StoreError::NoLimit
+        | StoreError::SameKeyTwice { .. }
+        | StoreError::BadValue { .. }
+        | StoreError::ValueTooLarge { .. }
+        | StoreError::TooManyCauses { .. }
+        | StoreError::BadTimestamp(_)
+        | StoreError::BadVersionId(_) => 2,
+        _ => 1,
+    }
+}
+
+/// What to do where a directory's store cannot be opened, if the error does not say it.
+fn way_out(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Backend(BackendError::NotADatabase(_)) => "; name another directory with `--data`",
+        StoreError::Backend(BackendError::Io(_)) => {
+            "; let this user write there, or name another directory with `--data`"
+        }
+        _ => "",
+    }
+}
+
+fn places(number: usize) -> &'static str {
+    if number == 1 { "place" } else { "places" }
+}
+
+/// What is there, for who has lost to it.
+struct IsThere<'f>(&'f Option<String>);
+
+impl fmt::Display for IsThere<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |value| write!(f, ": it is {value}"))
+    }
+}
+
+/// Whose the damage is, as far as that can be told.
+struct Of<'f>(&'f [(String, String)]);
+
+impl fmt::Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (namespace, key)) in self.0.iter().enumerate() {
+            let before = if place == 0 { ", of" } else { "," };
+            write!(f, "{before} {key:?} of {namespace:?}")?;
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,9 @@
 //! ```text
 //!  arguments.rs   what can be typed
 //!       ├─ run.rs · check.rs · watch.rs                     a node, which is a crate of its own
-//!       ├─ store.rs                                         put, get, delete, history, list: a store's directory
+//!       ├─ store/                                           a store: put, get, history, diff, why, verify, export, …
+//!       │     look.rs · output.rs · progress.rs             how it is shown
+//!       ├─ completions.rs                                   what shells need
 //!       │
 //!  demo.rs ───▶ flow.rs ──▶ services.rs ──▶ machine.rs       records, services, this machine
 //!       │       readings.rs · smoothing.rs · timestamp.rs · mqtt.rs
@@ -15,12 +17,16 @@
 
 mod arguments;
 mod check;
+mod completions;
 mod demo;
 mod failure;
 mod flow;
 mod lines;
+mod look;
 mod machine;
 mod mqtt;
+mod output;
+mod progress;
 mod readings;
 mod run;
 #[cfg(test)]
@@ -52,11 +58,19 @@ fn main() -> ExitCode {
             Command::Delete(delete) => store::delete(&delete),
             Command::History(history) => store::history(&history),
             Command::List(list) => store::list(&list),
+            Command::Diff(diff) => store::diff(&diff),
+            Command::Why(why) => store::why(&why),
+            Command::Stats(stats) => store::stats(&stats),
+            Command::Verify(verify) => store::verify(&verify),
+            Command::Export(export) => store::export(&export),
+            Command::Import(import) => store::import(&import),
+            Command::Completions(completions) => completions::run(&completions),
         },
         Err(refused) => return ExitCode::from(refused.say()),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough ends a command well.
+        Ok(()) | Err(failure::Failure::Unheard) => ExitCode::SUCCESS,
         Err(failure) => {
             tell(format_args!("error: {failure}"));
             ExitCode::from(failure.code())

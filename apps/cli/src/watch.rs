@@ -1,10 +1,13 @@
-//! `anabranch watch`: the values of a record of a running node, as they come.
+//! `anabranch watch`: the values of a record of a running node, or what is written to a store, as it comes.
+//!
+//! A name is a record's, or a namespace's where that is said: with a `/` at its end, or a place to begin at.
 
 use std::{
     io::{Write, stdout},
     path::{Path, PathBuf},
 };
 
+use anabranch::store::Start;
 use anabranch_node::{Client, Config, Event};
 use clap::Args;
 use serde::Deserialize;
@@ -12,10 +15,15 @@ use serde_json::value::RawValue;
 
 use crate::{
     failure::{Failure, quiet},
+    store::{self, Following},
     tell,
 };
 
 const EXAMPLES: &str = "\
+NAME is a record of the node that runs on the directory. With `--from`, `--prefix` or a / at its end it is NS or NS/PREFIX: a
+namespace of the store there, and what the keys to follow begin with. Where no node runs, nobody writes, so it ends with what was
+written before.
+
 A record with a single-latest begins with its current value, others with the next one that comes. It ends when the node
 does, or with Ctrl-C.
 
@@ -24,22 +32,34 @@ Examples:
   anabranch watch temperature --data data          the node that has this directory open
   anabranch watch temperature --limit 1            one value, and end
   anabranch watch temperature --json | jq .value   one JSON object a line
+  anabranch watch rooms/kit --from '10 min ago'    what was written to keys that begin with \"kit\", and then what is being written
+  anabranch watch rooms --from 17f3…               what was written after that version
+  anabranch watch 'a/b' --prefix ''                a namespace that has a / in its name
 
-Each JSON line is one value:
+Versions are printed as `history --json` prints them where the output is no terminal, or with `--json`. Each JSON line of a record
+is one value:
   {\"record\": \"temperature\", \"sequence\": 7, \"time\": \"2026-01-31T08:05:09.123456789Z\", \"value\": {…}}
 or, where the record was faster than the output: {\"record\": \"temperature\", \"missed\": 3}.
 
 Exit codes: 0 done, 1 failed or no node runs, 2 wrong use, 3 there is no such record";
 
-/// Follow a record of a running node
+/// Follow a record of a running node, or what is written to a store
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Watch {
-    /// The record
-    #[arg(value_name = "RECORD")]
-    pub record: String,
+    /// The record, or NS or NS/PREFIX
+    #[arg(value_name = "NAME")]
+    pub name: String,
 
-    /// The node's directory; that of ./anabranch.toml when it is not given
+    /// Begin with what was written at or after this time, or after this version
+    #[arg(long, value_name = "TIME|ID", value_parser = store::start)]
+    pub from: Option<Start>,
+
+    /// Only keys that begin with this; all of NAME is the namespace then
+    #[arg(long, value_name = "TEXT")]
+    pub prefix: Option<String>,
+
+    /// The directory of the node or the store; that of ./anabranch.toml when it is not given, or else data
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 
@@ -52,6 +72,28 @@ pub struct Watch {
     pub limit: Option<u64>,
 }
 
+impl Watch {
+    /// Whether it can be no record.
+    fn is_of_store(&self) -> bool {
+        self.from.is_some() || self.prefix.is_some() || self.name.ends_with('/')
+    }
+
+    fn of_store(&self, data: PathBuf) -> Following {
+        let (namespace, prefix) = match &self.prefix {
+            Some(prefix) => (self.name.as_str(), prefix.as_str()),
+            None => self.name.split_once('/').unwrap_or((&self.name, "")),
+        };
+        Following {
+            data,
+            namespace: namespace.into(),
+            prefix: prefix.into(),
+            from: self.from,
+            json: self.json,
+            limit: self.limit,
+        }
+    }
+}
+
 /// A value, as the node tells of it.
 #[derive(Deserialize)]
 struct Seen<'a> {
@@ -61,15 +103,18 @@ struct Seen<'a> {
 }
 
 pub fn run(watch: &Watch) -> Result<(), Failure> {
+    let data = watch.data.clone().or_else(of_this_directory);
+    if watch.is_of_store() {
+        return store::follow(watch.of_store(data.unwrap_or_else(|| "data".into())));
+    }
     let threads = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Threads)?;
-    threads.block_on(follow(watch))
+    threads.block_on(follow(watch, data.ok_or(Failure::WhichNode)?))
 }
 
-async fn follow(watch: &Watch) -> Result<(), Failure> {
-    let data = watch.data.clone().or_else(of_this_directory).ok_or(Failure::WhichNode)?;
+async fn follow(watch: &Watch, data: PathBuf) -> Result<(), Failure> {
     let client = Client::of(data);
-    let mut values = client.watch(&watch.record).await?;
-    tell(format_args!("watching \"{}\" of the node on {}", watch.record, client.data().display()));
+    let mut values = client.watch(&watch.name).await?;
+    tell(format_args!("watching \"{}\" of the node on {}", watch.name, client.data().display()));
     let mut left = watch.limit;
     while let Some(event) = values.next().await? {
         let (object, is_value) = match &event {

@@ -35,6 +35,8 @@ mod node;
 mod records;
 mod socket;
 
+pub mod shown;
+
 pub use client::{Client, ClientError, Event, Watch};
 pub use config::{Config, Fault, Faults, Place, ReadError, reference_page};
 pub use format::Format;

@@ -1,7 +1,7 @@
 //! Proves every chain: each id is computed again, and each index is held against what it points at.
 
 use crate::chains::{Chain, Link, chain_after, links};
-use crate::codec::{self, NamespaceRow};
+use crate::codec::{self, KeyRow, NamespaceRow};
 use crate::deep::Deep;
 use crate::read::Reader;
 use crate::tiers::{self, Tiers};
@@ -10,6 +10,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use anabranch_value::Text;
 use core::ops::{Bound, ControlFlow};
 
 /// What a check of the whole database has found.
@@ -53,6 +54,30 @@ struct Counts {
     tiers: Option<Tiers>,
 }
 
+/// What keys are called. One whose own rows cannot be read is found in the index of keys, which is read once for all of them.
+#[derive(Default)]
+struct Names(Option<BTreeMap<u64, (Text, Text)>>);
+
+impl Names {
+    fn of<V: View>(&mut self, reader: &Reader<V>, number: u64) -> Option<(Text, Text)> {
+        if let Ok(names) = reader.names(number) {
+            return Some(codec::texts_of(&names));
+        }
+        let indexed = self.0.get_or_insert_with(|| {
+            let mut indexed = BTreeMap::new();
+            let all = (Bound::Unbounded, Bound::Unbounded);
+            let scanned = reader.scan(Table::Keys, all, Direction::Forward, &mut |names, row| {
+                indexed.extend(KeyRow::read(names, row).ok().map(|row| (row.number, codec::texts_of(names))));
+                Ok(ControlFlow::Continue(()))
+            });
+            // Where the index is damaged, too, it names those before.
+            drop(scanned);
+            indexed
+        });
+        indexed.get(&number).cloned()
+    }
+}
+
 /// How many rows of `Times` are read at once.
 const PAGE: usize = 1024;
 
@@ -67,13 +92,15 @@ pub(crate) fn verify<B: Backend>(backend: &B, progress: &mut dyn FnMut(u64)) -> 
         }
     };
     let mut counts = Counts { tiers: tiers_of(backend)?, ..Counts::default() };
+    let mut names = Names::default();
     let mut after = 0;
     loop {
         let chain = match chain_after(backend, after) {
             Ok(None) => break,
             Ok(Some(chain)) => chain,
             Err((error, next)) => {
-                note(&mut verified, None, None, &error)?;
+                let of = names.of(&Reader::new(backend.view()?), after.saturating_add(1));
+                note(&mut verified, of.as_ref().map(|(namespace, key)| (&**namespace, &**key)), None, &error)?;
                 match next {
                     Some(next) => after = next,
                     None => break,
@@ -85,7 +112,7 @@ pub(crate) fn verify<B: Backend>(backend: &B, progress: &mut dyn FnMut(u64)) -> 
         verify_chain(backend, &chain, until, &mut counts, &mut verified, progress)?;
         verified.keys += 1;
     }
-    verify_times(backend, until, counts.timed, counts.tiers, &mut verified)?;
+    verify_times(backend, until, &counts, &mut names, &mut verified)?;
     verify_counts(backend, until, &counts, &mut verified)?;
     verify_tiers(backend, &counts, &mut verified)?;
     Ok(verified)
@@ -233,12 +260,12 @@ fn verify_counts<B: Backend>(
     Ok(())
 }
 
-/// Each time of a write has its version: so none was lost from the end of a chain. `timed` is how many have been seen.
+/// Each time of a write has its version: so none was lost from the end of a chain.
 fn verify_times<B: Backend>(
     backend: &B,
     until: Timestamp,
-    timed: u64,
-    tiers: Option<Tiers>,
+    counts: &Counts,
+    names: &mut Names,
     verified: &mut Verified,
 ) -> Result<(), StoreError> {
     let mut times = 0;
@@ -247,11 +274,11 @@ fn verify_times<B: Backend>(
         Ok(())
     })?;
     // As many as have been seen are those that have been seen, unless some were dropped meanwhile.
-    if times == timed && tiers.is_some() && tiers_of(backend)? == tiers {
+    if times == counts.timed && counts.tiers.is_some() && tiers_of(backend)? == counts.tiers {
         return Ok(());
     }
     pages(backend, until, verified, &mut |reader, writes, verified| {
-        writes.iter().try_for_each(|(at, number)| verify_time(reader, *at, *number, verified))
+        writes.iter().try_for_each(|(at, number)| verify_time(reader, *at, *number, names, verified))
     })
 }
 
@@ -285,6 +312,7 @@ fn verify_time<V: View>(
     reader: &Reader<V>,
     at: Timestamp,
     number: u64,
+    names: &mut Names,
     verified: &mut Verified,
 ) -> Result<(), StoreError> {
     let mut is_there = false;
@@ -297,7 +325,7 @@ fn verify_time<V: View>(
     if outcome.is_ok() && is_there {
         return Ok(());
     }
-    let names = reader.names(number).map(|names| codec::texts_of(&names)).ok();
+    let names = names.of(reader, number);
     let names = names.as_ref().map(|(namespace, key)| (&**namespace, &**key));
     match outcome {
         Ok(()) => push(verified, names, Some(at), "a version is lost"),

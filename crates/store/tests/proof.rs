@@ -134,6 +134,19 @@ fn every_flipped_bit_and_every_lost_row_is_found() {
 }
 
 #[test]
+fn a_key_whose_own_rows_are_damaged_is_named_by_the_index() {
+    let (backend, store) = filled();
+    // The first row of a chain has the key's name.
+    let (key, row) = backend.rows(Table::Versions).into_iter().find(|(key, _)| key[8..] == [0; 8]).unwrap();
+    let mut flipped = row.clone();
+    flipped[0] ^= 1;
+    backend.put(Table::Versions, &key, Some(&flipped));
+    let verified = store.verify(&mut |_| ()).unwrap();
+    let named = Some(("sensor".to_string(), "a".to_string()));
+    assert!(verified.damages.iter().any(|damage| damage.of == named), "{:?}", verified.damages);
+}
+
+#[test]
 fn what_is_damaged_is_named_and_never_served() {
     let (backend, store) = filled();
     let versions = chain(&store, "sensor", "a");

@@ -106,6 +106,13 @@ impl RedbBackend {
         Self::open_at(Directory::take(directory.as_ref())?, options)
     }
 
+    /// Whether there may be a database in a directory, which only [`open`](Self::open) can tell: `false` where that would make
+    /// one.
+    #[must_use]
+    pub fn may_be_at(directory: impl AsRef<Path>) -> bool {
+        medium::may_be_at(directory.as_ref())
+    }
+
     /// Opens the database in a place, or makes one there. Who has the place has it alone.
     ///
     /// # Errors

@@ -83,6 +83,11 @@ const SPARE: &str = "store.redb.new";
 /// Who has it locked has the database open. It stays when nobody has.
 const LOCK: &str = "LOCK";
 
+/// Whether there is a database's file in a directory, or none can be looked for there.
+pub(crate) fn may_be_at(directory: &Path) -> bool {
+    directory.join(DATABASE).try_exists().unwrap_or(true)
+}
+
 /// A directory that this process, alone, has a database open in. The operating system ends the lock with the process.
 #[derive(Debug)]
 pub(crate) struct Directory {

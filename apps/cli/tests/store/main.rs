@@ -1,10 +1,19 @@
-//! `anabranch put`, `get`, `delete`, `history` and `list` as people and scripts use them.
+//! The commands that work on a store, as people and scripts use them.
+
+#[cfg(unix)]
+mod guide;
+mod looking;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod whole;
+mod wrong;
 
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Output, Stdio},
+    thread,
 };
 use tempfile::TempDir;
 
@@ -13,8 +22,12 @@ fn anabranch(place: &Path, arguments: &[&str], input: &str) -> Output {
     command.args(arguments).current_dir(place);
     let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = streams.spawn().expect("it starts");
-    running.stdin.take().expect("it was asked for").write_all(input.as_bytes()).expect("it reads");
-    running.wait_with_output().expect("it ends")
+    let mut stdin = running.stdin.take().expect("it was asked for");
+    // Beside each other: a pipe that nobody reads fills.
+    thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input.as_bytes()).expect("it reads"));
+        running.wait_with_output().expect("it ends")
+    })
 }
 
 fn place() -> TempDir {
@@ -63,9 +76,9 @@ fn every_version_of_a_key_is_there_as_of_any_moment_in_another_process() {
 #[test]
 fn lines_of_the_standard_input_are_written_in_their_order_and_each_is_told_when_it_is_durable() {
     let place = place();
-    let lines: String =
+    let input: String =
         (0..3_000).map(|number| format!("{{\"key\":\"k{}\",\"value\":{number}}}\n", number % 7)).collect();
-    let output = anabranch(place.path(), &["put", "readings", "--stdin"], &lines);
+    let output = anabranch(place.path(), &["put", "readings", "--stdin"], &input);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stdout).expect("it is text");
     let told: Vec<Value> = told.lines().map(json).collect();
@@ -76,38 +89,6 @@ fn lines_of_the_standard_input_are_written_in_their_order_and_each_is_told_when_
     assert_eq!(says(&place, &["get", "readings", "k3"]), "2999");
     assert_eq!(says(&place, &["list", "readings"]).lines().count(), 7);
     assert_eq!(says(&place, &["list"]), "readings");
-}
-
-#[test]
-fn what_cannot_be_done_says_why_and_by_its_exit_code() {
-    let place = place();
-    let id = says(&place, &["put", "rooms", "hall", "1"]);
-    says(&place, &["put", "rooms", "hall", "2"]);
-    let another = if id.ends_with("0") { "1" } else { "0" };
-    let another = format!("{}{another}", &id[..63]);
-    for (arguments, code, words) in [
-        (&["get", "rooms", "attic"][..], 3, "has no key"),
-        (&["get", "rooms", "hall", "--at", "1999-01-01T00:00:00Z"], 3, "its first version is of"),
-        (&["get", "rooms", "hall", "--at", "yesterday"], 2, "yesterday"),
-        (&["get", "rooms", "hall", "--version", "17"], 2, "17"),
-        (&["get", "rooms", "hall", "--version", &another], 3, "has no version"),
-        (&["put", "rooms", "hall", "3", "--if-version", &id], 4, "is now at version"),
-        (&["put", "rooms", "hall", "3", "--if-absent"], 4, "is now at version"),
-        (&["put", "rooms", "hall", "warm"], 2, "write text in quotes"),
-        (&["put", "", "hall", "1"], 2, "is empty"),
-        (&["history", "rooms", "hall", "--limit", "0"], 2, "the limit is 0"),
-        (&["delete", "rooms", "attic"], 3, "has no key"),
-    ] {
-        let (ended, said) = refuses(&place, arguments);
-        assert_eq!(ended, code, "{arguments:?}: {said}");
-        assert!(said.contains(words), "{arguments:?}: {said}");
-    }
-    let output = anabranch(place.path(), &["put", "rooms", "--stdin"], "{\"key\":\"a\",\"value\":1}\nnonsense\n");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(2) && said.contains("line 2"), "{said}");
-    let told = json(String::from_utf8(output.stdout).expect("it is text").trim_end());
-    assert_eq!((&told["key"], &told["value"]), (&"a".into(), &1.into()), "what stands before a wrong line is written");
-    assert_eq!(says(&place, &["get", "rooms", "a"]), "1");
 }
 
 #[test]
@@ -127,11 +108,16 @@ fn a_line_is_told_when_it_is_durable_though_no_other_comes() {
     assert!(running.wait().expect("it ends").success() && told.next().is_none());
 }
 
-#[test]
-fn a_file_that_is_no_database_is_left_as_it_is() {
-    let place = place();
-    std::fs::write(place.path().join("data"), "mine").expect("there is room");
-    let (code, said) = refuses(&place, &["get", "rooms", "hall"]);
-    assert_eq!(code, 1, "{said}");
-    assert_eq!(std::fs::read(place.path().join("data")).expect("it is there"), b"mine");
+/// A version that `put` makes.
+fn put(place: &TempDir, namespace: &str, key: &str, value: &str) -> Value {
+    json(&says(place, &["put", namespace, key, value, "--json"]))
+}
+
+/// A text field of a version.
+fn text<'v>(version: &'v Value, field: &str) -> &'v str {
+    version[field].as_str().expect(field)
+}
+
+fn lines(printed: &str) -> Vec<Value> {
+    printed.lines().map(json).collect()
 }
