@@ -83,7 +83,15 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
 mod expansion;
+#[cfg(all(feature = "store", feature = "services", feature = "std"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "store", feature = "services", feature = "std"))))]
+pub mod keep;
 pub mod prelude;
 
 #[doc(hidden)]
@@ -118,8 +126,8 @@ pub use anabranch_core::{
 #[doc(inline)]
 pub use anabranch_core::{
     AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphLink, GraphRecord, GraphService,
-    GraphServiceKind, Joined, LinkFrom, LinkProblem, LinkTo, NewBuilder, Reads, RecordConfig, RecordStatus, RunError,
-    ServiceDraft, ServiceFailure, ServiceSpec, ServiceStatus, Shutdown, Stop, Unwired, Writes,
+    GraphServiceKind, Joined, LinkFrom, LinkProblem, LinkTo, NewBuilder, Position, Reads, RecordConfig, RecordStatus,
+    RunError, ServiceDraft, ServiceFailure, ServiceSpec, ServiceStatus, Shutdown, Stop, Tap, Taps, Unwired, Writes,
 };
 
 #[doc(inline)]
@@ -179,6 +187,12 @@ pub mod mqtt {
 #[cfg(feature = "store")]
 pub mod store {
     pub use anabranch_store::*;
+}
+
+/// The values that the store keeps.
+#[cfg(feature = "store")]
+pub mod value {
+    pub use anabranch_value::*;
 }
 
 /// The store on disk.

@@ -89,7 +89,8 @@ pub const SECTIONS: &[Section] = &[
                 Path,
                 Nothing,
                 "The node's directory, made when it is not there. Its socket, `node.sock`, is in it, over which \
-                 `anabranch watch` and others talk to the node; without it nobody can. The store will be in it, too.",
+                 `anabranch watch` and others talk to the node; without it nobody can. The store is in it, too: records \
+                 with `keep` need it.",
             ),
             later("listen", Text, "Where HTTP is served over TCP, as `\"127.0.0.1:7340\"`."),
         ]),
@@ -191,7 +192,13 @@ pub const SECTIONS: &[Section] = &[
                 Default("false"),
                 "Whether several may write to it: two connectors, or a link and HTTP. Mailboxes and queues always allow it.",
             ),
-            later("keep", Table(KEEP), "Makes each value a version in the store."),
+            key(
+                "keep",
+                Table(KEEP),
+                Nothing,
+                "Makes each value a version in the store, which is in the node's `data`. What is lost to it, since the disk is \
+                 too slow for long, is counted; a queue makes its writers wait instead.",
+            ),
         ]),
         says: "A named place that values pass through.",
     },
@@ -293,7 +300,13 @@ const WILL: &[Key] = &[
 
 const KEEP: &[Key] = &[
     key("namespace", Text, Needed, "The namespace."),
-    key("key", Text, Needed, "The key, in which each `{field}` is filled in from the value."),
+    key(
+        "key",
+        Text,
+        Nothing,
+        "The key, in which each `{field}` is filled in from the value; `{a.b}` is a field of a field. The record's name when it \
+         is not given.",
+    ),
 ];
 
 /// A section by its name.
