@@ -58,14 +58,14 @@ pub enum Failure {
     #[error("there is no store in {}; name its directory with `--data`, or make one with `put` or `import`", .0.display())]
     NoStore(PathBuf),
     #[error("{}: {why}{}", .data.display(), way_out(.why))]
-    Open { data: PathBuf, why: StoreError },
+    Open { data: PathBuf, why: Box<StoreError> },
     #[error("{error}{}", IsThere(.is))]
-    Lost { error: StoreError, is: Option<String> },
+    Lost { error: Box<StoreError>, is: Option<String> },
     #[error(
         "{:?} of {:?} has no version {version}: that is one of {:?} of {:?}; `history` lists those that it has",
         .key.1, .key.0, .is_of.1, .is_of.0
     )]
-    OfAnotherKey { version: VersionId, key: (String, String), is_of: (String, String) },
+    OfAnotherKey { version: VersionId, key: Box<(String, String)>, is_of: Box<(String, String)> },
     #[error("damaged in {damages} {}{}; `export` saves the rest, and `import` makes a new store of it", places(*.damages), Of(.keys))]
     Damaged { damages: usize, keys: Vec<(String, String)> },
     #[error(
@@ -94,7 +94,8 @@ impl Failure {
         match self {
             // Of the demo only the broker's URL comes from whoever typed it.
             Failure::Config(_) | Failure::WhichNode | Failure::Build(_) | Failure::Line { .. } => 2,
-            Failure::Store(error) | Failure::Open { why: error, .. } => of_store(error),
+            Failure::Store(error) => of_store(error),
+            Failure::Open { why, .. } => of_store(why),
             Failure::Lost { .. } => 4,
             Failure::NoStore(_) | Failure::OfAnotherKey { .. } => 3,
             Failure::Unreadable { why, .. } if why.kind() == io::ErrorKind::NotFound => 3,

@@ -2,7 +2,7 @@
 //!
 //! `ANABRANCH_SEEDS` says how many seeds; `ANABRANCH_SEED` which one.
 
-use anabranch_crashes::{each_seed, rows, seeds, versions};
+use anabranch_crashes::{each_seed, lifecycle, rows, seeds, versions};
 
 /// Built for debugging, redb checks much that takes its time.
 const FEW: u64 = if cfg!(debug_assertions) { 10 } else { 50 };
@@ -20,6 +20,11 @@ fn a_flipped_bit_is_told_or_changes_nothing() {
 #[test]
 fn after_a_crash_every_acknowledged_version_is_there_and_each_chain_is_whole() {
     each_seed(seeds(FEW), versions::crashes);
+}
+
+#[test]
+fn no_acknowledged_version_is_lost_while_versions_change_their_tier() {
+    each_seed(seeds(FEW), lifecycle::crashes);
 }
 
 #[test]

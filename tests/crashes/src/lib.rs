@@ -4,7 +4,8 @@
 //!  seed ──▶ history: commits, faults, ends ──▶ events of the disk ──▶ a crash after each ──▶ opened again, and compared
 //!             │
 //!             ├── rows: the tables of `storage/redb`, batch by batch
-//!             └── versions: the store over them, several writers in one commit
+//!             ├── versions: the store over them, several writers in one commit
+//!             └── lifecycle: versions that become cold, or are dropped, meanwhile
 //! ```
 //!
 //! **The contract:** a seed is a history, and the same one each time. That something was lost is an error.
@@ -12,6 +13,7 @@
 //! The simulator plays them (`cargo xtask sim --scenario store-crash`), and a few stand in the tests of `storage/redb`.
 #![forbid(unsafe_code)]
 
+pub mod lifecycle;
 pub mod rows;
 pub mod versions;
 

@@ -5,13 +5,14 @@
 
 use crate::{Scene, Verdict};
 use anabranch::sim::SimAdapter;
-use anabranch_crashes::{rows, versions};
+use anabranch_crashes::{lifecycle, rows, versions};
 
-/// Histories of commits, and of several writers who share them, cut after each write and sync.
+/// Histories of commits, of several writers who share them, and of versions that change their tier, cut after each write and sync.
 pub async fn store_crash(scene: Scene<SimAdapter>) -> Verdict {
     let seed = scene.chance.below(u64::MAX);
     scene.runtime.note(format_args!("{:?}", versions::crashes(seed)?));
     scene.runtime.note(format_args!("{:?}", rows::crashes(seed)?));
+    scene.runtime.note(format_args!("{:?}", lifecycle::crashes(seed)?));
     Ok(())
 }
 

@@ -45,7 +45,7 @@ pub fn has_store(data: &Path) -> bool {
 }
 
 fn open(data: &Path) -> Result<Store, Failure> {
-    let failed = |why| Failure::Open { data: data.into(), why };
+    let failed = |why| Failure::Open { data: data.into(), why: Box::new(why) };
     let backend = RedbBackend::open(data, Options::default()).map_err(|why| failed(why.into()))?;
     Store::open(backend, StoreOptions::new(now)).map_err(failed)
 }

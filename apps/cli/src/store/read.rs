@@ -124,7 +124,8 @@ pub fn of_another_key(store: &Store, error: StoreError) -> Failure {
         && let Ok(found) = store.find_version(version)
     {
         let is_of = (found.namespace.as_str().to_owned(), found.key.as_str().to_owned());
-        return Failure::OfAnotherKey { version: *version, key: (namespace.clone(), key.clone()), is_of };
+        let key = Box::new((namespace.clone(), key.clone()));
+        return Failure::OfAnotherKey { version: *version, key, is_of: Box::new(is_of) };
     }
     error.into()
 }

@@ -127,7 +127,7 @@ fn make(place: &Place, namespace: &str, key: &str, write: Write) -> Result<(), F
         // Who has lost wants to see to what.
         StoreError::Conflict { current: Some(current), .. } => Failure::Lost {
             is: store.get_version(namespace, key, &current).ok().map(|version| super::people::shown(&version.value)),
-            error,
+            error: Box::new(error),
         },
         error => error.into(),
     })?;

@@ -1,22 +1,16 @@
-//! The store's lifecycle on a simulated disk that loses power after each of its writes and syncs: every version that was
-//! acknowledged is there, in whichever tier, unless retention has dropped it; and what cold versions take on a real one.
-//!
-//! `ANABRANCH_SEEDS` says how many seeds; `ANABRANCH_SEED` which one.
+//! The store's lifecycle: every version that was acknowledged is there, in whichever tier, unless retention has dropped it.
 
-mod seeds;
-
+use crate::{Lost, Played, faults};
 use anabranch_redb::{
     Options, RedbBackend,
     sim::{Chance, Event, Faults, Replay, SimPlace},
 };
 use anabranch_store::{
-    Backend, BackendError, Durability, Engine, Lifecycle, Retention, StoreError, Table, Timestamp, VersionedValue,
-    View, Write,
+    BackendError, Durability, Engine, Lifecycle, Retention, StoreError, Timestamp, VersionedValue, Write,
 };
-use seeds::{each_seed, seeds};
-use std::{collections::BTreeMap, error::Error, num::NonZeroU64, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
 
-type Outcome = Result<(), Box<dyn Error>>;
+type Outcome = Result<(), Lost>;
 
 const KEYS: [(&str, &str); 3] = [("a", "x"), ("a", "y"), ("b", "x")];
 /// All but the newest version of a key may become cold at once.
@@ -96,7 +90,10 @@ fn act(
 }
 
 /// Plays one history, and then the power fails after each of its events.
-fn crashes(seed: u64) -> Result<u64, Box<dyn Error>> {
+///
+/// # Errors
+/// [`Lost`]: where a version is lost, or is another than was written.
+pub fn crashes(seed: u64) -> Result<Played, Lost> {
     let mut chance = Chance::new(seed);
     let (place, mut options) = (SimPlace::default(), Options::default());
     options.cache = 64 << 10;
@@ -109,13 +106,7 @@ fn crashes(seed: u64) -> Result<u64, Box<dyn Error>> {
         history.marks.push((durable, Oldest::new()));
         place.mark(history.marks.len() as u64);
         if troubled && chance.one_in(3) {
-            let mut faults = Faults::default();
-            match chance.below(3) {
-                0 => faults.room = Some(place.taken() + chance.below(5) * 4096),
-                1 => faults.fail_sync = Some(chance.below(3)),
-                _ => faults.fail_write = Some(chance.below(12)),
-            }
-            place.fail(faults);
+            place.fail(faults(&place, &mut chance));
         }
         let outcome = act(&mut engine, &mut history, &mut durable, &mut chance);
         place.fail(Faults::default());
@@ -160,7 +151,7 @@ fn crashes(seed: u64) -> Result<u64, Box<dyn Error>> {
         };
         after().map_err(|error| format!("after event {at}: {error}"))?;
     }
-    Ok(played)
+    Ok(Played::new(played, &place))
 }
 
 fn whole(engine: &Engine<RedbBackend>) -> Outcome {
@@ -188,53 +179,4 @@ fn check(engine: &Engine<RedbBackend>, history: &History, durable: usize, oldest
         }
     }
     Ok(())
-}
-
-#[test]
-fn no_acknowledged_version_is_lost_while_versions_change_their_tier() {
-    each_seed(seeds(400), crashes);
-}
-
-/// Readings as sensors send them: about every second, two quantities with two digits, each a little off from the one before.
-fn reading(chance: &mut Chance, sensor: &mut (f64, f64)) -> anabranch_value::Value {
-    let mut step = |value: f64| ((value * 100.0).round() + chance.below(11) as f64 - 5.0) / 100.0;
-    *sensor = (step(sensor.0), step(sensor.1));
-    anabranch_value::value!({ "celsius": (sensor.0), "humidity": (sensor.1) })
-}
-
-#[test]
-fn a_cold_version_of_a_reading_takes_60_bytes_of_disk_at_most() -> Outcome {
-    const SENSORS: usize = 5;
-    const READINGS: i64 = 2_000;
-    let directory = tempfile::tempdir()?;
-    let mut engine = Engine::open(RedbBackend::open(directory.path(), Options::default())?)?;
-    let mut chance = Chance::new(5);
-    let mut sensors = [(21.5, 40.0); SENSORS];
-    let mut length = 0;
-    let mut now = 1_774_791_420_000_000_000;
-    for _ in 0..READINGS {
-        now += 1_000_000_000;
-        for (place, sensor) in sensors.iter_mut().enumerate() {
-            let value = reading(&mut chance, sensor);
-            length = length.max(anabranch_value::cbor::to_vec(&value)?.len());
-            // Each comes up to 20 ms late.
-            let wall = Timestamp::from_nanos(now + place as i64 * 40_000_000 + chance.below(20_000_000) as i64);
-            engine.write(&[Write::put("plant", format!("sensor/{place}"), value)], wall, Durability::Relaxed)?;
-        }
-    }
-    assert!((32..40).contains(&length), "a value of {length} bytes");
-    engine.backend().compact()?;
-    let all = SENSORS as u64 * READINGS as u64;
-    let warm = engine.backend().usage()?.disk / all;
-    while engine.maintain(Timestamp::from_nanos(now + 3_600_000_000_000), &AT_ONCE)?.more {}
-    engine.backend().compact()?;
-    let disk = engine.backend().usage()?.disk;
-    let stats = engine.reader()?.stats(engine.backend().usage()?)?;
-    let rows = stats.cold.bytes / stats.cold.versions;
-    println!("{warm} bytes of disk a version warm, {} cold, of which {rows} in segments", disk / all);
-    assert!(stats.cold.versions > all - 20 * SENSORS as u64, "{} of {all} are cold", stats.cold.versions);
-    assert!(disk / all <= 60, "{} bytes a version", disk / all);
-    assert!(warm <= 240, "{warm} bytes a version");
-    assert_eq!(engine.backend().view()?.count(Table::Times)?, all);
-    whole(&engine)
 }
