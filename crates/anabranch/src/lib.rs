@@ -54,6 +54,7 @@
 //! | write code for every runtime | [`Runtime`], [`RuntimeContext`], [`RuntimeExt`] | |
 //! | have it supervised | `#[service]` | `services`, `macros` |
 //! | put records and services together | `Anabranch::builder()` | `services`, `alloc` |
+//! | keep a store's tiers in order | `lifecycle::maintain` | `store`, `std` |
 //! | link records to an MQTT broker | `mqtt::MqttConnector` | `mqtt` |
 //! | run on Tokio | `TokioAdapter`, `tokio` | `tokio-runtime` |
 //! | run on a microcontroller | `embassy::EmbassyAdapter` | `embassy-runtime` |
@@ -92,6 +93,8 @@ mod expansion;
 #[cfg(all(feature = "store", feature = "services", feature = "std"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "store", feature = "services", feature = "std"))))]
 pub mod keep;
+#[cfg(all(feature = "store", feature = "std"))]
+pub mod lifecycle;
 pub mod prelude;
 
 #[doc(hidden)]
