@@ -7,14 +7,18 @@ use crate::{
     records::Records,
     socket::{self, Owned, SocketError},
 };
-use anabranch::{ConnectionState, Graph, LinkDirection, TokioAdapter};
+use anabranch::{
+    ConnectionState, Graph, LinkDirection, TokioAdapter,
+    redb::{Options, RedbBackend},
+    store::{self, Store, StoreError},
+};
 use std::{
     fmt,
     future::Future,
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::{net::UnixListener, sync::watch, task::JoinSet};
 
@@ -31,6 +35,14 @@ pub enum NodeError {
     /// Its directory could not be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The store in its directory could not be opened.
+    #[error("the store in {} cannot be opened: {why}", .data.display())]
+    Store {
+        /// The directory.
+        data: PathBuf,
+        /// Why.
+        why: Box<StoreError>,
+    },
     /// Something had not ended in time and was cut off.
     #[error("this had not ended after {} s and was cut off; what was on its way there is lost: {}", .grace.as_secs(), .aborted.join(", "))]
     Aborted {
@@ -108,6 +120,10 @@ impl Node {
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), NodeError> {
         let Node { config, db, records } = self;
         let socket = config.data.as_deref().map(Owned::take).transpose()?;
+        let store = match &config.data {
+            Some(data) => Some(open(data.clone()).await?),
+            None => None,
+        };
         let name = config.name.as_deref().unwrap_or("the node");
         let Config { connectors, records: named, links, .. } = &config;
         let counts = [(named.len(), "record"), (links.len(), "link"), (connectors.len(), "connector")];
@@ -129,7 +145,14 @@ impl Node {
         db.start();
         match &socket {
             Some(Owned { listener, .. }) => {
-                let face = Face { name: config.name.clone(), db: db.clone(), records, started: Instant::now() };
+                let face = Face {
+                    name: config.name.clone(),
+                    db: db.clone(),
+                    records,
+                    started: Instant::now(),
+                    ending: ending.clone(),
+                    store,
+                };
                 accept(listener, &Arc::new(face), &mut connections, &ending, until).await;
             }
             None => until.await,
@@ -148,6 +171,21 @@ impl Node {
         }
         Err(NodeError::Aborted { aborted, grace: GRACE })
     }
+}
+
+/// Opens the store in a directory, or makes one there.
+async fn open(data: PathBuf) -> Result<Store, NodeError> {
+    let opened = tokio::task::spawn_blocking({
+        let data = data.clone();
+        move || Store::open(RedbBackend::open(data, Options::default())?, store::Options::new(now))
+    });
+    opened.await.unwrap_or(Err(StoreError::WriterPanicked)).map_err(|why| NodeError::Store { data, why: why.into() })
+}
+
+/// The time on the platform's clock.
+fn now() -> store::Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    store::Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 impl fmt::Debug for Node {
