@@ -4,7 +4,7 @@ use std::{fmt, io, path::PathBuf};
 
 use anabranch::{
     AccessError, BuildErrors, RunError,
-    store::{BackendError, StoreError, VersionId},
+    store::{BackendError, StoreError},
     tokio::AdapterError,
 };
 use anabranch_node::{ClientError, Faults, NodeError, ReadError};
@@ -59,13 +59,14 @@ pub enum Failure {
     NoStore(PathBuf),
     #[error("{}: {why}{}", .data.display(), way_out(.why))]
     Open { data: PathBuf, why: Box<StoreError> },
-    #[error("{error}{}", IsThere(.is))]
-    Lost { error: Box<StoreError>, is: Option<String> },
-    #[error(
-        "{:?} of {:?} has no version {version}: that is one of {:?} of {:?}; `history` lists those that it has",
-        .key.1, .key.0, .is_of.1, .is_of.0
-    )]
-    OfAnotherKey { version: VersionId, key: Box<(String, String)>, is_of: Box<(String, String)> },
+    #[error("the node on {} has the store open, and does not do this for others: end it, and start it again after", .0.display())]
+    NodeHasIt(PathBuf),
+    #[error("the node keeps no store: set `data` in its [node]")]
+    NodeKeepsNothing,
+    #[error("{why}{}", IsThere(.is))]
+    Lost { why: String, is: Option<String> },
+    #[error("{0}; `history` lists those that it has")]
+    OfAnotherKey(String),
     #[error("damaged in {damages} {}{}; `export` saves the rest, and `import` makes a new store of it", places(*.damages), Of(.keys))]
     Damaged { damages: usize, keys: Vec<(String, String)> },
     #[error(
@@ -96,11 +97,11 @@ impl Failure {
             Failure::Config(_) | Failure::WhichNode | Failure::Build(_) | Failure::Line { .. } => 2,
             Failure::Store(error) => of_store(error),
             Failure::Open { why, .. } => of_store(why),
+            Failure::Client(ClientError::Refused { status, .. }) => of_status(*status),
             Failure::Lost { .. } => 4,
-            Failure::NoStore(_) | Failure::OfAnotherKey { .. } => 3,
+            Failure::NoStore(_) | Failure::NodeKeepsNothing | Failure::OfAnotherKey(_) => 3,
             Failure::Unreadable { why, .. } if why.kind() == io::ErrorKind::NotFound => 3,
             Failure::Unheard => 0,
-            Failure::Client(error) if error.is_not_found() => 3,
             _ => 1,
         }
     }
@@ -119,6 +120,16 @@ fn of_store(error: &StoreError) -> u8 {
         | StoreError::TooManyCauses { .. }
         | StoreError::BadTimestamp(_)
         | StoreError::BadVersionId(_) => 2,
+        _ => 1,
+    }
+}
+
+/// What a node has answered.
+fn of_status(status: u16) -> u8 {
+    match status {
+        404 => 3,
+        412 => 4,
+        400 | 413 => 2,
         _ => 1,
     }
 }

@@ -1,13 +1,13 @@
 //! `anabranch watch`: the values of a record of a running node, or what is written to a store, as it comes.
 //!
-//! A name is a record's, or a namespace's where that is said: with a `/` at its end, or a place to begin at.
+//! A name is a record's, or a namespace's where there is no such record or it is said: by a `/` at its end, or a place to begin.
 
 use std::{
     io::{Write, stdout},
     path::{Path, PathBuf},
 };
 
-use anabranch::store::Start;
+use anabranch::store::Moment;
 use anabranch_node::{Client, Config, Event};
 use clap::Args;
 use serde::Deserialize;
@@ -20,9 +20,9 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-NAME is a record of the node that runs on the directory. With `--from`, `--prefix` or a / at its end it is NS or NS/PREFIX: a
-namespace of the store there, and what the keys to follow begin with. Where no node runs, nobody writes, so it ends with what was
-written before.
+NAME is a record of the node that runs on the directory. Where that has no such record, or with `--from`, `--prefix` or a / at its
+end, it is NS or NS/PREFIX: a namespace of the store there, and what the keys to follow begin with. Where no node runs, nobody
+else writes, so with `--from` it ends with what was written before.
 
 A record with a single-latest begins with its current value, others with the next one that comes. It ends when the node
 does, or with Ctrl-C.
@@ -52,8 +52,8 @@ pub struct Watch {
     pub name: String,
 
     /// Begin with what was written at or after this time, or after this version
-    #[arg(long, value_name = "TIME|ID", value_parser = store::start)]
-    pub from: Option<Start>,
+    #[arg(long, value_name = "TIME|ID", value_parser = store::moment)]
+    pub from: Option<Moment>,
 
     /// Only keys that begin with this; all of NAME is the namespace then
     #[arg(long, value_name = "TEXT")]
@@ -104,16 +104,23 @@ struct Seen<'a> {
 
 pub fn run(watch: &Watch) -> Result<(), Failure> {
     let data = watch.data.clone().or_else(of_this_directory);
-    if watch.is_of_store() {
-        return store::follow(watch.of_store(data.unwrap_or_else(|| "data".into())));
-    }
     let threads = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Threads)?;
+    if watch.is_of_store() {
+        return threads.block_on(store::follow(watch.of_store(data.unwrap_or_else(|| "data".into()))));
+    }
     threads.block_on(follow(watch, data.ok_or(Failure::WhichNode)?))
 }
 
 async fn follow(watch: &Watch, data: PathBuf) -> Result<(), Failure> {
-    let client = Client::of(data);
-    let mut values = client.watch(&watch.name).await?;
+    let client = Client::of(&data);
+    let mut values = match client.watch(&watch.name).await {
+        Err(error) if error.is_not_found() => {
+            let following = watch.of_store(data);
+            let is_there = store::has_namespace(&client, &following).await;
+            return if is_there { store::follow(following).await } else { Err(error.into()) };
+        }
+        values => values?,
+    };
     tell(format_args!("watching \"{}\" of the node on {}", watch.name, client.data().display()));
     let mut left = watch.limit;
     while let Some(event) = values.next().await? {

@@ -1,12 +1,16 @@
 //! Talks to the node that has a directory open, over its socket.
 
+mod store;
+
+pub use store::{StoreClient, Which};
+
 use crate::socket;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
     client::conn::http1,
-    header::{CONTENT_TYPE, HOST},
+    header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -88,7 +92,7 @@ impl Client {
     pub async fn watch(&self, record: &str) -> Result<Watch, ClientError> {
         let path = format!("/v1/records/{}/events", utf8_percent_encode(record, PLAIN));
         let answer = self.ask(Method::GET, &path, Bytes::new()).await?;
-        Ok(Watch { client: self.clone(), body: answer.into_body(), read: Vec::new(), ended: false })
+        Ok(Watch::of(self, answer))
     }
 
     /// Asks for `path`, which may name a record, and gives the answer's body.
@@ -110,7 +114,23 @@ impl Client {
         self.whole(answer.into_body()).await
     }
 
+    /// Whether a node has the directory open now, of this user or of another.
+    pub fn is_running(&self) -> bool {
+        let connected = std::os::unix::net::UnixStream::connect(socket::path(&self.data));
+        connected.map_or_else(|error| error.kind() == io::ErrorKind::PermissionDenied, |_| true)
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
+        self.ask_with(method, path, None, body).await
+    }
+
+    async fn ask_with(
+        &self,
+        method: Method,
+        path: &str,
+        header: Option<(HeaderName, HeaderValue)>,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
         let stream = UnixStream::connect(socket::path(&self.data)).await.map_err(|error| match error.kind() {
             // The last is a path that is too long for a socket: no node can run there.
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput => {
@@ -125,6 +145,7 @@ impl Client {
         tokio::spawn(async move { drop(connection.await) });
         let request =
             Request::builder().method(method).uri(path).header(HOST, "node").header(CONTENT_TYPE, "application/json");
+        let request = header.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         let request = request.body(Full::new(body)).map_err(|error| self.gone(&error))?;
         let answer = sender.send_request(request).await.map_err(|error| self.gone(&error))?;
         if answer.status() == StatusCode::OK {
@@ -164,6 +185,10 @@ pub enum Event {
 }
 
 impl Watch {
+    fn of(client: &Client, answer: Response<Incoming>) -> Self {
+        Watch { client: client.clone(), body: answer.into_body(), read: Vec::new(), ended: false }
+    }
+
     /// The next event; `None` when the record has closed, as it does when its node ends.
     ///
     /// # Errors

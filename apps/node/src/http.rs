@@ -8,16 +8,19 @@
 //! | `GET /v1/records/{name}` | the newest value of a ring or a latest, with its sequence number |
 //! | `PUT /v1/records/{name}` | takes a value, where the record is shared or no link writes to it |
 //! | `GET /v1/records/{name}/events` | its values from now on, as Server-Sent Events |
+//! | `/v1/store…`, `/v1/versions…` | the store: see `http/store.rs` |
 
 mod events;
+mod follow;
 mod problem;
 mod stats;
+mod store;
 
 use crate::{
     assemble::Database,
     records::{NoNewest, NotWritten, Numbered, Records},
 };
-use anabranch::AccessError;
+use anabranch::{AccessError, store::Store};
 use anabranch_value::{Value, json};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::BoxBody};
 use hyper::{
@@ -32,6 +35,7 @@ use percent_encoding::percent_decode_str;
 use problem::Problem;
 use serde::Serialize;
 use std::{convert::Infallible, error::Error, pin::pin, sync::Arc, time::Instant};
+use store::Asked;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 type Answer = Response<BoxBody<Bytes, Infallible>>;
@@ -48,6 +52,10 @@ pub(crate) struct Face {
     pub(crate) db: Database,
     pub(crate) records: Arc<Records>,
     pub(crate) started: Instant,
+    /// Says when it ends.
+    pub(crate) ending: Ending,
+    /// What it keeps, if it has a directory for that.
+    pub(crate) store: Option<Store>,
 }
 
 /// Where a request goes.
@@ -58,6 +66,7 @@ enum Route {
     Records,
     Record(String),
     Events(String),
+    Store(Asked),
 }
 
 impl Route {
@@ -69,6 +78,9 @@ impl Route {
             "/v1/stats" => Some(Route::Stats),
             "/v1/records" => Some(Route::Records),
             _ => {
+                if let Some(asked) = Asked::of(path) {
+                    return Some(Route::Store(asked));
+                }
                 let rest = path.strip_prefix("/v1/records/").filter(|rest| !rest.is_empty())?;
                 match rest.strip_suffix("/events") {
                     Some(record) => name(record).map(Route::Events),
@@ -81,6 +93,7 @@ impl Route {
     fn allows(&self) -> &'static str {
         match self {
             Route::Record(_) => "GET, PUT",
+            Route::Store(asked) => asked.allows(),
             _ => "GET",
         }
     }
@@ -128,11 +141,15 @@ impl Face {
         let route = Route::of(request.uri().path()).ok_or_else(|| Problem::no_route(request.uri().path()))?;
         match (request.method(), route) {
             (&Method::GET, Route::Health) => Ok(json_of(StatusCode::OK, &Health { status: "up" })),
-            (&Method::GET, Route::Stats) => Ok(json_of(StatusCode::OK, &stats::of(self))),
+            (&Method::GET, Route::Stats) => {
+                let store = self.stored_stats().await?;
+                Ok(json_of(StatusCode::OK, &stats::of(self, store)))
+            }
             (&Method::GET, Route::Records) => Ok(json_of(StatusCode::OK, &stats::records(self))),
             (&Method::GET, Route::Record(name)) => self.newest(&name),
             (&Method::GET, Route::Events(name)) => self.events(&name),
             (&Method::PUT, Route::Record(name)) => self.put(&name, request.into_body()).await,
+            (_, Route::Store(asked)) => self.stored(asked, request).await,
             (method, route) => Err(Problem::method(method, route.allows())),
         }
     }
@@ -158,10 +175,7 @@ impl Face {
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
     {
-        let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() { Problem::too_large(LARGEST_BODY) } else { Problem::cut(&*error) }
-        })?;
-        let value = json::from_slice(&body.to_bytes()).map_err(|error| Problem::no_value(&error))?;
+        let value = json::from_slice(&whole(body, LARGEST_BODY).await?).map_err(|error| Problem::no_value(&error))?;
         match self.records.write(record, value) {
             Ok(sequence) => Ok(json_of(StatusCode::OK, &Written { record, sequence })),
             Err(NotWritten::Unknown) => Err(self.unknown(record)),
@@ -174,6 +188,17 @@ impl Face {
     fn unknown(&self, record: &str) -> Problem {
         Problem::unknown(record, crate::config::nearest(record, self.records.names()))
     }
+}
+
+/// All of a body, if it is not too large.
+async fn whole<B>(body: B, limit: usize) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
+    let body = Limited::new(body, limit).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() { Problem::too_large(limit) } else { Problem::cut(&*error) }
+    })?;
+    Ok(body.to_bytes())
 }
 
 #[derive(Serialize)]

@@ -44,7 +44,7 @@ pub enum NodeError {
     #[error(transparent)]
     Socket(#[from] SocketError),
     /// The store in its directory could not be opened.
-    #[error("the store in {}: {source}", .data.display())]
+    #[error("the store in {} cannot be opened: {source}", .data.display())]
     Store {
         /// The directory.
         data: PathBuf,
@@ -187,8 +187,15 @@ impl Node {
         let (answering, ending) = watch::channel(());
         db.start();
         match &opened {
-            Some(Opened { socket: Owned { listener, .. }, .. }) => {
-                let face = Face { name: config.name.clone(), db: db.clone(), records, started: Instant::now() };
+            Some(Opened { socket: Owned { listener, .. }, store }) => {
+                let face = Face {
+                    name: config.name.clone(),
+                    db: db.clone(),
+                    records,
+                    started: Instant::now(),
+                    ending: ending.clone(),
+                    store: Some(store.clone()),
+                };
                 accept(listener, &Arc::new(face), &mut connections, &ending, until).await;
             }
             None => until.await,

@@ -159,6 +159,56 @@ async fn a_problem_is_a_document() {
     node.end().await;
 }
 
+/// What the node answers on a connection of its own: the head and the body.
+async fn asked(node: &Running, request: &str, body: &str) -> (String, Value) {
+    let mut socket = UnixStream::connect(node.client.data().join("node.sock")).await.expect("it listens");
+    let length = body.len();
+    let head = format!("{request}\r\nhost: node\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    socket.write_all(head.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    (head.to_owned(), serde_json::from_str(body).expect("it is JSON"))
+}
+
+#[tokio::test]
+async fn a_version_s_id_is_its_tag_and_a_write_compares_with_it() {
+    let node = Running::start(RECORDS).await;
+    let key = "/v1/store/rooms/kit%2Fchen";
+    let (head, first) = asked(&node, &format!("PUT {key} HTTP/1.1\r\nif-none-match: *"), "21.5").await;
+    let id = first["versionId"].as_str().expect("it has one").to_owned();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains(&format!("\r\netag: \"{id}\"\r\n")), "{head}");
+    assert_eq!((&first["key"], &first["value"]), (&json!("kit/chen"), &json!(21.5)));
+    let compared = format!("PUT {key} HTTP/1.1\r\nif-match: \"{id}\"");
+    let (_, second) = asked(&node, &compared, "22").await;
+    assert_eq!(second["previousVersion"], id.as_str());
+    let (head, problem) = asked(&node, &compared, "23").await;
+    assert!(head.starts_with("HTTP/1.1 412 ") && problem["code"] == "conflict", "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("is now at version")), "{problem}");
+    let (_, then) = asked(&node, &format!("GET {key}?version={id} HTTP/1.1"), "").await;
+    assert_eq!(then, first);
+    let (_, page) = asked(&node, &format!("GET {key}/history?limit=1 HTTP/1.1"), "").await;
+    assert_eq!((&page["items"], &page["next"]), (&json!([second]), &second["timestamp"]));
+    let rest = format!("GET {key}/history?before={} HTTP/1.1", page["next"].as_str().expect("there is more"));
+    assert_eq!(asked(&node, &rest, "").await.1, json!({ "items": [first] }));
+    for (request, status, code) in [
+        (format!("GET {key}?when=now HTTP/1.1"), 400, "invalid-parameter"),
+        (format!("GET {key}?at=yesterday HTTP/1.1"), 400, "invalid-parameter"),
+        (format!("PUT {key} HTTP/1.1\r\nif-match: \"17\""), 400, "invalid-parameter"),
+        (format!("PUT {key} HTTP/1.1\r\nif-none-match: \"{id}\""), 400, "invalid-parameter"),
+        (format!("PUT {key} HTTP/1.1"), 400, "invalid-json"),
+        (format!("POST {key} HTTP/1.1"), 405, "method-not-allowed"),
+        ("GET /v1/store/rooms/hall HTTP/1.1".into(), 404, "key-not-found"),
+        ("GET /v1/store/rooms?limit=0 HTTP/1.1".into(), 400, "no-limit"),
+        ("DELETE /v1/store/rooms/hall HTTP/1.1".into(), 404, "key-not-found"),
+    ] {
+        let (head, problem) = asked(&node, &request, "").await;
+        assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"), "{request}: {head}");
+        assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)), "{request}: {problem}");
+    }
+    node.end().await;
+}
+
 #[tokio::test]
 async fn a_latest_is_followed_from_its_current_value_and_others_from_now_on() {
     let node = Running::start(RECORDS).await;

@@ -115,6 +115,12 @@ impl Subscription {
         self.try_next().transpose().map_or(Poll::Pending, Poll::Ready)
     }
 
+    /// Wakes `waker` after the next commit. What was written before wakes nobody: [`try_next`](Self::try_next) is asked after
+    /// this. So one that may not read on its own thread can wait there.
+    pub fn wake_by(&self, waker: &Waker) {
+        self.store.inner.followers.wait(self.number, waker);
+    }
+
     /// Waits for the next version on this thread.
     ///
     /// # Errors

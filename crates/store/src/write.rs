@@ -109,6 +109,11 @@ impl Write {
         self.expected
     }
 
+    /// The versions that it cites.
+    pub fn causes(&self) -> &[VersionId] {
+        &self.causes
+    }
+
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         check_namespace(&self.namespace)?;
         check_key(&self.key)?;

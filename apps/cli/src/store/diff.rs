@@ -8,7 +8,6 @@ use super::{
     moment::moment,
     people::{Shower, shown},
     place::Place,
-    read::of_another_key,
 };
 use crate::{
     failure::Failure,
@@ -52,9 +51,7 @@ pub struct DiffOf {
 
 pub fn diff(of: &DiffOf) -> Result<(), Failure> {
     let store = of.place.open()?;
-    let found = store.diff(&of.namespace, &of.key, of.before, of.after);
-    let found = found.map_err(|error| of_another_key(&store, error))?;
-    let diff = Diff::of(&of.namespace, &of.key, found);
+    let diff = store.diff(&of.namespace, &of.key, of.before, of.after)?;
     let mut shower = Shower::of(&of.place);
     let now = shower.now;
     shower.show(&diff, |look| in_words(&diff, look, now))?;

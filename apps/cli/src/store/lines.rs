@@ -7,13 +7,10 @@ use std::{
     thread,
 };
 
-use anabranch::store::{Store, Ticket, Write};
+use anabranch::store::{KeyedVersion, Store, Ticket, VersionedValue, Write};
 use anabranch_value::Value;
 
-use super::{
-    people::{keyed, object},
-    write::value,
-};
+use super::{database::Database, people::object, write::value};
 use crate::failure::{Failure, quiet};
 
 /// How many lines may be under way: they share the syncs of the disk.
@@ -26,7 +23,7 @@ pub fn put_lines(namespace: &str, store: &Store) -> Result<(), Failure> {
     let tell = move || {
         under_way.into_iter().try_for_each(|(key, ticket): (String, Ticket)| -> Result<(), Failure> {
             for version in ticket.wait()? {
-                quiet(writeln!(stdout(), "{}", object(keyed(namespace, &key, version))?))?;
+                quiet(writeln!(stdout(), "{}", line(namespace, &key, version)?))?;
             }
             Ok(())
         })
@@ -48,6 +45,19 @@ fn submit_lines(namespace: &str, store: &Store, submitted: &SyncSender<(String, 
     })
 }
 
+fn line(namespace: &str, key: &str, version: VersionedValue) -> Result<String, Failure> {
+    object(&KeyedVersion { namespace: namespace.into(), key: key.into(), version }.into())
+}
+
+/// One after another, by a node: each line is told when the node says that it is durable.
+pub fn put_each(namespace: &str, node: &Database) -> Result<(), Failure> {
+    each_line(|key, value| {
+        let version = node.write(Write::put(namespace, key, value))?;
+        quiet(writeln!(stdout(), "{}", object(&version)?))?;
+        Ok(true)
+    })
+}
+
 /// All lines at once, or none of them.
 pub fn put_batch(namespace: &str, store: &Store) -> Result<(), Failure> {
     let (mut keys, mut writes) = (Vec::new(), Vec::new());
@@ -61,7 +71,7 @@ pub fn put_batch(namespace: &str, store: &Store) -> Result<(), Failure> {
         other => other,
     })?;
     for (key, version) in keys.iter().zip(store.write_batch(writes)?) {
-        quiet(writeln!(stdout(), "{}", object(keyed(namespace, key, version))?))?;
+        quiet(writeln!(stdout(), "{}", line(namespace, key, version)?))?;
     }
     Ok(())
 }

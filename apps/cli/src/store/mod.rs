@@ -7,9 +7,11 @@
 //!  follow.rs              watch NS
 //!  state.rs               stats, verify
 //!  transfer.rs            export, import
-//!      place.rs           where the store is · moment.rs: which version is meant · people.rs: how it is shown
+//!   database.rs           the store: a node's, or opened by the command itself
+//!      place.rs           where it is · moment.rs: which version is meant · people.rs: how it is shown
 //! ```
 
+mod database;
 mod diff;
 mod follow;
 mod lines;
@@ -23,9 +25,8 @@ mod why;
 mod write;
 
 pub use diff::{DiffOf, diff};
-pub use follow::{Following, follow};
-pub use moment::start;
-pub use place::has_store;
+pub use follow::{Following, follow, has_namespace};
+pub use moment::moment;
 pub use read::{Get, History, List, get, history, list};
 pub use state::{StatsOf, Verify, stats, verify};
 pub use transfer::{Export, Import, export, import};

@@ -1,6 +1,6 @@
 //! Which version is meant: by a time, by how long ago it was, or by its id.
 
-use anabranch::store::{Moment, Start, Timestamp, VersionId};
+use anabranch::store::{Moment, Timestamp, VersionId};
 
 use super::place::now;
 use crate::look::UNITS;
@@ -15,14 +15,6 @@ pub fn time(text: &str) -> Result<Timestamp, String> {
 /// A version by its id, or the one of a time.
 pub fn moment(text: &str) -> Result<Moment, String> {
     if is_like_an_id(text) { id(text).map(Moment::Version) } else { time(text).map(Moment::At) }
-}
-
-/// Where to begin to follow: with the first version at or after a time, or after a version.
-pub fn start(text: &str) -> Result<Start, String> {
-    moment(text).map(|moment| match moment {
-        Moment::At(at) => Start::At(at),
-        Moment::Version(version) => Start::After(version),
-    })
 }
 
 /// The id of a version.

@@ -1,6 +1,6 @@
 //! How versions are shown: one JSON object a line for programs, words for people.
 
-use anabranch::store::{KeyedVersion, Timestamp, VersionedValue};
+use anabranch::store::Timestamp;
 use anabranch_node::shown::Version;
 use anabranch_value::{Value, json};
 use serde::Serialize;
@@ -48,12 +48,12 @@ impl Shower {
     }
 
     /// A version, as a line that is seen at once.
-    pub fn show_now(&mut self, version: KeyedVersion) -> Result<(), Failure> {
+    pub fn show_now(&mut self, version: &Version) -> Result<(), Failure> {
         let line = if self.json {
             object(version)?
         } else {
-            let KeyedVersion { namespace, key, version } = version;
-            let (time, what) = (self.look.time(version.timestamp, self.now), what(&version, self.look));
+            let Version { namespace, key, timestamp, .. } = version;
+            let (time, what) = (self.look.time(*timestamp, now()), what(version, self.look));
             format!("{time}  {namespace}  {}  {what}", self.look.paint(crate::look::KEY, key))
         };
         self.output.line_now(line)
@@ -62,10 +62,10 @@ impl Shower {
     /// A version, with other words for people than its line.
     pub fn version<W: AsRef<str>>(
         &mut self,
-        version: KeyedVersion,
-        words: impl FnOnce(&VersionedValue, Look) -> W,
+        version: &Version,
+        words: impl FnOnce(&Version, Look) -> W,
     ) -> Result<(), Failure> {
-        let line = if self.json { object(version)? } else { words(&version.version, self.look).as_ref().to_owned() };
+        let line = if self.json { object(version)? } else { words(version, self.look).as_ref().to_owned() };
         self.output.line(line)
     }
 
@@ -80,12 +80,8 @@ impl Shower {
 }
 
 /// A version with the field names of the JavaScript API.
-pub fn object(version: KeyedVersion) -> Result<String, Failure> {
-    serde_json::to_string(&Version::from(version)).map_err(Failure::Shown)
-}
-
-pub fn keyed(namespace: &str, key: &str, version: VersionedValue) -> KeyedVersion {
-    KeyedVersion { namespace: namespace.into(), key: key.into(), version }
+pub fn object(version: &Version) -> Result<String, Failure> {
+    serde_json::to_string(version).map_err(Failure::Shown)
 }
 
 /// A value as JSON. The JSON of crates/value keeps 64-bit integers and the order of keys.
@@ -94,12 +90,12 @@ pub fn shown(value: &Value) -> String {
 }
 
 /// What a version says.
-pub fn what(version: &VersionedValue, look: Look) -> String {
-    if version.deleted { look.paint(GONE, "(deleted)").to_string() } else { shown(&version.value) }
+pub fn what(version: &Version, look: Look) -> String {
+    version.value.as_ref().map_or_else(|| look.paint(GONE, "(deleted)").to_string(), shown)
 }
 
 /// `time  id  what`
-pub fn in_history(version: &VersionedValue, look: Look, now: Timestamp) -> String {
-    let VersionedValue { timestamp, version_id, .. } = version;
+pub fn in_history(version: &Version, look: Look, now: Timestamp) -> String {
+    let Version { timestamp, version_id, .. } = version;
     format!("{}  {}  {}", look.time(*timestamp, now), look.paint(ID, version_id), what(version, look))
 }

@@ -1,6 +1,6 @@
 //! Where a store is, and how it is opened.
 //!
-//! A command opens the directory itself, so no other process may have it open.
+//! Where a node has the directory open, it is asked; else a command opens it itself, and nobody else can meanwhile.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,10 +9,12 @@ use std::{
 
 use anabranch::{
     redb::{Options, RedbBackend},
-    store::{Options as StoreOptions, Store, Timestamp},
+    store::{Options as StoreOptions, Store, StoreError, Timestamp},
 };
+use anabranch_node::Client;
 use clap::Args;
 
+use super::database::{Asked, Database};
 use crate::failure::Failure;
 
 /// Where the store is, and how it is shown.
@@ -28,14 +30,36 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens the store to write; it is made if it is not there.
-    pub fn make(&self) -> Result<Store, Failure> {
+    /// The store to write to; it is made if it is not there.
+    pub fn make(&self) -> Result<Database, Failure> {
+        match Asked::at(&self.data)? {
+            Some(node) => Ok(Database::Node(node)),
+            None => open(&self.data).map(Database::Own),
+        }
+    }
+
+    /// The store that is there: who only reads makes none.
+    pub fn open(&self) -> Result<Database, Failure> {
+        match Asked::at(&self.data)? {
+            Some(node) => Ok(Database::Node(node)),
+            None => self.open_own().map(Database::Own),
+        }
+    }
+
+    /// As [`make`](Self::make), for what no node does for others.
+    pub fn make_own(&self) -> Result<Store, Failure> {
+        self.is_free()?;
         open(&self.data)
     }
 
-    /// Opens the store that is there: who only reads makes none.
-    pub fn open(&self) -> Result<Store, Failure> {
+    /// As [`open`](Self::open), for what no node does for others.
+    pub fn open_own(&self) -> Result<Store, Failure> {
+        self.is_free()?;
         if has_store(&self.data) { open(&self.data) } else { Err(Failure::NoStore(self.data.clone())) }
+    }
+
+    fn is_free(&self) -> Result<(), Failure> {
+        if Client::of(&self.data).is_running() { Err(Failure::NodeHasIt(self.data.clone())) } else { Ok(()) }
     }
 }
 
@@ -45,7 +69,7 @@ pub fn has_store(data: &Path) -> bool {
 }
 
 fn open(data: &Path) -> Result<Store, Failure> {
-    let failed = |why| Failure::Open { data: data.into(), why: Box::new(why) };
+    let failed = |why: StoreError| Failure::Open { data: data.into(), why: why.into() };
     let backend = RedbBackend::open(data, Options::default()).map_err(|why| failed(why.into()))?;
     Store::open(backend, StoreOptions::new(now)).map_err(failed)
 }

@@ -1,12 +1,13 @@
 //! `get`, `history` and `list`: what there is, and what there was.
 
-use anabranch::store::{Store, StoreError, Timestamp, VersionId};
+use anabranch::store::{Timestamp, VersionId};
+use anabranch_node::Which;
 use clap::Args;
 use serde_json::json;
 
 use super::{
     moment::{id, time},
-    people::{Shower, in_history, keyed, shown},
+    people::{Shower, in_history, what},
     place::Place,
 };
 use crate::failure::Failure;
@@ -103,51 +104,33 @@ pub struct List {
 }
 
 pub fn get(get: &Get) -> Result<(), Failure> {
-    let (namespace, key) = (get.namespace.as_str(), get.key.as_str());
-    let store = get.place.open()?;
-    let version = match (&get.version, get.at) {
-        (Some(id), _) => store.get_version(namespace, key, id).map_err(|error| of_another_key(&store, error))?,
-        (None, Some(at)) => store.get_at(namespace, key, at)?,
-        (None, None) => store.get(namespace, key)?,
+    let which = match (get.version, get.at) {
+        (Some(id), _) => Which::Version(id),
+        (None, Some(at)) => Which::At(at),
+        (None, None) => Which::Newest,
     };
+    let version = get.place.open()?.get(&get.namespace, &get.key, which)?;
     let mut shower = Shower::of(&get.place);
-    if version.deleted && shower.is_for_people() {
-        crate::tell(format_args!("note: this version says that the key was deleted"));
-    }
-    shower.version(keyed(namespace, key, version), |version, _| shown(&version.value))?;
+    shower.version(&version, what)?;
     shower.end()
 }
 
-/// Says of which key a version is that this one has not.
-pub fn of_another_key(store: &Store, error: StoreError) -> Failure {
-    if let StoreError::VersionNotFound { namespace, key, version } = &error
-        && let Ok(found) = store.find_version(version)
-    {
-        let is_of = (found.namespace.as_str().to_owned(), found.key.as_str().to_owned());
-        let key = Box::new((namespace.clone(), key.clone()));
-        return Failure::OfAnotherKey { version: *version, key, is_of: Box::new(is_of) };
-    }
-    error.into()
-}
-
 pub fn history(history: &History) -> Result<(), Failure> {
+    let (namespace, key) = (history.namespace.as_str(), history.key.as_str());
     let store = history.place.open()?;
-    let until = history.at.unwrap_or(Timestamp::LATEST);
-    let page = store.history(&history.namespace, &history.key, ..=until, history.limit)?;
-    if page.items.is_empty() {
+    let page = store.history(namespace, key, history.at, history.limit)?;
+    if let (true, Some(at)) = (page.items.is_empty(), history.at) {
         // Nothing yet: that is said as `get --at` says it.
-        store.get_at(&history.namespace, &history.key, until)?;
+        store.get(namespace, key, Which::At(at))?;
     }
-    let next = page.next;
     let mut shower = Shower::of(&history.place);
     let now = shower.now;
-    for version in page.items {
-        let version = keyed(&history.namespace, &history.key, version);
+    for version in &page.items {
         shower.version(version, |version, look| in_history(version, look, now))?;
     }
     let is_seen = shower.is_for_people() && shower.look.on_terminal;
     shower.end()?;
-    if next.is_some() && is_seen {
+    if page.next.is_some() && is_seen {
         crate::tell(format_args!("there are older ones: raise `--limit`, or go back with `--at`"));
     }
     Ok(())
@@ -163,8 +146,8 @@ pub fn list(list: &List) -> Result<(), Failure> {
     let mut left = list.limit.unwrap_or(usize::MAX);
     loop {
         let page = match &list.namespace {
-            Some(namespace) => store.list_keys(namespace, &list.prefix, list.at, after.as_deref(), left.min(PAGE))?,
-            None => store.list_namespaces(list.at, after.as_deref(), left.min(PAGE))?,
+            Some(namespace) => store.keys(namespace, &list.prefix, list.at, after.as_deref(), left.min(PAGE))?,
+            None => store.namespaces(list.at, after.as_deref(), left.min(PAGE))?,
         };
         left -= page.items.len();
         for name in page.items {

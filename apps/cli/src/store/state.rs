@@ -36,7 +36,7 @@ pub struct Verify {
 }
 
 pub fn stats(of: &StatsOf) -> Result<(), Failure> {
-    let stats = Stats::from(of.place.open()?.stats()?);
+    let stats: Stats = of.place.open()?.stats()?;
     let mut shower = Shower::of(&of.place);
     let now = shower.now;
     shower.show(&stats, |look| {
@@ -61,7 +61,7 @@ pub fn stats(of: &StatsOf) -> Result<(), Failure> {
 }
 
 pub fn verify(verify: &Verify) -> Result<(), Failure> {
-    let store = verify.place.open()?;
+    let store = verify.place.open_own()?;
     // How many there are may be what is damaged.
     let progress = Progress::of_versions("checking", store.stats().ok().map(|stats| stats.total_versions));
     let verified = store.verify(&mut |versions| progress.is_at(versions))?;

@@ -65,7 +65,7 @@ fn is_stream(file: &Path) -> bool {
 }
 
 pub fn export(export: &Export) -> Result<(), Failure> {
-    let store = export.place.open()?;
+    let store = export.place.open_own()?;
     let unwritten = |why| Failure::Unwritten { file: export.file.clone(), why };
     let exported = if is_stream(&export.file) {
         let mut output = stdout().lock();
@@ -127,7 +127,7 @@ pub fn import(import: &Import) -> Result<(), Failure> {
         let about = file.metadata().map_err(unread)?;
         (Box::new(BufReader::with_capacity(1 << 16, file)), about.is_file().then_some(about.len()))
     };
-    let store = import.place.make()?;
+    let store = import.place.make_own()?;
     let progress = Progress::of_bytes("importing", length);
     let read = Cell::new(0);
     let mut fill = |buffer: &mut [u8]| {

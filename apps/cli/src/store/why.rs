@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use anabranch::store::{KeyedVersion, Step, Timestamp, Trace, VersionId};
-use anabranch_node::shown;
+use anabranch::store::{Timestamp, VersionId};
+use anabranch_node::shown::{Here, Step, Trace, Version};
 use clap::Args;
 
 use super::{
@@ -48,9 +48,7 @@ pub struct Why {
 
 pub fn why(why: &Why) -> Result<(), Failure> {
     let store = why.place.open()?;
-    let trace =
-        if why.effects { store.effects(&why.version, why.limit)? } else { store.why(&why.version, why.limit)? };
-    let Trace { steps, is_whole } = trace;
+    let Trace { steps, is_whole } = store.trace(&why.version, why.effects, why.limit)?;
     let mut shower = Shower::of(&why.place);
     if shower.is_for_people() {
         let now = shower.now;
@@ -58,8 +56,8 @@ pub fn why(why: &Why) -> Result<(), Failure> {
             shower.words(|look| line(depth, step, why.effects, look, now))?;
         }
     } else {
-        for step in steps {
-            shower.show(&shown::Step::from(step), |_| "")?;
+        for step in &steps {
+            shower.show(step, |_| "")?;
         }
     }
     shower.end()?;
@@ -80,20 +78,31 @@ fn as_tree(steps: &[Step]) -> Vec<(usize, &Step)> {
     let mut waiting: Vec<(usize, &Step)> = below.remove(&None).into_iter().flatten().map(|step| (0, step)).collect();
     while let Some((depth, step)) = waiting.pop() {
         tree.push((depth, step));
-        waiting.extend(below.remove(&Some(step.id)).into_iter().flatten().rev().map(|step| (depth + 1, step)));
+        waiting.extend(below.remove(&Some(id_of(step))).into_iter().flatten().rev().map(|step| (depth + 1, step)));
     }
     tree
 }
 
-fn line(depth: usize, Step { id, version, .. }: &Step, effects: bool, look: Look, now: Timestamp) -> String {
+fn id_of(step: &Step) -> VersionId {
+    match &step.version {
+        Here::Whole(version) => version.version_id,
+        Here::Missing { version_id, .. } => *version_id,
+    }
+}
+
+fn line(depth: usize, step: &Step, effects: bool, look: Look, now: Timestamp) -> String {
     let arrow = match (depth, effects) {
         (0, _) => String::new(),
         (depth, false) => "  ".repeat(depth - 1) + "because of ",
         (depth, true) => "  ".repeat(depth - 1) + "has led to ",
     };
-    let Some(KeyedVersion { namespace, key, version }) = version else {
-        return format!("{arrow}(a version that is not in this store)  {}", look.paint(ID, id));
-    };
-    let (time, id) = (look.time(version.timestamp, now), look.paint(ID, id));
-    format!("{arrow}{namespace} {}  {}  {time}  {id}", look.paint(KEY, key), what(version, look))
+    let id = look.paint(ID, id_of(step));
+    match &step.version {
+        Here::Missing { .. } => format!("{arrow}(a version that is not in this store)  {id}"),
+        Here::Whole(version) => {
+            let Version { namespace, key, timestamp, .. } = version;
+            let (time, what) = (look.time(*timestamp, now), what(version, look));
+            format!("{arrow}{namespace} {}  {what}  {time}  {id}", look.paint(KEY, key))
+        }
+    }
 }

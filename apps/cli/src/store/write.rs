@@ -1,15 +1,10 @@
 //! `put` and `delete`: one more version of a key.
 
-use anabranch::store::{StoreError, VersionId, Write};
+use anabranch::store::{VersionId, Write};
 use anabranch_value::{Value, json};
 use clap::Args;
 
-use super::{
-    lines,
-    moment::id,
-    people::{Shower, keyed},
-    place::Place,
-};
+use super::{database::Database, lines, moment::id, people::Shower, place::Place};
 use crate::failure::Failure;
 
 /// Write a value as one more version of a key
@@ -91,11 +86,11 @@ pub fn value(text: &str) -> Result<Value, String> {
 
 pub fn put(put: &Put) -> Result<(), Failure> {
     if put.stdin {
-        let store = put.place.make()?;
-        return if put.batch {
-            lines::put_batch(&put.namespace, &store)
-        } else {
-            lines::put_lines(&put.namespace, &store)
+        return match put.place.make()? {
+            Database::Own(store) if put.batch => lines::put_batch(&put.namespace, &store),
+            Database::Own(store) => lines::put_lines(&put.namespace, &store),
+            Database::Node(_) if put.batch => Err(Failure::NodeHasIt(put.place.data.clone())),
+            node @ Database::Node(_) => lines::put_each(&put.namespace, &node),
         };
     }
     let (Some(key), Some(value)) = (&put.key, &put.value) else { return Ok(()) }; // clap has seen to both
@@ -106,7 +101,7 @@ pub fn put(put: &Put) -> Result<(), Failure> {
     } else if put.if_absent {
         write = write.if_absent();
     }
-    make(&put.place, &put.namespace, key, write)
+    make(&put.place, &put.place.make()?, write)
 }
 
 pub fn delete(delete: &Delete) -> Result<(), Failure> {
@@ -115,23 +110,12 @@ pub fn delete(delete: &Delete) -> Result<(), Failure> {
         write = write.expecting(version);
     }
     // What is not there is not deleted, so no store is made for it.
-    if !super::has_store(&delete.place.data) {
-        return Err(Failure::NoStore(delete.place.data.clone()));
-    }
-    make(&delete.place, &delete.namespace, &delete.key, write)
+    make(&delete.place, &delete.place.open()?, write)
 }
 
-fn make(place: &Place, namespace: &str, key: &str, write: Write) -> Result<(), Failure> {
-    let store = place.make()?;
-    let version = store.write(write).map_err(|error| match error {
-        // Who has lost wants to see to what.
-        StoreError::Conflict { current: Some(current), .. } => Failure::Lost {
-            is: store.get_version(namespace, key, &current).ok().map(|version| super::people::shown(&version.value)),
-            error: Box::new(error),
-        },
-        error => error.into(),
-    })?;
+fn make(place: &Place, database: &Database, write: Write) -> Result<(), Failure> {
+    let version = database.write(write)?;
     let mut shower = Shower::of(place);
-    shower.version(keyed(namespace, key, version), |version, _| version.version_id.to_string())?;
+    shower.version(&version, |version, _| version.version_id.to_string())?;
     shower.end()
 }

@@ -3,6 +3,7 @@
 mod broker;
 mod demo;
 mod process;
+mod store;
 
 use anabranch_brokers::free_port;
 use anabranch_node::Client;

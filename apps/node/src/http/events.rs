@@ -13,18 +13,24 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::{
     convert::Infallible,
+    fmt::Display,
     pin::Pin,
     task::{Context, Poll},
 };
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// How many events may wait for the one who reads them. Then its cursor in the record waits, and lags as any other.
-const WAITING: usize = 16;
+pub(super) const WAITING: usize = 16;
 
 pub(super) fn answer(record: &str, follower: Follower) -> Answer {
     let (sender, receiver) = channel(WAITING);
     tokio::spawn(follow(record.to_owned(), follower, sender));
-    let mut answer = Response::new(Events(receiver).boxed());
+    body(receiver)
+}
+
+/// An answer that is the events that come.
+pub(super) fn body(events: Receiver<Bytes>) -> Answer {
+    let mut answer = Response::new(Events(events).boxed());
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -41,7 +47,7 @@ async fn follow(record: String, mut follower: Follower, to: Sender<Bytes>) {
         let (event, last) = match seen {
             Seen::Value(Numbered { sequence, value }) => {
                 let seen = Came { record: &record, sequence, time: now(), value: &value };
-                (event("value", Some(sequence), &seen), false)
+                (event("value", Some(&sequence), &seen), false)
             }
             Seen::Lagged(missed) => (event("lagged", None, &Lagged { record: &record, missed }), false),
             Seen::Closed => (event("closed", None, &Closed { record: &record }), true),
@@ -77,7 +83,7 @@ fn now() -> String {
     format!("{:.9}", Timestamp::now())
 }
 
-fn event(name: &str, id: Option<u64>, data: &impl Serialize) -> Bytes {
+pub(super) fn event(name: &str, id: Option<&dyn Display>, data: &impl Serialize) -> Bytes {
     // JSON holds no line break, so it is one line of data.
     let data = serde_json::to_string(data).unwrap_or_default();
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));

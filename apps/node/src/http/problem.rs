@@ -28,7 +28,7 @@ fn number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S:
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Display) -> Self {
+    pub(super) fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Display) -> Self {
         let kind = format!("urn:anabranch:problem:{code}").into();
         Problem { kind, title, status, code, detail: detail.to_string().into(), nearest: None, allows: None }
     }

@@ -15,6 +15,8 @@ pub(super) struct Stats {
     links: Vec<LinkStats>,
     connectors: Vec<ConnectorStats>,
     services: Vec<ServiceStats>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<crate::shown::Stats>,
 }
 
 #[derive(Serialize)]
@@ -103,7 +105,7 @@ struct ServiceStats {
     last_error: Option<String>,
 }
 
-pub(super) fn of(face: &Face) -> Stats {
+pub(super) fn of(face: &Face, store: Option<crate::shown::Stats>) -> Stats {
     Stats {
         node: NodeStats {
             name: face.name.clone(),
@@ -114,6 +116,7 @@ pub(super) fn of(face: &Face) -> Stats {
         links: face.db.links().into_iter().map(link).collect(),
         connectors: face.db.connectors().into_iter().map(connector).collect(),
         services: face.db.services().into_iter().map(service).collect(),
+        store,
     }
 }
 

@@ -1,0 +1,139 @@
+//! The commands on a store that a node has open: they ask the node, and answer as if they had opened it themselves.
+
+use super::{Place, end, text};
+use serde_json::Value;
+use std::process::{Output, Stdio};
+
+const CONFIG: &str = "
+[node]
+data = 'data'
+[[record]]
+name = 'rooms'
+buffer = { kind = 'single-latest' }
+";
+
+/// What a command prints that has to end well.
+fn prints(place: &Place, arguments: &[&str]) -> String {
+    let (code, printed, said) = end(&place.ends(arguments));
+    assert_eq!(code, Some(0), "{arguments:?}: {said}");
+    printed.trim_end().to_owned()
+}
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(line).expect(line)
+}
+
+#[test]
+fn a_command_answers_the_same_whether_a_node_has_the_store_open_or_not() {
+    let place = Place::with(CONFIG);
+    let node = place.node();
+    let strange = "a/b?c=%2F ü\"&history";
+    let first = prints(&place, &["put", "homes", "kitchen", r#"{"z":1,"id":9007199254740993}"#]);
+    let second = prints(&place, &["put", "homes", "kitchen", r#"{"z":2,"id":9007199254740993}"#, "--if", &first]);
+    prints(&place, &["put", "a/b", strange, "null", "--because", &first, "--because", &second]);
+    prints(&place, &["put", "homes", "hall", "1", "--if-absent"]);
+    prints(&place, &["delete", "homes", "hall"]);
+    let at = json(&prints(&place, &["get", "homes", "kitchen", "--version", &first, "--json"]));
+    let at = at["timestamp"].as_str().expect("it has one").to_owned();
+    let questions: &[&[&str]] = &[
+        &["get", "homes", "kitchen", "--json"],
+        &["get", "homes", "kitchen", "--at", &at],
+        &["get", "a/b", strange, "--json"],
+        &["history", "homes", "kitchen"],
+        &["history", "homes", "hall", "--json"],
+        &["history", "homes", "kitchen", "--at", &at, "--json"],
+        &["list"],
+        &["list", "homes", "--prefix", "k", "--json"],
+        &["list", "a/b"],
+        &["diff", "homes", "kitchen", &first, &second],
+        &["diff", "homes", "kitchen", "1999-01-01T00:00:00Z", "now", "--json"],
+        &["why", &second, "--effects", "--json"],
+        // And what cannot be.
+        &["get", "homes", "attic"],
+        &["get", "homes", "hall"],
+        &["get", "homes", "kitchen", "--at", "1999-01-01T00:00:00Z"],
+        &["get", "homes", "hall", "--version", &first],
+        &["history", "homes", "kitchen", "--limit", "0"],
+        &["put", "homes", "kitchen", "3", "--if", &first],
+        &["put", "homes", "kitchen", "3", "--if-absent"],
+        &["put", "homes", "hall", "3", "--if", &first],
+        &["put", "homes", "", "3"],
+        &["delete", "homes", "attic"],
+        &["why", &first.replace(&first[60..], "0000")],
+    ];
+    let asked: Vec<_> = questions.iter().map(|question| end(&place.ends(question))).collect();
+    assert!(asked.iter().any(|(code, ..)| *code == Some(4)) && asked.iter().any(|(code, ..)| *code == Some(3)));
+    let stats = json(&prints(&place, &["stats", "--json"]));
+    assert_eq!((&stats["totalVersions"], &stats["keyCount"]), (&5.into(), &2.into()));
+    node.signal("TERM");
+    assert_eq!(node.end(), Some(0));
+    for (question, of_node) in questions.iter().zip(asked) {
+        let own = end(&place.ends(question));
+        assert_eq!(of_node.0, own.0, "{question:?}: {}{}", of_node.2, own.2);
+        assert_eq!(of_node.1, own.1, "{question:?}");
+        // Of a time that is too early, a person at the node is told in the same words.
+        assert_eq!(of_node.2, own.2, "{question:?}");
+    }
+}
+
+#[test]
+fn what_is_written_is_followed_with_no_gap_while_a_node_runs() {
+    let place = Place::with(CONFIG);
+    let node = place.node();
+    let before = json(&prints(&place, &["put", "homes", "kitchen", "1", "--json"]));
+    prints(&place, &["put", "others", "kitchen", "2"]);
+    let replayed = place.starts(&["watch", "homes", "--from", "1 h ago"]);
+    assert_eq!(json(&replayed.prints("")), before);
+    let from_now = place.starts(&["watch", "homes/k"]);
+    from_now.says("watching \"homes\" in the store");
+    // A name that is a record's is a record's, unless it ends in a slash.
+    let of_record = place.starts(&["watch", "rooms"]);
+    of_record.says("watching \"rooms\" of the node");
+    let mut written: Vec<Value> = Vec::new();
+    for number in 0..20 {
+        prints(&place, &["put", "others", "kitchen", "3"]);
+        written.push(json(&prints(&place, &["put", "homes", "kitchen", &number.to_string(), "--json"])));
+        assert_eq!(&json(&replayed.prints("")), &written[number]);
+    }
+    node.signal("TERM");
+    assert_eq!(node.end(), Some(0));
+    assert_eq!(from_now.rest().iter().map(|line| json(line)).collect::<Vec<_>>(), written);
+    assert!(replayed.rest().is_empty());
+    for watch in [replayed, from_now, of_record] {
+        assert_eq!(watch.end(), Some(0), "it ends with the node");
+    }
+}
+
+#[test]
+fn a_name_that_is_neither_a_record_nor_a_namespace_is_not_followed() {
+    let place = Place::with(CONFIG);
+    let node = place.node();
+    let (code, _, said) = end(&place.ends(&["watch", "homes"]));
+    assert!(code == Some(3) && said.contains("there is no record \"homes\""), "{said}");
+    node.signal("TERM");
+    node.end();
+}
+
+#[test]
+fn lines_are_written_by_the_node_and_what_it_does_not_do_says_so() {
+    let place = Place::with(CONFIG);
+    let node = place.node();
+    let mut command =
+        super::process::command(env!("CARGO_BIN_EXE_anabranch"), &["put", "homes", "--stdin"], place.path());
+    let mut running = command.stdin(Stdio::piped()).spawn().expect("it starts");
+    let input = "{\"key\":\"a\",\"value\":1}\n{\"key\":\"a\",\"value\":2}\n";
+    std::io::Write::write_all(&mut running.stdin.take().expect("it was asked for"), input.as_bytes())
+        .expect("it reads");
+    let Output { status, stdout, .. } = running.wait_with_output().expect("it ends");
+    assert!(status.success());
+    let told: Vec<Value> = text(&stdout).lines().map(json).collect();
+    assert_eq!(told[1]["previousVersion"], told[0]["versionId"]);
+    for command in [&["verify"][..], &["export", "all.anb"], &["import", "anabranch.toml"]] {
+        let (code, _, said) = end(&place.ends(command));
+        assert!(code == Some(1) && said.contains("the node on data has the store open"), "{said}");
+        assert!(said.contains("end it, and start it again after"), "{said}");
+    }
+    node.signal("TERM");
+    assert_eq!(node.end(), Some(0));
+    prints(&place, &["verify"]);
+}
