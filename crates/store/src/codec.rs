@@ -6,7 +6,7 @@
 //! Meta        "retention ", name                      sum 4 | kind 1: 1 the last, 2 for a duration | versions or nanoseconds 8
 //! Meta        "tiers"                                 sum 4 | segments 8 | bytes of those 8 | deep rows 8 | versions dropped 8
 //! Namespaces  name                                    sum 4 | keys that are there 8 | keys ever 8
-//! Keys        length of namespace 1, namespace, key   sum 4 | flags 1 | number 8 | time of the first version 8
+//! Keys        length of namespace 1, namespace, key   sum 4 | flags 1 | number 8 | time of the oldest kept version 8
 //! Versions    number 8, 0 (8 bytes)                   sum 4 | length of namespace 1 | namespace | key
 //! Versions    number 8, time 8                        sum 4 | flags 1 | digest 24 | [previous 32] | [causes: count 2, 32 each] | value
 //! Times       time 8                                  number 8
@@ -15,8 +15,8 @@
 //! Segments    number 8, 0 (8 bytes)                   sum 4 | versions dropped 8 | time of the first 8 | id of the last 32
 //! ```
 //!
-//! The key's number stands for its namespace and key, and counts from 1. A version's previous one is the row before it, so its
-//! id is stored only where that row is gone. Integers are big-endian, values CBOR. `sum` is CRC-32C over the row's
+//! The key's number stands for its namespace and key, and counts from 1. A version's previous one is the row before it, or what
+//! `Segments` has of the chain last, so its id is stored only where that one was never here. Integers are big-endian, values CBOR. `sum` is CRC-32C over the row's
 //! key and the rest of the row: whatever bit flips, it is found before the row is believed.
 
 use crate::crc::Crc;
@@ -154,10 +154,11 @@ fn split_names(names: &[u8]) -> Option<(&str, &str)> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyRow {
     pub number: u64,
+    /// When the oldest version was written that is kept.
     pub first: Timestamp,
     /// Whether its newest version says deleted.
     pub deleted: bool,
-    /// Whether any of its versions does.
+    /// Whether any of its versions does, or did that was dropped.
     pub ever_deleted: bool,
 }
 
@@ -235,9 +236,9 @@ pub(crate) struct VersionRow<'r> {
 pub(crate) enum Previous {
     /// There is none: this is the first.
     None,
-    /// In the row before.
+    /// In the row before; where this is the oldest row, in the last segment, or what is left of the versions that were dropped.
     Before,
-    /// Here, since the row before is gone.
+    /// Here, since that version never was.
     Here(VersionId),
 }
 

@@ -505,6 +505,30 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_format_is_read_and_continued_as_the_one_of_today() {
+        let mut engine = Engine::open(Memory::new()).unwrap();
+        let now = Timestamp::from_nanos(1);
+        let first = engine.write(&[Write::put("n", "k", 1)], now, Durability::Immediate).unwrap().remove(0);
+        let backend = engine.into_backend();
+        let (mut row, mut batch) = (Vec::new(), Batch::new());
+        codec::write_format(1, &mut row);
+        batch.put(Table::Meta, codec::FORMAT_KEY, &row);
+        backend.commit(&batch, Durability::Immediate).unwrap();
+        let mut engine = Engine::open(backend).unwrap();
+        let format = |engine: &Engine<Memory>| {
+            let mut format = None;
+            View::get(&engine.backend().view().unwrap(), Table::Meta, codec::FORMAT_KEY, &mut |row| {
+                format = codec::read_format(row).ok();
+            })
+            .unwrap();
+            format
+        };
+        assert_eq!((format(&engine), engine.reader().unwrap().get("n", "k").unwrap()), (Some(1), first));
+        engine.write(&[Write::put("n", "k", 2)], now, Durability::Immediate).unwrap();
+        assert_eq!(format(&engine), Some(codec::FORMAT));
+    }
+
+    #[test]
     fn an_engine_that_is_opened_again_goes_on_where_it_was() {
         let wall = Timestamp::from_nanos(1000);
         let mut engine = Engine::open(Memory::new()).unwrap();

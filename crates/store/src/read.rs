@@ -226,7 +226,8 @@ impl<V: View> Reader<V> {
     }
 
     /// The keys of a namespace that begin with `prefix`, in their order, as they are or as they were at a moment: those after
-    /// `after`, at most `limit`. A page may be empty and have a next one, where many keys are deleted.
+    /// `after`, at most `limit`. A page may be empty and have a next one, where many keys are deleted. Where retention has dropped
+    /// what a key was at that moment, it is left out.
     ///
     /// # Errors
     /// [`StoreError::NoLimit`], and those of names.

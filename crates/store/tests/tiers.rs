@@ -268,6 +268,35 @@ fn the_newest_version_stays_whatever_retention_says() {
 }
 
 #[test]
+fn an_import_does_not_bring_back_what_retention_has_dropped_here() {
+    let store = opened(Memory::new());
+    for number in 0..100 {
+        store.put("n", "k", number).unwrap();
+    }
+    let mut file = Vec::new();
+    let sink = &mut |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    store.export(sink, &mut |_| ()).unwrap();
+    store.set_retention("n", last(10)).unwrap();
+    assert_eq!(maintain(&store, Timestamp::LATEST).dropped, 90);
+    let newest = store.put("n", "k", 100).unwrap();
+    let mut rest = &*file;
+    let source = &mut |buffer: &mut [u8]| {
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        rest = &rest[count..];
+        Ok(count)
+    };
+    let imported = store.import(source, &mut |_| ()).unwrap();
+    assert_eq!((imported.new, imported.known), (0, 100));
+    let kept = chain(&store, "n", "k");
+    assert_eq!((kept.len(), kept.last()), (11, Some(&newest)));
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
 fn causes_and_effects_are_found_across_tiers() {
     let (_, store) = filled();
     let readings = chain(&store, "sensor", "a");
