@@ -59,8 +59,8 @@ pub enum Failure {
     NoStore(PathBuf),
     #[error("{}: {why}{}", .data.display(), way_out(.why))]
     Open { data: PathBuf, why: Box<StoreError> },
-    #[error("the node on {} has the store open, and does not do this for others: end it, and start it again after", .0.display())]
-    NodeHasIt(PathBuf),
+    #[error("the node on {} does not take batches: write them while it does not run, or the lines without `--batch`", .0.display())]
+    NoBatches(PathBuf),
     #[error("the node keeps no store: set `data` in its [node]")]
     NodeKeepsNothing,
     #[error("{why}{}", IsThere(.is))]

@@ -149,7 +149,7 @@ fn the_graph_is_mermaid_text() {
 #[test]
 fn wrong_use_is_2_and_says_what_to_write() {
     let wrong: [(&[&str], &str); 12] = [
-        (&["why", "17"], "not there yet"),
+        (&["query", "MATCH (n) RETURN n"], "not there yet"),
         (&["dmo"], "did you mean `demo`"),
         (&["nonsense"], "This version has"),
         (&["demo", "--for", "10"], "10s"),

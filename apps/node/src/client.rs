@@ -1,11 +1,13 @@
 //! Talks to the node that has a directory open, over its socket.
 
 mod store;
+mod transfer;
 
 pub use store::{StoreClient, Which};
+pub use transfer::Export;
 
 use crate::socket;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
@@ -16,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use std::{
+    convert::Infallible,
     io,
     path::{Path, PathBuf},
 };
@@ -121,7 +124,7 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
-        self.ask_with(method, path, None, body).await
+        self.ask_with(method, path, None, Full::new(body).boxed()).await
     }
 
     async fn ask_with(
@@ -129,7 +132,7 @@ impl Client {
         method: Method,
         path: &str,
         header: Option<(HeaderName, HeaderValue)>,
-        body: Bytes,
+        body: BoxBody<Bytes, Infallible>,
     ) -> Result<Response<Incoming>, ClientError> {
         let stream = UnixStream::connect(socket::path(&self.data)).await.map_err(|error| match error.kind() {
             // The last is a path that is too long for a socket: no node can run there.
@@ -146,7 +149,7 @@ impl Client {
         let request =
             Request::builder().method(method).uri(path).header(HOST, "node").header(CONTENT_TYPE, "application/json");
         let request = header.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-        let request = request.body(Full::new(body)).map_err(|error| self.gone(&error))?;
+        let request = request.body(body).map_err(|error| self.gone(&error))?;
         let answer = sender.send_request(request).await.map_err(|error| self.gone(&error))?;
         if answer.status() == StatusCode::OK {
             return Ok(answer);

@@ -9,12 +9,16 @@
 //! | `PUT /v1/records/{name}` | takes a value, where the record is shared or no link writes to it |
 //! | `GET /v1/records/{name}/events` | its values from now on, as Server-Sent Events |
 //! | `/v1/store…`, `/v1/versions…` | the store: see `http/store.rs` |
+//! | `GET /v1/export`, `POST /v1/import`, `GET /v1/verify` | the store as a whole: see `http/transfer.rs` |
 
 mod events;
 mod follow;
 mod problem;
 mod stats;
 mod store;
+mod transfer;
+
+pub(crate) use transfer::EXPORTED;
 
 use crate::{
     assemble::Database,
@@ -67,6 +71,9 @@ enum Route {
     Record(String),
     Events(String),
     Store(Asked),
+    Export,
+    Import,
+    Verify,
 }
 
 impl Route {
@@ -77,6 +84,9 @@ impl Route {
             "/healthz" => Some(Route::Health),
             "/v1/stats" => Some(Route::Stats),
             "/v1/records" => Some(Route::Records),
+            "/v1/export" => Some(Route::Export),
+            "/v1/import" => Some(Route::Import),
+            "/v1/verify" => Some(Route::Verify),
             _ => {
                 if let Some(asked) = Asked::of(path) {
                     return Some(Route::Store(asked));
@@ -94,6 +104,7 @@ impl Route {
         match self {
             Route::Record(_) => "GET, PUT",
             Route::Store(asked) => asked.allows(),
+            Route::Import => "POST",
             _ => "GET",
         }
     }
@@ -149,6 +160,9 @@ impl Face {
             (&Method::GET, Route::Record(name)) => self.newest(&name),
             (&Method::GET, Route::Events(name)) => self.events(&name),
             (&Method::PUT, Route::Record(name)) => self.put(&name, request.into_body()).await,
+            (&Method::GET, Route::Export) => self.export(),
+            (&Method::POST, Route::Import) => self.import(request.into_body()).await,
+            (&Method::GET, Route::Verify) => self.verify().await,
             (_, Route::Store(asked)) => self.stored(asked, request).await,
             (method, route) => Err(Problem::method(method, route.allows())),
         }

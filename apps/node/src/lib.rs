@@ -37,7 +37,7 @@ mod socket;
 
 pub mod shown;
 
-pub use client::{Client, ClientError, Event, StoreClient, Watch, Which};
+pub use client::{Client, ClientError, Event, Export, StoreClient, Watch, Which};
 pub use config::{Config, Fault, Faults, Place, ReadError, reference_page};
 pub use format::Format;
 pub use node::{Node, NodeError};

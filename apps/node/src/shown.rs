@@ -233,6 +233,60 @@ impl From<store::Damage> for Damage {
     }
 }
 
+/// What an export holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// Keys, deleted ones among them.
+    pub keys: u64,
+    /// Versions.
+    pub versions: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// How many places are damaged, and so not in it.
+    pub damaged: usize,
+    /// Those, or as many as there is room for.
+    pub damages: Vec<Damage>,
+}
+
+impl From<store::Exported> for Exported {
+    fn from(store::Exported { keys, versions, bytes, damages }: store::Exported) -> Self {
+        let damaged = damages.len();
+        Exported { keys, versions, bytes, damaged, damages: damages.into_iter().map(Damage::from).collect() }
+    }
+}
+
+/// What an import has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Versions that were new.
+    pub new: u64,
+    /// Versions that were there already.
+    pub known: u64,
+}
+
+impl From<store::Imported> for Imported {
+    fn from(store::Imported { new, known }: store::Imported) -> Self {
+        Imported { new, known }
+    }
+}
+
+/// What a check of the whole store has found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Keys that were checked.
+    pub keys: u64,
+    /// Versions that are as they were written.
+    pub versions: u64,
+    /// What is not.
+    pub damages: Vec<Damage>,
+}
+
+impl From<store::Verified> for Verified {
+    fn from(store::Verified { keys, versions, damages }: store::Verified) -> Self {
+        Verified { keys, versions, damages: damages.into_iter().map(Damage::from).collect() }
+    }
+}
+
 /// A value that is there, `null` among them.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)

@@ -21,8 +21,8 @@ pub enum Database {
 
 /// A node's store, asked by one thread.
 pub struct Asked {
-    threads: Runtime,
-    store: StoreClient,
+    pub threads: Runtime,
+    pub store: StoreClient,
 }
 
 impl Asked {
@@ -36,7 +36,7 @@ impl Asked {
         Ok(Some(Asked { threads, store: client.store() }))
     }
 
-    fn ask<T>(&self, asking: impl Future<Output = Result<T, ClientError>>) -> Result<T, Failure> {
+    pub fn ask<T>(&self, asking: impl Future<Output = Result<T, ClientError>>) -> Result<T, Failure> {
         Ok(self.threads.block_on(asking)?)
     }
 }

@@ -1,14 +1,14 @@
 //! The commands that work on a store: every version of every key, as of any moment.
 //!
 //! ```text
-//!  write.rs · lines.rs    put, delete
-//!  read.rs                get, history, list
-//!  diff.rs · why.rs       what changed, what it was made from
-//!  follow.rs              watch NS
-//!  state.rs               stats, verify
-//!  transfer.rs            export, import
-//!   database.rs           the store: a node's, or opened by the command itself
-//!      place.rs           where it is · moment.rs: which version is meant · people.rs: how it is shown
+//!  write.rs · lines.rs       put, delete
+//!  read.rs                   get, history, list
+//!  diff.rs · why.rs          what changed, what it was made from
+//!  follow.rs                 watch NS
+//!  state.rs                  stats, verify
+//!  transfer.rs               export, import
+//!   database.rs · whole.rs   the store: a node's, or opened by the command itself
+//!      place.rs              where it is · moment.rs: which version is meant · people.rs: how it is shown
 //! ```
 
 mod database;
@@ -21,6 +21,7 @@ mod place;
 mod read;
 mod state;
 mod transfer;
+mod whole;
 mod why;
 mod write;
 

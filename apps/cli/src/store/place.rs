@@ -11,7 +11,6 @@ use anabranch::{
     redb::{Options, RedbBackend},
     store::{Options as StoreOptions, Store, StoreError, Timestamp},
 };
-use anabranch_node::Client;
 use clap::Args;
 
 use super::database::{Asked, Database};
@@ -46,20 +45,9 @@ impl Place {
         }
     }
 
-    /// As [`make`](Self::make), for what no node does for others.
-    pub fn make_own(&self) -> Result<Store, Failure> {
-        self.is_free()?;
-        open(&self.data)
-    }
-
-    /// As [`open`](Self::open), for what no node does for others.
+    /// As [`open`](Self::open), where no node runs.
     pub fn open_own(&self) -> Result<Store, Failure> {
-        self.is_free()?;
         if has_store(&self.data) { open(&self.data) } else { Err(Failure::NoStore(self.data.clone())) }
-    }
-
-    fn is_free(&self) -> Result<(), Failure> {
-        if Client::of(&self.data).is_running() { Err(Failure::NodeHasIt(self.data.clone())) } else { Ok(()) }
     }
 }
 

@@ -61,7 +61,7 @@ pub fn stats(of: &StatsOf) -> Result<(), Failure> {
 }
 
 pub fn verify(verify: &Verify) -> Result<(), Failure> {
-    let store = verify.place.open_own()?;
+    let store = verify.place.open()?;
     // How many there are may be what is damaged.
     let progress = Progress::of_versions("checking", store.stats().ok().map(|stats| stats.total_versions));
     let verified = store.verify(&mut |versions| progress.is_at(versions))?;
@@ -70,7 +70,6 @@ pub fn verify(verify: &Verify) -> Result<(), Failure> {
     let (keys, versions, damages) = (verified.keys, verified.versions, verified.damages.len());
     let mut affected = BTreeSet::new();
     for damage in verified.damages {
-        let damage = Damage::from(damage);
         affected.extend(damage.namespace.clone().zip(damage.key.clone()));
         shower.show(&damage, |look| in_words(&damage, look))?;
     }

@@ -1,19 +1,17 @@
 //! `export` and `import`: a store in one file.
 
 use std::{
-    cell::Cell,
     fs::File,
     io::{BufReader, Read, Write, stdin, stdout},
     path::{Path, PathBuf},
 };
 
-use anabranch::store::{Exported, Imported, Store};
-use anabranch_node::shown::Damage;
+use anabranch_node::shown::{Exported, Imported};
 use clap::Args;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use super::{people::Shower, place::Place, state::in_words};
+use super::{database::Database, people::Shower, place::Place, state::in_words};
 use crate::{
     failure::Failure,
     look::{Look, counted, size},
@@ -65,7 +63,7 @@ fn is_stream(file: &Path) -> bool {
 }
 
 pub fn export(export: &Export) -> Result<(), Failure> {
-    let store = export.place.open_own()?;
+    let store = export.place.open()?;
     let unwritten = |why| Failure::Unwritten { file: export.file.clone(), why };
     let exported = if is_stream(&export.file) {
         let mut output = stdout().lock();
@@ -84,14 +82,16 @@ pub fn export(export: &Export) -> Result<(), Failure> {
     told(export, exported)
 }
 
-fn export_to(store: &Store, to: &mut dyn Write) -> Result<Exported, Failure> {
-    let progress = Progress::of_versions("exporting", store.stats().ok().map(|stats| stats.total_versions));
-    let mut sink = |bytes: &[u8]| to.write_all(bytes).map_err(|why| why.to_string());
-    Ok(store.export(&mut sink, &mut |versions| progress.is_at(versions))?)
+fn export_to(store: &Database, to: &mut dyn Write) -> Result<Exported, Failure> {
+    let progress = match store {
+        Database::Own(_) => Progress::of_versions("exporting", store.stats().ok().map(|stats| stats.total_versions)),
+        Database::Node(_) => Progress::of_bytes("exporting", None),
+    };
+    store.export(to, &mut |done| progress.is_at(done))
 }
 
 fn told(export: &Export, exported: Exported) -> Result<(), Failure> {
-    let Exported { keys, versions, bytes, damages } = exported;
+    let Exported { keys, versions, bytes, damaged, damages } = exported;
     let file = export.file.display().to_string();
     let words = format!(
         "exported {} of {} to {file}, {}",
@@ -99,47 +99,39 @@ fn told(export: &Export, exported: Exported) -> Result<(), Failure> {
         counted(keys, "key", "keys"),
         size(bytes)
     );
-    let lost = damages.len();
-    let damages = damages.into_iter().map(Damage::from);
     if is_stream(&export.file) {
         // The standard output is the file.
-        damages.for_each(|damage| tell(in_words(&damage, Look::of_errors())));
+        damages.iter().for_each(|damage| tell(in_words(damage, Look::of_errors())));
         tell(words);
     } else {
         let mut shower = Shower::of(&export.place);
         for damage in damages {
             shower.show(&damage, |look| in_words(&damage, look))?;
         }
-        let summary = json!({ "file": file, "keys": keys, "versions": versions, "bytes": bytes, "damages": lost });
+        let summary = json!({ "file": file, "keys": keys, "versions": versions, "bytes": bytes, "damages": damaged });
         shower.show(&summary, |_| words)?;
         shower.end()?;
     }
-    if lost == 0 { Ok(()) } else { Err(Failure::NotWhole { damages: lost }) }
+    if damaged == 0 { Ok(()) } else { Err(Failure::NotWhole { damages: damaged }) }
 }
 
 pub fn import(import: &Import) -> Result<(), Failure> {
     let unread = |why| Failure::Unreadable { file: import.file.clone(), why };
     // Before a store is made for it.
-    let (mut source, length): (Box<dyn Read>, _) = if is_stream(&import.file) {
-        (Box::new(stdin().lock()), None)
+    let (mut source, length): (Box<dyn Read + Send>, _) = if is_stream(&import.file) {
+        (Box::new(stdin()), None)
     } else {
         let file = File::open(&import.file).map_err(unread)?;
         let about = file.metadata().map_err(unread)?;
         (Box::new(BufReader::with_capacity(1 << 16, file)), about.is_file().then_some(about.len()))
     };
-    let store = import.place.make_own()?;
+    let store = import.place.make()?;
     let progress = Progress::of_bytes("importing", length);
-    let read = Cell::new(0);
-    let mut fill = |buffer: &mut [u8]| {
-        let filled = source.read(buffer).map_err(|why| why.to_string())?;
-        read.set(read.get() + filled as u64);
-        Ok(filled)
-    };
-    let imported = store.import(&mut fill, &mut |_| progress.is_at(read.get()))?;
+    let imported = store.import(&mut *source, &|done| progress.is_at(done))?;
     drop(progress);
     let Imported { new, known } = imported;
     let mut shower = Shower::of(&import.place);
-    shower.show(&json!({ "new": new, "known": known }), |_| {
+    shower.show(&imported, |_| {
         format!("imported {}; {} here already", counted(new, "version", "versions"), were(known))
     })?;
     shower.end()

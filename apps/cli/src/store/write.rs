@@ -89,7 +89,7 @@ pub fn put(put: &Put) -> Result<(), Failure> {
         return match put.place.make()? {
             Database::Own(store) if put.batch => lines::put_batch(&put.namespace, &store),
             Database::Own(store) => lines::put_lines(&put.namespace, &store),
-            Database::Node(_) if put.batch => Err(Failure::NodeHasIt(put.place.data.clone())),
+            Database::Node(_) if put.batch => Err(Failure::NoBatches(put.place.data.clone())),
             node @ Database::Node(_) => lines::put_each(&put.namespace, &node),
         };
     }

@@ -115,7 +115,7 @@ fn a_name_that_is_neither_a_record_nor_a_namespace_is_not_followed() {
 }
 
 #[test]
-fn lines_are_written_by_the_node_and_what_it_does_not_do_says_so() {
+fn lines_are_written_by_the_node() {
     let place = Place::with(CONFIG);
     let node = place.node();
     let mut command =
@@ -128,12 +128,44 @@ fn lines_are_written_by_the_node_and_what_it_does_not_do_says_so() {
     assert!(status.success());
     let told: Vec<Value> = text(&stdout).lines().map(json).collect();
     assert_eq!(told[1]["previousVersion"], told[0]["versionId"]);
-    for command in [&["verify"][..], &["export", "all.anb"], &["import", "anabranch.toml"]] {
-        let (code, _, said) = end(&place.ends(command));
-        assert!(code == Some(1) && said.contains("the node on data has the store open"), "{said}");
-        assert!(said.contains("end it, and start it again after"), "{said}");
+    let (code, _, said) = end(&place.ends(&["put", "homes", "--stdin", "--batch"]));
+    assert!(code == Some(1) && said.contains("the node on data does not take batches"), "{said}");
+    node.signal("TERM");
+    assert_eq!(node.end(), Some(0));
+}
+
+#[test]
+fn a_node_s_store_is_proven_exported_and_imported_while_it_runs() {
+    let place = Place::with(CONFIG);
+    let node = place.node();
+    for number in 0..3 {
+        prints(&place, &["put", "homes", "kitchen", &number.to_string()]);
+    }
+    // More than fits into what is under way at once.
+    let large = format!("\"{}\"", "x".repeat(100_000));
+    for key in 0..12 {
+        prints(&place, &["put", "large", &key.to_string(), &large]);
+    }
+    assert_eq!(prints(&place, &["verify"]), "whole: 15 versions of 13 keys are as they were written");
+    let exported = json(&prints(&place, &["export", "all.anb", "--json"]));
+    let bytes = std::fs::metadata(place.path().join("all.anb")).expect("it is there").len();
+    assert_eq!((&exported["keys"], &exported["versions"], &exported["bytes"]), (&13.into(), &15.into(), &bytes.into()));
+    assert_eq!(prints(&place, &["import", "all.anb"]), "imported 0 versions; 15 were here already");
+    // Into a store of one's own, and from there into the node's.
+    assert_eq!(prints(&place, &["import", "all.anb", "--data", "other"]), "imported 15 versions; 0 were here already");
+    prints(&place, &["put", "attic", "box", "1", "--data", "other"]);
+    prints(&place, &["export", "more.anb", "--data", "other"]);
+    assert_eq!(prints(&place, &["import", "more.anb"]), "imported 1 version; 15 were here already");
+    assert_eq!(prints(&place, &["get", "attic", "box"]), "1");
+    let mut altered = std::fs::read(place.path().join("more.anb")).expect("it is there");
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    for (file, words) in [(altered, "altered before byte"), (b"nothing".to_vec(), "no export of Anabranch")] {
+        std::fs::write(place.path().join("wrong.anb"), file).expect("there is room");
+        let (code, _, said) = end(&place.ends(&["import", "wrong.anb"]));
+        assert!(code == Some(1) && said.contains(words) && said.contains("which are safe"), "{said}");
     }
     node.signal("TERM");
     assert_eq!(node.end(), Some(0));
-    prints(&place, &["verify"]);
+    assert_eq!(prints(&place, &["verify"]), "whole: 16 versions of 14 keys are as they were written");
 }

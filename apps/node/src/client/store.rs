@@ -4,6 +4,7 @@ use super::{Client, ClientError, PLAIN, Watch};
 use crate::shown::{Diff, Page, Stats, Trace, Version};
 use anabranch::store::{Expected, Moment, Timestamp, VersionId, Write};
 use anabranch_value::json;
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::{
     Method,
     body::Bytes,
@@ -15,7 +16,7 @@ use std::fmt::{Display, Write as _};
 
 /// The store of the node that has a directory open.
 #[derive(Debug, Clone)]
-pub struct StoreClient(Client);
+pub struct StoreClient(pub(super) Client);
 
 impl Client {
     /// Its store.
@@ -204,7 +205,7 @@ impl StoreClient {
     pub async fn watch(&self, namespace: &str, prefix: &str, from: Option<Moment>) -> Result<Watch, ClientError> {
         let asking = Asking::of(&["store", namespace]).with("prefix", Some(prefix)).with("from", from.map(text));
         let events = (ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let answer = self.0.ask_with(Method::GET, &asking.0, Some(events), Bytes::new()).await?;
+        let answer = self.0.ask_with(Method::GET, &asking.0, Some(events), Empty::new().boxed()).await?;
         Ok(Watch::of(&self.0, answer))
     }
 
@@ -219,7 +220,7 @@ impl StoreClient {
         compared: Option<(HeaderName, HeaderValue)>,
         body: Bytes,
     ) -> Result<T, ClientError> {
-        let answer = self.0.ask_with(method, &path, compared, body).await?;
+        let answer = self.0.ask_with(method, &path, compared, Full::new(body).boxed()).await?;
         let body = self.0.whole(answer.into_body()).await?;
         serde_json::from_slice(&body).map_err(|error| self.0.gone(&error))
     }

@@ -88,9 +88,8 @@ pub const SECTIONS: &[Section] = &[
                 "data",
                 Path,
                 Nothing,
-                "The node's directory, made when it is not there. Its socket, `node.sock`, is in it, over which \
-                 `anabranch watch` and others talk to the node; without it nobody can. The store is in it, too: records \
-                 with `keep` need it.",
+                "The node's directory, made when it is not there. Its store is in it, and its socket, `node.sock`, over which \
+                 `anabranch watch`, `get`, `put` and others talk to the node; without it nobody can, and nothing is kept.",
             ),
             later("listen", Text, "Where HTTP is served over TCP, as `\"127.0.0.1:7340\"`."),
         ]),

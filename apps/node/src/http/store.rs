@@ -92,7 +92,7 @@ impl Face {
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
     {
-        let store = self.store.clone().ok_or_else(Problem::no_store)?;
+        let store = self.kept()?;
         let (head, body) = request.into_parts();
         let follows = head.headers.get(ACCEPT).is_some_and(|accepted| accepted == "text/event-stream");
         let query = Query::of(head.uri.query().unwrap_or_default())?;
@@ -119,6 +119,11 @@ impl Face {
 }
 
 impl Face {
+    /// Its store, if it has one.
+    pub(super) fn kept(&self) -> Result<Store, Problem> {
+        self.store.clone().ok_or_else(Problem::no_store)
+    }
+
     /// How much its store holds.
     pub(super) async fn stored_stats(&self) -> Result<Option<Stats>, Problem> {
         let Some(store) = self.store.clone() else { return Ok(None) };
@@ -329,8 +334,10 @@ impl Problem {
             | StoreError::SameKeyTwice { .. }
             | StoreError::TooManyCauses { .. }
             | StoreError::BadTimestamp(_)
-            | StoreError::BadVersionId(_)
-            | StoreError::Import { .. } => (StatusCode::BAD_REQUEST, "invalid-write", "That cannot be written"),
+            | StoreError::BadVersionId(_) => (StatusCode::BAD_REQUEST, "invalid-write", "That cannot be written"),
+            StoreError::Import { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid-import", "The file cannot be imported")
+            }
             StoreError::Backend(Full) => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full"),
             StoreError::Backend(Damaged(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "damaged", "The store is damaged"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "store-failed", "The store has failed"),
