@@ -6,6 +6,7 @@
 //!       ├─ store.rs                                         put, get, delete, history, list: a store's directory
 //!       │
 //!  demo.rs ───▶ flow.rs ──▶ services.rs ──▶ machine.rs       records, services, this machine
+//!       │      past.rs                                        what is kept, and was before
 //!       │       readings.rs · smoothing.rs · timestamp.rs · mqtt.rs
 //!       │
 //!       └─ events ──▶ lines.rs      a line a reading, or a JSON object a line
@@ -21,6 +22,7 @@ mod flow;
 mod lines;
 mod machine;
 mod mqtt;
+mod past;
 mod readings;
 mod run;
 #[cfg(test)]

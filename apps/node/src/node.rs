@@ -49,7 +49,7 @@ pub enum NodeError {
         /// The directory.
         data: PathBuf,
         /// Why not.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// Something had not ended in time and was cut off.
     #[error("this had not ended after {} s and was cut off; what was on its way there is lost: {}", .grace.as_secs(), .aborted.join(", "))]
@@ -99,7 +99,7 @@ impl Node {
     pub async fn open(&mut self) -> Result<Option<&Store>, NodeError> {
         if let (None, Some(data)) = (&self.opened, &self.config.data) {
             let socket = Owned::take(data)?;
-            let fails = |source| NodeError::Store { data: data.clone(), source };
+            let fails = |source| NodeError::Store { data: data.clone(), source: Box::new(source) };
             let (place, now) = (data.clone(), clock(self.db.runtime()));
             let opening = self.db.runtime().spawn_blocking(move || {
                 let backend = RedbBackend::open(&place, redb::Options::default()).map_err(StoreError::Backend)?;

@@ -54,6 +54,7 @@
 //! | write code for every runtime | [`Runtime`], [`RuntimeContext`], [`RuntimeExt`] | |
 //! | have it supervised | `#[service]` | `services`, `macros` |
 //! | put records and services together | `Anabranch::builder()` | `services`, `alloc` |
+//! | keep each value of a record, and replay it | `keep`, `store` | `store`, `services` |
 //! | link records to an MQTT broker | `mqtt::MqttConnector` | `mqtt` |
 //! | run on Tokio | `TokioAdapter`, `tokio` | `tokio-runtime` |
 //! | run on a microcontroller | `embassy::EmbassyAdapter` | `embassy-runtime` |
@@ -233,9 +234,11 @@ pub mod embassy {
     feature = "macros",
     feature = "services",
     feature = "mqtt",
-    feature = "json"
+    feature = "json",
+    feature = "store"
 ))]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/guide/links.md")]
 #[doc = include_str!("../../../docs/guide/boards.md")]
+#[doc = include_str!("../../../docs/guide/keep.md")]
 struct ReadmeAndGuide;
