@@ -202,7 +202,10 @@ const TESTS: &[Step] = &[
         runs: |workspace| {
             // As the README has it: at the root, with no package named.
             workspace.package_of("anabranch")?;
-            Ok(vec![Run::cargo(["run", "--release", "--", "demo", "--plain", "--for", "3s", "--json"]).within(1_200)])
+            Ok(vec![
+                Run::cargo(["run", "--release", "--", "demo", "--plain", "--no-data", "--for", "3s", "--json"])
+                    .within(1_200),
+            ])
         },
     },
 ];

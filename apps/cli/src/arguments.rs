@@ -1,6 +1,6 @@
 //! What can be typed, and what is said to what cannot.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{
     Args, Parser, Subcommand,
@@ -67,7 +67,8 @@ const DEMO_EXAMPLES: &str = "\
 What happens: cpu, memory, disk, network, and temperature where the machine has sensors, are measured and flow
 through typed records. Joins make levels and the load of them, and a supervised service smooths the levels and
 raises alerts. All of it goes out over MQTT, to a broker in the process or to yours; the readings of the processor
-come back from there, and are timed; and limits can be set from outside.
+come back from there, and are timed; and limits can be set from outside. What is measured and made of it is kept on
+disk, and the next demo begins with it.
 
 Examples:
   anabranch demo                              the live view: g shows the graph, p pauses, q ends
@@ -83,7 +84,12 @@ Beside it, with the port that it shows (Debian: mosquitto-clients) and the name 
   mosquitto_pub -p PORT -t anabranch/HOST/limits/set -r -m '{\"cpu\":50}'     limits: cpu, memory, disk, temperature
   mosquitto_pub -p PORT -t anabranch/HOST/limits/set -r -n                   as they were at the start
 
-Each JSON line is one value: {\"record\": \"cpu\", \"time\": \"2026-01-31T08:05:09.123456789Z\", \"value\": {…}}.";
+What is kept, while no demo runs, with the directory that it says:
+  anabranch list --data DIR                              one namespace a record
+  anabranch history cpu cpu --data DIR                   what the processor did
+
+Each JSON line is one value: {\"record\": \"cpu\", \"time\": \"2026-01-31T08:05:09.123456789Z\", \"value\": {…}}; the first and
+the last say in the same form how much is kept: {\"record\": \"store\", …}.";
 
 #[derive(Debug, Args)]
 #[command(after_help = DEMO_EXAMPLES)]
@@ -111,6 +117,16 @@ pub struct Demo {
     /// Publish nothing and take no commands
     #[arg(long)]
     pub no_mqtt: bool,
+
+    /// Keep what is measured in this directory, and go on with what is there; one demo at a time has it
+    ///
+    /// [default: anabranch/demo in $XDG_STATE_HOME or ~/.local/state; where that is in use, this demo says so and keeps nothing]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Keep nothing
+    #[arg(long, conflicts_with = "data")]
+    pub no_data: bool,
 
     /// Print the records, services and links as Mermaid text, and end
     #[arg(long, conflicts_with_all = ["plain", "json", "run_for"])]

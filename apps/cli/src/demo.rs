@@ -28,6 +28,7 @@ use crate::{
     lines::Lines,
     machine::{self, Sensors},
     mqtt::{Mqtt, Topics},
+    past::Past,
     readings::{
         Alert, Command, Cpu, Crossing, Disk, Level, Limits, Load, Memory, Network, Reading, Seen, Temperature, Value,
     },
@@ -54,6 +55,11 @@ pub enum Event {
 
 /// What the events are shown on. To break off is to ask for the end.
 pub trait Output {
+    /// Before anything is measured.
+    fn begin(&mut self, _db: &Database) -> io::Result<()> {
+        Ok(())
+    }
+
     fn seen(&mut self, seen: Seen) -> io::Result<()>;
 
     /// Called every [`LOOK`], to show how everything is doing.
@@ -73,6 +79,9 @@ pub trait Output {
 
 /// How often is looked how everything is doing: often enough to feel alive, and seldom enough to cost nothing.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How often is looked how much is kept.
+const LOOK_BACK: Duration = Duration::from_secs(1);
 
 /// How long services, links and the connector may take to end.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -98,7 +107,9 @@ pub fn run(demo: &Demo) -> Result<(), Failure> {
 async fn watch(demo: &Demo) -> Result<(), Failure> {
     let runtime = TokioAdapter::current()?;
     let temperature = matches!(runtime.spawn_blocking(|| Sensors::open().is_some()).await, Ok(true));
-    let options = Options { limits: demo.limits(), watching: demo.watching(), temperature };
+    let (past, unkept) = if demo.graph { (None, None) } else { Past::open(demo, &runtime).await? };
+    let keep = past.is_some() || demo.graph && !demo.no_data;
+    let options = Options { limits: demo.limits(), watching: demo.watching(), temperature, keep };
     let machine = runtime.spawn_blocking(machine::name).await.unwrap_or_default();
     let topics = Topics::of(&machine);
     let mqtt = match &demo.broker {
@@ -106,7 +117,7 @@ async fn watch(demo: &Demo) -> Result<(), Failure> {
         Some(url) => Some(Mqtt::through(url, topics)),
         None => Some(Mqtt::in_process(&runtime, topics).map_err(Failure::Broker)?),
     };
-    let db = flow::of_this_machine(runtime.clone(), options, demo.every, mqtt.as_ref()).await?;
+    let db = flow::of_this_machine(runtime.clone(), options, demo.every, mqtt.as_ref(), past.as_ref()).await?;
     let (sender, mut events) = channel(WAITING_EVENTS);
     if demo.graph {
         return quiet(io::Write::write_all(&mut io::stdout(), db.graph().to_mermaid().as_bytes()));
@@ -128,22 +139,42 @@ async fn watch(demo: &Demo) -> Result<(), Failure> {
             every.tick().await;
         }
     });
+    if let Some(past) = past.clone() {
+        let (looking, mut every) = (runtime.clone(), runtime.interval(LOOK_BACK));
+        let over = sender.clone();
+        runtime.spawn(async move {
+            while !over.is_closed() {
+                every.skip_missed();
+                every.tick().await;
+                past.look(&looking).await;
+            }
+        });
+    }
     if demo.json || demo.plain || !io::stdout().is_terminal() {
         if !temperature {
             tell(format_args!("note: {NO_SENSORS}"));
         }
-        let mut lines = Lines::new(io::stdout(), demo.json, mqtt.as_ref());
-        return drive(&db, sender, &mut events, &mut lines).await;
+        if let Some(unkept) = unkept {
+            tell(format_args!("note: {unkept}"));
+        }
+        let mut lines = Lines::new(io::stdout(), demo.json, mqtt.as_ref(), past.as_ref());
+        return drive(&db, sender, &mut events, &mut lines, past.as_ref()).await;
     }
+    let before = match &past {
+        Some(past) => past.recall(&runtime).await,
+        None => Vec::new(),
+    };
     let about = About {
         machine,
         every: demo.every,
         limits: demo.limits(),
         mqtt,
-        note: if temperature { None } else { Some(NO_SENSORS) },
+        past: past.clone(),
+        note: unkept.or_else(|| (!temperature).then(|| NO_SENSORS.to_owned())),
     };
     let mut view = View::open(about, &db, sender.clone()).map_err(Failure::Terminal)?;
-    drive(&db, sender, &mut events, &mut view).await
+    before.into_iter().for_each(|seen| view.recall(seen));
+    drive(&db, sender, &mut events, &mut view, past.as_ref()).await
 }
 
 /// Asks for the end, on the thread that waits for signals. The end does not come while the output takes nothing (a reader
@@ -162,6 +193,7 @@ async fn drive(
     sender: Sender<Event>,
     events: &mut Receiver<Event>,
     output: &mut impl Output,
+    past: Option<&Past>,
 ) -> Result<(), Failure> {
     let followers = followers(db)?;
     let running = db.clone();
@@ -170,12 +202,15 @@ async fn drive(
         follow(followers, &sender).await;
         sender.send(Event::Ended(running.await)).await
     });
-    let mut shown = Ok(());
+    let mut shown = output.begin(db);
     let mut stopping: Option<Task<Shutdown>> = None;
     while let Some(event) = events.recv().await {
         let flow = match event {
             Event::Stop => Ok(ControlFlow::Break(())),
             Event::Ended(end) => {
+                if let Some(past) = past {
+                    past.look(db.runtime()).await;
+                }
                 shown = shown.and_then(|()| output.finish(db));
                 quiet(shown)?;
                 end.map_err(|_| Failure::Cut)??;

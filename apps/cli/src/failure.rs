@@ -25,6 +25,11 @@ pub enum Failure {
     Broker(io::Error),
     #[error("Ctrl-C could not be listened to ({0}); end the demo with `--for 10s`")]
     Signals(#[from] ctrlc::Error),
+    #[error(
+        "the readings cannot be kept in {} ({source}): name another place with `--data`, or keep nothing with `--no-data`",
+        .directory.display()
+    )]
+    Past { directory: PathBuf, source: Box<StoreError> },
     #[error("the terminal cannot be drawn on ({0}); try `anabranch demo --plain`")]
     Terminal(io::Error),
     #[error("the output could not be written ({0}); make room, or write it elsewhere")]

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::{
     mqtt::{self, Mqtt, Topics},
+    past::Past,
     readings::{
         Alert, Command, Cpu, Crossing, Disk, Level, Limits, Load, Memory, Network, Quantity, Reading, Temperature,
     },
@@ -54,6 +55,8 @@ pub struct Options {
     pub watching: Watching,
     /// Whether the machine has sensors.
     pub temperature: bool,
+    /// Whether what is measured and made of it is kept.
+    pub keep: bool,
 }
 
 /// A minute and more of values at one a second.
@@ -74,30 +77,46 @@ where
     }
 }
 
+/// Keeps a record's values in a namespace of its name, where they are to be kept.
+fn keep<R, T>(record: &mut RecordConfig<'_, R, T>, kept: bool, key: &str)
+where
+    R: Runtime + SpawnDynamically + SpawnBlocking + Send + Sync,
+    T: Serialize + Clone + Send + Sync + 'static,
+{
+    if kept {
+        let namespace = record.name().to_owned();
+        record.keep(Keep::in_namespace(namespace).key(key));
+    }
+}
+
 /// Adds the records, what is made of them, and with `topics` their links. Who measures is there already, or comes from
 /// outside, and so does the connector.
-pub fn flow<R: Runtime + SpawnDynamically>(
+pub fn flow<R: Runtime + SpawnDynamically + SpawnBlocking + Send + Sync>(
     builder: Builder<R>,
     options: Options,
     topics: Option<&Topics>,
 ) -> Builder<R> {
-    let Options { limits, watching, temperature } = options;
+    let Options { limits, watching, temperature, keep: kept } = options;
     let mut builder = builder
         .configure::<Reading<Cpu>>(CPU, |r| {
             r.with_buffer(RING);
             publish(r, topics, CPU, mqtt::READINGS);
+            keep(r, kept, CPU);
         })
         .configure::<Reading<Memory>>(MEMORY, |r| {
             r.with_buffer(RING);
             publish(r, topics, MEMORY, mqtt::READINGS);
+            keep(r, kept, MEMORY);
         })
         .configure::<Reading<Disk>>(DISK, |r| {
             r.with_buffer(RING);
             publish(r, topics, DISK, mqtt::READINGS);
+            keep(r, kept, DISK);
         })
         .configure::<Reading<Network>>(NETWORK, |r| {
             r.with_buffer(RING);
             publish(r, topics, NETWORK, mqtt::READINGS);
+            keep(r, kept, NETWORK);
         })
         .configure::<Reading<Load>>(LOAD, |r| {
             r.with_buffer(BufferCfg::SingleLatest);
@@ -107,10 +126,12 @@ pub fn flow<R: Runtime + SpawnDynamically>(
                     .then(|| Reading { time: cpu.time, value: Load::of(&cpu.value, &memory.value) })
             });
             publish(r, topics, LOAD, mqtt::READINGS);
+            keep(r, kept, LOAD);
         })
         .configure::<Reading<Limits>>(LIMITS, |r| {
             r.with_buffer(BufferCfg::SingleLatest);
             publish(r, topics, LIMITS, mqtt::RETAINED);
+            keep(r, kept, LIMITS);
         })
         .configure::<Reading<Level>>(LEVELS, |r| {
             r.with_buffer(RING).shared();
@@ -133,12 +154,17 @@ pub fn flow<R: Runtime + SpawnDynamically>(
                 });
             }
             publish(r, topics, "level/{of}", mqtt::AT_LEAST_ONCE);
+            keep(r, kept, "{of}");
         })
-        .configure::<Reading<Level>>(SMOOTH, ring)
+        .configure::<Reading<Level>>(SMOOTH, |r| {
+            r.with_buffer(RING);
+            keep(r, kept, "{of}");
+        })
         // Not one alert may be lost, so it waits for whoever shows them, and for the link.
         .configure::<Reading<Alert>>(ALERTS, |r| {
             r.with_buffer(BufferCfg::Queue { capacity: 16, consumers: if topics.is_some() { 2 } else { 1 } });
             publish(r, topics, ALERTS, mqtt::AT_LEAST_ONCE);
+            keep(r, kept, "{of}");
         })
         .configure::<Command>(COMMANDS, |r| {
             r.with_buffer(BufferCfg::SpmcRing { capacity: 8 });
@@ -165,15 +191,17 @@ pub fn flow<R: Runtime + SpawnDynamically>(
     builder.configure::<Reading<Temperature>>(TEMPERATURE, |r| {
         r.with_buffer(RING);
         publish(r, topics, TEMPERATURE, mqtt::READINGS);
+        keep(r, kept, TEMPERATURE);
     })
 }
 
 /// The whole demo: the flow, this machine measured `every` so often, and a broker if there is to be one.
-pub async fn of_this_machine<R: Runtime + SpawnDynamically + SpawnBlocking + Networked>(
+pub async fn of_this_machine<R: Runtime + SpawnDynamically + SpawnBlocking + Networked + Send + Sync>(
     runtime: R,
     options: Options,
     every: Duration,
     mqtt: Option<&Mqtt>,
+    past: Option<&Past>,
 ) -> Result<Anabranch<R>, BuildErrors> {
     let mut builder =
         Anabranch::builder().runtime(runtime).with_service(Measure::of(every, CPU, MEMORY, DISK, NETWORK));
@@ -182,6 +210,9 @@ pub async fn of_this_machine<R: Runtime + SpawnDynamically + SpawnBlocking + Net
     }
     if let Some(mqtt) = mqtt {
         builder = builder.with_connector(mqtt.connector());
+    }
+    if let Some(past) = past {
+        builder = builder.with_store(past.store.clone());
     }
     flow(builder, options, mqtt.map(|mqtt| &mqtt.topics)).build().await
 }

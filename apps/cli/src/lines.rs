@@ -1,15 +1,21 @@
 //! The plain output: a line a reading, or one JSON object a line.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
-use anabranch::{ConnectionState, ConnectorStatus, LinkDirection};
+use anabranch::{ConnectionState, ConnectorStatus, LinkDirection, prelude::*};
+use serde::Serialize;
 
 use crate::{
     demo::{Database, Output},
     flow,
     mqtt::Mqtt,
+    past::{Extent, Past},
     readings::Seen,
     tell,
+    timestamp::Timestamp,
 };
 
 /// Writes what is seen as lines. Standard output hands on each line when it ends; what is to be said beside the values goes
@@ -22,17 +28,55 @@ pub struct Lines<W> {
     reached: Option<bool>,
     /// How many values from outside were said to be refused.
     refused: u64,
+    past: Option<Past>,
+}
+
+/// How much is kept, as a line among those of the values.
+#[derive(Serialize)]
+struct Kept<'a> {
+    record: &'static str,
+    time: Timestamp,
+    value: Described<'a>,
+}
+
+#[derive(Serialize)]
+struct Described<'a> {
+    directory: Cow<'a, str>,
+    #[serde(flatten)]
+    extent: Extent,
+    /// Values that are not in the store: there was no room any more, or it could not take them.
+    lost: u64,
 }
 
 impl<W: Write> Lines<W> {
-    pub fn new(to: W, json: bool, mqtt: Option<&Mqtt>) -> Self {
+    pub fn new(to: W, json: bool, mqtt: Option<&Mqtt>, past: Option<&Past>) -> Self {
+        if let Some(past) = past.filter(|_| !json) {
+            let (directory, extent) = (past.directory.display(), past.extent().in_words());
+            tell(format_args!("note: what is measured is kept in {directory}: {extent}"));
+        }
         if let Some(mqtt) = mqtt {
             tell(format_args!("note: values cross a broker; look on:   {}", mqtt.how_to_look()));
             tell(format_args!("note: limits can be set from outside:   {}", mqtt.how_to_command()));
         }
         // That a broker in the process is there need not be said.
         let reached = mqtt.filter(|mqtt| mqtt.is_in_process()).map(|_| true);
-        Lines { to, json, alerts: 0, reached, refused: 0 }
+        Lines { to, json, alerts: 0, reached, refused: 0, past: past.cloned() }
+    }
+
+    /// Says how much is kept.
+    fn kept(&mut self, db: &Database) -> io::Result<()> {
+        let Some(past) = &self.past else { return Ok(()) };
+        let lost = db.keeps().iter().map(|keep| keep.lost + keep.failed).sum();
+        let extent = past.extent();
+        if !self.json {
+            let lost = if lost > 0 { format!(", {lost} values lost to it") } else { String::new() };
+            return writeln!(self.to, "kept: {}{lost}, in {}", extent.in_words(), past.directory.display());
+        }
+        let value = Described { directory: past.directory.to_string_lossy(), extent, lost };
+        let time = Timestamp::from_unix(db.runtime().unix_time().unwrap_or_default());
+        let mut line = serde_json::to_vec(&Kept { record: "store", time, value })?;
+        line.push(b'\n');
+        self.to.write_all(&line)
     }
 
     /// Says once when the broker is there, when it is not, and what came from outside and made no sense.
@@ -87,8 +131,14 @@ impl<W: Write> Output for Lines<W> {
         Ok(())
     }
 
+    /// In JSON only: for people it was said beside the values.
+    fn begin(&mut self, db: &Database) -> io::Result<()> {
+        if self.json { self.kept(db) } else { Ok(()) }
+    }
+
     /// A summary, for people.
     fn finish(&mut self, db: &Database) -> io::Result<()> {
+        self.kept(db)?;
         if self.json {
             return self.to.flush();
         }

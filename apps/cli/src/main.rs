@@ -8,6 +8,7 @@
 //!       ├─ completions.rs                                   what shells need
 //!       │
 //!  demo.rs ───▶ flow.rs ──▶ services.rs ──▶ machine.rs       records, services, this machine
+//!       │      past.rs                                        what is kept, and was before
 //!       │       readings.rs · smoothing.rs · timestamp.rs · mqtt.rs
 //!       │
 //!       └─ events ──▶ lines.rs      a line a reading, or a JSON object a line
@@ -27,6 +28,7 @@ mod machine;
 mod mqtt;
 mod output;
 mod progress;
+mod past;
 mod readings;
 mod run;
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub struct Cpu {
 }
 
 /// How much memory is in use.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Memory {
     pub percent: f64,
@@ -35,7 +35,7 @@ pub struct Memory {
 }
 
 /// The fullest disk, and what went to and from all of them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Disk {
     pub percent: f64,
@@ -47,7 +47,7 @@ pub struct Disk {
 }
 
 /// What went through all interfaces but the loopback.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
     pub received_bytes_per_second: f64,
@@ -57,7 +57,7 @@ pub struct Network {
 }
 
 /// The hottest sensor.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Temperature {
     pub celsius: f64,
@@ -66,7 +66,7 @@ pub struct Temperature {
 }
 
 /// How near the machine is to its limits: the higher of processor and memory.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Load {
     pub percent: f64,
@@ -84,7 +84,7 @@ impl Load {
 }
 
 /// What has a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Quantity {
     Cpu,
@@ -116,7 +116,7 @@ impl fmt::Display for Quantity {
 }
 
 /// One quantity's value, as it was measured or smoothed, beside its limit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Level {
     pub of: Quantity,
@@ -132,7 +132,7 @@ impl Level {
 }
 
 /// A smoothed quantity went over its limit, or came back.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Alert {
     pub of: Quantity,
@@ -142,7 +142,7 @@ pub struct Alert {
     pub line: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AlertState {
     Raised,
@@ -408,7 +408,8 @@ fn of_bytes(used: u64, total: u64) -> String {
     format!("{} of {} {unit}", digits(used as f64 / divisor), digits(total as f64 / divisor))
 }
 
-fn bytes(bytes: f64) -> String {
+/// An amount with its unit.
+pub fn bytes(bytes: f64) -> String {
     let (unit, divisor) = scale(bytes);
     format!("{} {unit}", digits(bytes / divisor))
 }

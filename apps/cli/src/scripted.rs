@@ -20,6 +20,7 @@ pub const OPTIONS: Options = Options {
     limits: Limits { cpu_percent: 80.0, memory_percent: 90.0, disk_percent: 90.0, celsius: 80.0 },
     watching: Watching { smooth_over: Duration::from_secs(5), hysteresis: 5.0 },
     temperature: true,
+    keep: false,
 };
 
 /// A broker on a host of its own.

@@ -315,7 +315,7 @@ mod tests {
             let adapter = sim.adapter();
             let times = sim.block_on(async move {
                 let options = Options { temperature: false, ..OPTIONS };
-                let db = flow::of_this_machine(adapter, options, SECOND, None).await?;
+                let db = flow::of_this_machine(adapter, options, SECOND, None, None).await?;
                 let mut cpu = db.consumer::<Reading<Cpu>>(CPU)?;
                 db.start();
                 let mut times = Vec::new();

@@ -54,6 +54,7 @@
 //! | write code for every runtime | [`Runtime`], [`RuntimeContext`], [`RuntimeExt`] | |
 //! | have it supervised | `#[service]` | `services`, `macros` |
 //! | put records and services together | `Anabranch::builder()` | `services`, `alloc` |
+//! | keep each value of a record, and replay it | `keep`, `store` | `store`, `services` |
 //! | keep a store's tiers in order | `lifecycle::maintain` | `store`, `std` |
 //! | link records to an MQTT broker | `mqtt::MqttConnector` | `mqtt` |
 //! | run on Tokio | `TokioAdapter`, `tokio` | `tokio-runtime` |
@@ -236,9 +237,11 @@ pub mod embassy {
     feature = "macros",
     feature = "services",
     feature = "mqtt",
-    feature = "json"
+    feature = "json",
+    feature = "store"
 ))]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/guide/links.md")]
 #[doc = include_str!("../../../docs/guide/boards.md")]
+#[doc = include_str!("../../../docs/guide/keep.md")]
 struct ReadmeAndGuide;

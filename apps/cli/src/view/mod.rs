@@ -36,6 +36,11 @@ impl View {
         Ok(View { terminal: Terminal::open(events)?, screen, paused: None, opened: Instant::now() })
     }
 
+    /// Takes a value that a demo before this one saw.
+    pub fn recall(&mut self, seen: Seen) {
+        self.screen.recall(seen);
+    }
+
     fn draw(&mut self) -> io::Result<()> {
         let (shown, paused) = match &self.paused {
             Some(then) => (then, true),

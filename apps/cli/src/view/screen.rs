@@ -21,6 +21,7 @@ use super::trend::Trend;
 use crate::{
     flow,
     mqtt::Mqtt,
+    past::{Extent, Past},
     readings::{Alert, AlertState, Limits, Seen, Value},
     timestamp::Timestamp,
 };
@@ -33,8 +34,9 @@ pub struct About {
     /// The limits of the start.
     pub limits: Limits,
     pub mqtt: Option<Mqtt>,
+    pub past: Option<Past>,
     /// Something to be said once.
-    pub note: Option<&'static str>,
+    pub note: Option<String>,
 }
 
 /// What is on the screen.
@@ -62,6 +64,8 @@ pub struct Screen {
     paces: BTreeMap<String, Pace>,
     alerts: VecDeque<(Timestamp, Alert)>,
     raised: u64,
+    /// How much is kept, and how many values could not be.
+    kept: Option<(Extent, u64)>,
 }
 
 /// A record's newest value, and how it came to it.
@@ -100,13 +104,21 @@ impl Screen {
             paces: BTreeMap::new(),
             alerts: VecDeque::new(),
             raised: 0,
+            kept: None,
         }
     }
 
     /// Takes a value that passed through a record.
-    pub fn seen(&mut self, Seen { record, time, value }: Seen) {
-        if let Value::Alert(alert) = &value {
+    pub fn seen(&mut self, seen: Seen) {
+        if let Value::Alert(alert) = &seen.value {
             self.raised += u64::from(alert.state == AlertState::Raised);
+        }
+        self.recall(seen);
+    }
+
+    /// Takes a value that passed through a record of a demo before this one.
+    pub fn recall(&mut self, Seen { record, time, value }: Seen) {
+        if let Value::Alert(alert) = &value {
             self.alerts.push_front((time, alert.clone()));
             self.alerts.truncate(MOST_ALERTS);
         }
@@ -120,7 +132,10 @@ impl Screen {
     }
 
     /// Takes the state of everything, `up` after the view was opened.
-    pub fn look<R: Runtime + SpawnDynamically>(&mut self, up: Duration, db: &Anabranch<R>) {
+    pub fn look<R>(&mut self, up: Duration, db: &Anabranch<R>)
+    where
+        R: Runtime + SpawnDynamically + SpawnBlocking + Send + Sync,
+    {
         let mut records = db.records();
         records.sort_by_key(|record| flow::IN_ORDER.iter().position(|name| *name == record.name));
         for record in &records {
@@ -128,9 +143,12 @@ impl Screen {
         }
         // Links that run are counted with the broker; of services, those that do not run come first.
         let mut services = db.services();
-        let is_link =
-            |name: &str| self.graph.services.iter().any(|s| s.kind == GraphServiceKind::Link && s.name == name);
-        services.retain(|service| service.phase != ServicePhase::Running || !is_link(&service.name));
+        // What keeps records is counted with the store.
+        let is_counted = |name: &str| {
+            let counted = [GraphServiceKind::Link, GraphServiceKind::Keep];
+            self.graph.services.iter().any(|s| counted.contains(&s.kind) && s.name == name)
+        };
+        services.retain(|service| service.phase != ServicePhase::Running || !is_counted(&service.name));
         services.sort_by_key(|service| service.phase == ServicePhase::Running);
         (self.up, self.records, self.services) = (up, records, services);
         let (links, before) = (db.links(), self.links.iter().map(|link| link.failed).chain(std::iter::repeat(0)));
@@ -139,6 +157,8 @@ impl Screen {
             self.failure = Some((up, why));
         }
         (self.links, self.connectors) = (links, db.connectors());
+        let lost = || db.keeps().iter().map(|keep| keep.lost + keep.failed).sum();
+        self.kept = self.about.past.as_ref().map(|past| (past.extent(), lost()));
     }
 
     pub fn draw(&self, frame: &mut Frame<'_>, paused: bool) {
@@ -181,15 +201,16 @@ impl Screen {
             keys.push(key.bold().fg(Color::Cyan));
             keys.push(does.dim());
         }
-        if let Some(note) = self.about.note {
-            keys.push(note.dim().italic());
+        if let Some(note) = &self.about.note {
+            keys.push(note.clone().dim().italic());
         }
         Line::from(keys)
     }
 
     fn draw_flow(&self, frame: &mut Frame<'_>, area: Rect) {
         let (records, services) = (rows(self.records.len()) + 1, rows(self.services.len()) + 1);
-        let broker = self.broker(usize::from(area.width));
+        let mut broker = self.broker(usize::from(area.width));
+        broker.extend(self.store());
         let outside = rows(broker.len());
         // Empty lines between the parts where there is room for them, and what is left goes to the alerts.
         let gap = u16::from(area.height >= records + outside + services + 7);
@@ -290,6 +311,17 @@ impl Screen {
             lines.push(Line::from(format!("set:  {}", mqtt.how_to_command()).dim()));
         }
         lines
+    }
+
+    /// How much is kept, and where.
+    fn store(&self) -> Option<Line<'_>> {
+        let ((extent, lost), past) = (self.kept?, self.about.past.as_ref()?);
+        let mut line = vec![Span::styled("STORE  ", heading()), extent.in_words().into()];
+        if lost > 0 {
+            line.push(format!("  lost {lost}").fg(NEAR));
+        }
+        line.push(format!("  in {}", past.directory.display()).dim());
+        Some(Line::from(line))
     }
 
     /// The limits that hold now.
@@ -398,7 +430,11 @@ impl Screen {
         };
         let inbound = self.graph.inbound.iter();
         let inbound = inbound.map(|link| ["broker".into(), link.address.to_string(), link.record.to_string()]);
-        let services: Vec<[String; 3]> = self.graph.services.iter().map(ends).chain(inbound).collect();
+        let (kept, others): (Vec<_>, Vec<_>) =
+            self.graph.services.iter().partition(|service| service.kind == GraphServiceKind::Keep);
+        let kept: Vec<&str> = kept.iter().flat_map(|service| &service.reads).map(String::as_str).collect();
+        let kept = (!kept.is_empty()).then(|| [format!("{} records", kept.len()), "keep".into(), "store".into()]);
+        let services: Vec<[String; 3]> = others.into_iter().map(ends).chain(inbound).chain(kept).collect();
         let width = |column: usize| services.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let (from, by) = (width(0).max(12), width(1).max(10));
         let mut lines = vec![
@@ -525,7 +561,8 @@ mod tests {
                 every: Duration::from_secs(1),
                 limits: OPTIONS.limits,
                 mqtt: Some(Mqtt::through("mqtt://broker", topics)),
-                note: Some("something to be said once"),
+                past: None,
+                note: Some("something to be said once".into()),
             };
             let mut screen = Screen::new(about, db.graph().clone());
             let (mut cpu, mut memory) =
@@ -639,6 +676,49 @@ mod tests {
         }
         let lines = text(&drawn(&screen, (120, 40), false));
         assert!(lines.contains("no connection to mqtt://broker") && lines.contains(why), "{lines}");
+    }
+
+    #[test]
+    fn what_is_kept_and_what_a_demo_before_saw_is_shown() {
+        let mut sim = Sim::new(7);
+        let adapter = sim.adapter();
+        let now = anabranch::keep::clock(&adapter);
+        let memory = anabranch::store::Memory::new();
+        let store = anabranch::store::Store::open(memory, anabranch::store::Options::new(now)).unwrap();
+        let (begun, graph) = sim
+            .block_on(async move {
+                let builder = Anabranch::builder().runtime(adapter).with_store(store.clone());
+                let machine = Machine::new(builder, crate::flow::Options { keep: true, ..OPTIONS }).await?;
+                machine.db.start();
+                for second in 0..10 {
+                    machine.measure(Written { cpu: 97.0, memory: 30.0 + f64::from(second), celsius: 40.0 }).await;
+                }
+                let _ = machine.db.shutdown(Duration::from_secs(10)).await;
+                assert!(machine.db.keeps().iter().all(|keep| keep.lost + keep.failed == 0), "{:?}", machine.db.keeps());
+                Ok::<_, Box<dyn Error + Send + Sync>>((
+                    Past::of(store, "/home/me/demo".into()),
+                    machine.db.graph().clone(),
+                ))
+            })
+            .unwrap()
+            .unwrap();
+        let recalled = begun.recalled();
+        for record in ["cpu", "memory", "disk", "network", "temperature", "load", "levels", "smooth", "alerts"] {
+            assert!(recalled.iter().any(|seen| seen.record == record), "nothing of {record}");
+        }
+        assert!(recalled.is_sorted_by_key(|seen| seen.time));
+        let mut screen = screen();
+        screen.alerts.clear();
+        recalled.into_iter().for_each(|seen| screen.recall(seen));
+        assert_eq!(screen.raised, 1, "those before are not counted again");
+        screen.about.past = Some(begun);
+        screen.kept = Some((Extent { versions: 1234, disk_bytes: 3 << 20, ..Extent::default() }, 2));
+        let lines = text(&drawn(&screen, (120, 40), false));
+        assert!(lines.contains("STORE  1234 versions, 3.0 MiB on disk  lost 2  in /home/me/demo"), "{lines}");
+        assert!(lines.contains("▲ cpu is above 80 %"), "{lines}");
+        let graph = Screen { page: Page::Graph, graph, ..screen };
+        let lines = text(&drawn(&graph, (120, 40), false));
+        assert!(lines.contains("10 records") && lines.contains("store"), "{lines}");
     }
 
     #[test]

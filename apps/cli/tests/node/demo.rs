@@ -10,7 +10,7 @@ use std::path::Path;
 /// The demo with limits that nothing passes, measured often.
 fn demo(arguments: &[&str]) -> Process {
     let limits = ["--cpu-above", "100", "--memory-above", "100", "--disk-above", "100", "--temperature-above", "1000"];
-    let often = ["demo", "--every", "200ms", "--smooth-over", "0s"];
+    let often = ["demo", "--no-data", "--every", "200ms", "--smooth-over", "0s"];
     Process::start(env!("CARGO_BIN_EXE_anabranch"), &[&often[..], &limits, arguments].concat(), Path::new("/"))
 }
 
