@@ -1,4 +1,5 @@
-//! `cargo xtask coverage`: how many lines of `crates/` the native tests run.
+//! `cargo xtask coverage`: how many lines of `crates/` are run by their own tests, and by those of the runtimes and of MQTT, which
+//! are all that runs links. All native tests run more; to build and run all of them again would take ten minutes.
 
 use std::path::Path;
 
@@ -12,6 +13,9 @@ use crate::workspace::Workspace;
 /// The least share of lines that the tests have to run, in percent.
 const BOUND: f64 = 90.0;
 
+/// Where the packages stand whose tests are run: the layers, and what runs on them by itself.
+const FOLDERS: &[&str] = &["crates/", "runtimes/", "connectors/"];
+
 /// Lines of one file, and how many of them ran.
 #[derive(Debug, PartialEq)]
 struct Covered {
@@ -23,7 +27,9 @@ struct Covered {
 pub fn measure(workspace: &Workspace) -> Result<(), Failure> {
     let report = workspace.built("coverage.json");
     let mut run = Run::cargo(["llvm-cov", "--json", "--summary-only", "--output-path"]).args([&report]);
-    run = run.args(workspace.host_selection()).args(["--exclude", "xtask"]);
+    run = run.args(workspace.packages_below(FOLDERS).flat_map(|package| ["-p", &package.name]));
+    // What only compiles runs no line of ours.
+    run = run.args(["--", "--skip", "wrong_use_is_told", "--skip", "right_use_compiles"]);
     run.through(&workspace.root)?;
     let files = covered(&read(&report)?, &workspace.root);
     let mut table = Table::new(["file", "lines", "ran", "%"]);

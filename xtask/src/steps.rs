@@ -101,7 +101,9 @@ const TESTS: &[Step] = &[
             runs.push(in_qemu(workspace, "tests/firmware-dynamic")?.args(["--features", "heap"]));
             // It moves mebibytes through two stacks against the board's own clock: optimised for speed.
             let network = workspace.package_in("tests/firmware-network")?;
-            runs.push(Run::cargo(["run", "--release", "--target", THUMBV7M, "-p", &network.name]).within(300));
+            runs.push(
+                Run::cargo(["run", "--profile", "shipped", "--target", THUMBV7M, "-p", &network.name]).within(300),
+            );
             runs.extend(in_qemu_s_network(workspace, "tests/firmware-lan9118")?);
             runs.push(in_qemu(workspace, sizes::PROGRAMS)?.args(["--all-features"]));
             Ok(runs)
@@ -150,10 +152,11 @@ const TESTS: &[Step] = &[
                 let hack = Run::cargo(["hack", "clippy", "-p", package, "--exclude-features", "default"]);
                 hack.args(how).args(["--", "-D", "warnings"])
             };
-            // Formats and connectors touch nothing of one another: each by itself, and all of them with everything else.
+            // Formats and connectors touch nothing of one another: each by itself, and all of them with everything else. The
+            // façade passes features on, and has none that four others together would change.
             let boards = "defmt,json-core,embassy-net,embassy-dns,embassy-sntp";
             let others = format!("json,cbor,postcard,mqtt,tls,store,redb,{boards}");
-            let together = ["--feature-powerset", "--group-features", &others];
+            let together = ["--feature-powerset", "--depth", "3", "--group-features", &others];
             Ok(vec![
                 hack(CORE, &["--feature-powerset"]),
                 hack(MQTT, &["--feature-powerset"]),
@@ -310,7 +313,7 @@ pub fn tests_and_checks() -> Vec<Step> {
 /// The counts are of what a user would ship: optimised for speed, as the peer is.
 fn counting_instructions(workspace: &Workspace) -> Result<Run, Failure> {
     let package = workspace.package_in("tests/firmware-instructions")?;
-    Ok(Run::cargo(["run", "--release", "--target", THUMBV7M, "-p", &package.name]).within(300))
+    Ok(Run::cargo(["run", "--profile", "shipped", "--target", THUMBV7M, "-p", &package.name]).within(300))
 }
 
 /// What a benchmark needs beside Rust. All are built together, and so a peer's needs are those of each.
@@ -327,7 +330,7 @@ pub fn measuring_beside(workspace: &Workspace, benchmark: &str) -> Result<Vec<Ru
         return Ok(Vec::new());
     }
     let tokio = workspace.package_in(&format!("{SENSORS}/tokio"))?;
-    let here = Run::cargo(["run", "--release", "-p", &tokio.name]).within(600);
+    let here = Run::cargo(["run", "--profile", "shipped", "-p", &tokio.name]).within(600);
     let elsewhere = sensors_elsewhere(workspace)?.args(["--nocapture", "--test-threads", "1"]);
     Ok(vec![counting_instructions(workspace)?, here, elsewhere])
 }
@@ -360,9 +363,9 @@ fn in_node(workspace: &Workspace, folder: &str) -> Result<Vec<Run>, Failure> {
     let package = workspace.package_in(folder)?;
     let glue = workspace.package_of("wasm-glue")?;
     let program = package.program()?;
-    let module = workspace.built(format!("{WASM32}/release/{program}.wasm"));
+    let module = workspace.built(format!("{WASM32}/shipped/{program}.wasm"));
     let glued = workspace.built(format!("node/{program}"));
-    let build = Run::cargo(["build", "--release", "--target", WASM32, "-p", &package.name]);
+    let build = Run::cargo(["build", "--profile", "shipped", "--target", WASM32, "-p", &package.name]);
     let bind = Run::cargo(["run", "-p", &glue.name, "--bin", "wasm-glue", "--"]).args([&module, &glued]);
     let node = Run::new("node", [format!("{folder}/run.mjs")]).args([glued.join(format!("{program}.js"))]);
     Ok(vec![build, bind.args(["--target", "nodejs"]), node.within(120)])

@@ -93,6 +93,12 @@ impl Workspace {
         })
     }
 
+    /// The packages below any of these folders that build for this machine.
+    pub fn packages_below<'a>(&'a self, folders: &'a [&str]) -> impl Iterator<Item = &'a Package> {
+        let here = self.packages.iter().filter(|package| package.foreign_target().is_none());
+        here.filter(move |package| folders.iter().any(|folder| package.folder.starts_with(folder)))
+    }
+
     /// The package that builds this program.
     pub fn package_of(&self, program: &str) -> Result<&Package, Failure> {
         self.packages.iter().find(|package| package.programs.iter().any(|built| built == program)).ok_or_else(|| {

@@ -3,8 +3,10 @@
 use crate::config::{Config, ConnectorSection, Fault, LinkSection, Place};
 use anabranch::{
     Anabranch, BuildError, BuildErrors, Builder, ConnectorError, LinkDirection, LinkProblem, TokioAdapter,
+    keep::KeepValues,
 };
 use anabranch_value::Value;
+use std::convert::Infallible;
 
 /// A node's database.
 pub(crate) type Database = Anabranch<TokioAdapter>;
@@ -50,6 +52,9 @@ fn with_records(mut builder: Builder<TokioAdapter>, config: &Config) -> Builder<
             r.with_buffer(buffer);
             if record.shared {
                 r.shared();
+            }
+            if let Some(keep) = &record.keep {
+                r.keep_as(keep.clone(), |value: &Value| Ok::<_, Infallible>(value.clone()));
             }
             for link in config.links.iter().filter(|link| link.record == record.name) {
                 match link.direction {
@@ -102,6 +107,12 @@ fn fault(config: &Config, error: &BuildError) -> Vec<Fault> {
             record(name, "buffer", format!("\"{name}\" is read by {readers}, but its {kind} is for {declared}: {mend}"))
         }
         BuildError::Buffer { record: name, source } => record(name, "buffer", format!("\"{name}\": {source}")),
+        BuildError::Record { record: name, problem } => {
+            let section = config.records.iter().find(|record| record.name == *name);
+            let keep = section.and_then(|record| record.entry.table("keep"));
+            let key = if problem.starts_with("the key") { "key" } else { "namespace" };
+            keep.map(|keep| keep.fault(key, format!("\"{name}\": {problem}"))).into_iter().collect()
+        }
         // The config has said it already, in its own words.
         BuildError::Link { problem: LinkProblem::NoConnector { .. }, .. } => Vec::new(),
         BuildError::Link { record, address, problem } => links(record, address, format!("\"{address}\": {problem}")),

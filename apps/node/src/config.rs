@@ -17,6 +17,7 @@ pub use place::{Fault, Faults, Place};
 
 use anabranch::{
     Address, BufferCfg, ConnectorConfig, LinkDirection, Offline,
+    keep::Keep,
     mqtt::{MqttConnector, Version},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -81,6 +82,7 @@ pub(crate) struct RecordSection {
     pub(crate) shared: bool,
     /// `None` when something was wrong with it.
     pub(crate) buffer: Option<BufferCfg>,
+    pub(crate) keep: Option<Keep>,
 }
 
 /// A link, as it is configured.
@@ -321,7 +323,21 @@ impl Config {
             return self.faults.push(entry.fault("name", message));
         }
         let shared = entry.flag("shared").unwrap_or(false);
-        self.records.push(RecordSection { entry, name, shared, buffer });
+        let keep = self.keep(&entry);
+        self.records.push(RecordSection { entry, name, shared, buffer, keep });
+    }
+
+    fn keep(&mut self, record: &Entry) -> Option<Keep> {
+        let entry = record.table("keep")?;
+        if self.data.is_none() {
+            let message = "there is no place to keep it in: set `data` in [node]";
+            self.faults.push(record.fault("keep", message));
+        }
+        let keep = Keep::in_namespace(entry.text("namespace")?.value);
+        Some(match entry.text("key") {
+            Some(key) => keep.key(key.value),
+            None => keep,
+        })
     }
 
     fn buffer(&mut self, entry: &Entry) -> Option<BufferCfg> {

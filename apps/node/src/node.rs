@@ -8,9 +8,10 @@ use crate::{
     socket::{self, Owned, SocketError},
 };
 use anabranch::{
-    ConnectionState, Graph, LinkDirection, TokioAdapter,
-    redb::{Options, RedbBackend},
-    store::{self, Store, StoreError},
+    ConnectionState, Graph, LinkDirection, SpawnBlocking, TokioAdapter,
+    keep::{KeepStatus, StoreOf, clock},
+    redb::{self, RedbBackend},
+    store::{Options, Store, StoreError},
 };
 use std::{
     fmt,
@@ -18,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{net::UnixListener, sync::watch, task::JoinSet};
 
@@ -27,6 +28,13 @@ pub struct Node {
     config: Config,
     db: Database,
     records: Arc<Records>,
+    opened: Option<Opened>,
+}
+
+/// A node's directory, which is this node's, and what is in it.
+struct Opened {
+    socket: Owned,
+    store: Store,
 }
 
 /// Why a node could not run.
@@ -36,12 +44,12 @@ pub enum NodeError {
     #[error(transparent)]
     Socket(#[from] SocketError),
     /// The store in its directory could not be opened.
-    #[error("the store in {} cannot be opened: {why}", .data.display())]
+    #[error("the store in {} cannot be opened: {source}", .data.display())]
     Store {
         /// The directory.
         data: PathBuf,
-        /// Why.
-        why: Box<StoreError>,
+        /// Why not.
+        source: Box<StoreError>,
     },
     /// Something had not ended in time and was cut off.
     #[error("this had not ended after {} s and was cut off; what was on its way there is lost: {}", .grace.as_secs(), .aborted.join(", "))]
@@ -62,7 +70,7 @@ impl Node {
         match assemble(&config, &runtime).await {
             Ok(db) => {
                 let records = Arc::new(Records::of(&db));
-                Ok(Node { config, db, records })
+                Ok(Node { config, db, records, opened: None })
             }
             Err(faults) => Err(Faults { file: config.file, faults }),
         }
@@ -81,6 +89,38 @@ impl Node {
     /// Where its socket is, when it runs; a node without a directory has none.
     pub fn socket(&self) -> Option<PathBuf> {
         self.config.data.as_deref().map(socket::path)
+    }
+
+    /// Takes its directory and opens the store in it, which [`run`](Self::run) does otherwise; a node without a directory has
+    /// none.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the directory or its store cannot be had.
+    pub async fn open(&mut self) -> Result<Option<&Store>, NodeError> {
+        if let (None, Some(data)) = (&self.opened, &self.config.data) {
+            let socket = Owned::take(data)?;
+            let fails = |source| NodeError::Store { data: data.clone(), source: Box::new(source) };
+            let (place, now) = (data.clone(), clock(self.db.runtime()));
+            let opening = self.db.runtime().spawn_blocking(move || {
+                let backend = RedbBackend::open(&place, redb::Options::default()).map_err(StoreError::Backend)?;
+                Store::open(backend, Options::new(now))
+            });
+            let store = opening.await.unwrap_or(Err(StoreError::WriterPanicked)).map_err(fails)?;
+            // Where no record is kept there is nobody to give it to.
+            let _is_kept_in = self.db.set_store(store.clone());
+            self.opened = Some(Opened { socket, store });
+        }
+        Ok(self.store())
+    }
+
+    /// The store in its directory, once it is [open](Self::open).
+    pub fn store(&self) -> Option<&Store> {
+        self.opened.as_ref().map(|opened| &opened.store)
+    }
+
+    /// How each kept record is doing.
+    pub fn keeps(&self) -> Vec<KeepStatus> {
+        self.db.keeps()
     }
 
     /// What its config holds that does nothing yet.
@@ -105,6 +145,9 @@ impl Node {
                 capacity => format!("{} {capacity}", buffer.kind()),
             });
             writeln!(f, "record    {:<20} {buffer}{shared}", record.name)?;
+            for KeepStatus { namespace, key, .. } in self.db.keeps().iter().filter(|keep| keep.record == record.name) {
+                writeln!(f, "  keep    {namespace} as {key}")?;
+            }
             for link in links.iter().filter(|link| link.record == record.name) {
                 let arrow = if link.direction == LinkDirection::In { "from" } else { "to  " };
                 writeln!(f, "  {arrow}    {} ({})", link.address, link.format)?;
@@ -117,18 +160,18 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError`] when its directory could not be had, or something did not end in time.
-    pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), NodeError> {
-        let Node { config, db, records } = self;
-        let socket = config.data.as_deref().map(Owned::take).transpose()?;
-        let store = match &config.data {
-            Some(data) => Some(open(data.clone()).await?),
-            None => None,
-        };
+    pub async fn run(mut self, until: impl Future<Output = ()>) -> Result<(), NodeError> {
+        self.open().await?;
+        let Node { config, db, records, opened } = self;
         let name = config.name.as_deref().unwrap_or("the node");
         let Config { connectors, records: named, links, .. } = &config;
+        let kept = named.iter().filter(|record| record.keep.is_some()).count();
         let counts = [(named.len(), "record"), (links.len(), "link"), (connectors.len(), "connector")];
         let counts = counts.map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }));
         tracing::info!("{name} starts: {}", counts.join(", "));
+        if let (1.., Some(data)) = (kept, &config.data) {
+            tracing::info!("{kept} of its records are kept, in the store in {}", data.display());
+        }
         config.later.iter().for_each(|later| tracing::warn!("not active yet: {later}"));
         match &config.data {
             Some(data) => tracing::info!("it is talked to over {}", socket::path(data).display()),
@@ -143,15 +186,15 @@ impl Node {
         let mut connections = JoinSet::new();
         let (answering, ending) = watch::channel(());
         db.start();
-        match &socket {
-            Some(Owned { listener, .. }) => {
+        match &opened {
+            Some(Opened { socket: Owned { listener, .. }, store }) => {
                 let face = Face {
                     name: config.name.clone(),
                     db: db.clone(),
                     records,
                     started: Instant::now(),
                     ending: ending.clone(),
-                    store,
+                    store: Some(store.clone()),
                 };
                 accept(listener, &Arc::new(face), &mut connections, &ending, until).await;
             }
@@ -171,21 +214,6 @@ impl Node {
         }
         Err(NodeError::Aborted { aborted, grace: GRACE })
     }
-}
-
-/// Opens the store in a directory, or makes one there.
-async fn open(data: PathBuf) -> Result<Store, NodeError> {
-    let opened = tokio::task::spawn_blocking({
-        let data = data.clone();
-        move || Store::open(RedbBackend::open(data, Options::default())?, store::Options::new(now))
-    });
-    opened.await.unwrap_or(Err(StoreError::WriterPanicked)).map_err(|why| NodeError::Store { data, why: why.into() })
-}
-
-/// The time on the platform's clock.
-fn now() -> store::Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    store::Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 impl fmt::Debug for Node {

@@ -216,13 +216,38 @@ async fn what_is_no_toml_is_said_with_what_is_wrong_before_it() {
 #[tokio::test]
 async fn what_is_not_active_yet_is_accepted_and_said() {
     let text = format!(
-        "{}\n[node]\nlisten = '127.0.0.1:7340'\n[[namespace]]\nname = 'a'\n[[query]]\nx = 1\n[[query]]\n[[reaction]]\n",
-        GOOD.replace("capacity = 64 }", "capacity = 64 }\nkeep = { namespace = 'a', key = '{device}' }")
+        "{GOOD}\n[node]\nlisten = '127.0.0.1:7340'\n[[namespace]]\nname = 'a'\n[[query]]\nx = 1\n[[query]]\n[[reaction]]\n"
     );
     let node = node(&text).await.expect("it is accepted");
     let mut later = node.not_active().to_vec();
     later.sort();
-    assert_eq!(later, ["[[namespace]]", "[[query]] (2 times)", "[[reaction]]", "[[record]] keep", "[node] listen"]);
+    assert_eq!(later, ["[[namespace]]", "[[query]] (2 times)", "[[reaction]]", "[node] listen"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_said_where_it_stands() {
+    let with = |keep: &str| {
+        let kept = GOOD.replace("capacity = 64 }", &format!("capacity = 64 }}\nkeep = {keep}"));
+        format!("[node]\ndata = 'data'\n{kept}")
+    };
+    for (keep, key, says) in [
+        ("{ namespace = 'a', key = '{device' }", "[[record]] keep key", "is not closed"),
+        ("{ namespace = 'a', key = '{a..b}' }", "[[record]] keep key", "is not a path"),
+        ("{ key = 'a' }", "[[record]] keep namespace", "this key is missing"),
+        ("{ namespace = 'a', ky = 'b' }", "[[record]] keep ky", "did you mean `key`?"),
+        ("{ namespace = '' }", "[[record]] keep namespace", ""),
+    ] {
+        let faults = node(&with(keep)).await.expect_err(keep);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!((&*faults[0].key, faults[0].place.line), (key, 10), "{faults:?}");
+        assert!(faults[0].message.contains(says), "{faults:?}");
+    }
+    node(&with("{ namespace = 'a', key = '{device}' }")).await.expect("it is good");
+    node(&with("{ namespace = 'a' }")).await.expect("it is kept under its name");
+    let homeless = with("{ namespace = 'a' }").replace("data = 'data'", "");
+    let faults = node(&homeless).await.expect_err("there is no place");
+    assert_eq!((faults.len(), &*faults[0].key), (1, "[[record]] keep"));
+    assert!(faults[0].message.contains("set `data` in [node]"), "{faults:?}");
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@
 //! | write code for every runtime | [`Runtime`], [`RuntimeContext`], [`RuntimeExt`] | |
 //! | have it supervised | `#[service]` | `services`, `macros` |
 //! | put records and services together | `Anabranch::builder()` | `services`, `alloc` |
+//! | keep a store's tiers in order | `lifecycle::maintain` | `store`, `std` |
 //! | link records to an MQTT broker | `mqtt::MqttConnector` | `mqtt` |
 //! | run on Tokio | `TokioAdapter`, `tokio` | `tokio-runtime` |
 //! | run on a microcontroller | `embassy::EmbassyAdapter` | `embassy-runtime` |
@@ -83,7 +84,17 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
 mod expansion;
+#[cfg(all(feature = "store", feature = "services", feature = "std"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "store", feature = "services", feature = "std"))))]
+pub mod keep;
+#[cfg(all(feature = "store", feature = "std"))]
+pub mod lifecycle;
 pub mod prelude;
 
 #[doc(hidden)]
@@ -118,8 +129,8 @@ pub use anabranch_core::{
 #[doc(inline)]
 pub use anabranch_core::{
     AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphLink, GraphRecord, GraphService,
-    GraphServiceKind, Joined, LinkFrom, LinkProblem, LinkTo, NewBuilder, Reads, RecordConfig, RecordStatus, RunError,
-    ServiceDraft, ServiceFailure, ServiceSpec, ServiceStatus, Shutdown, Stop, Unwired, Writes,
+    GraphServiceKind, Joined, LinkFrom, LinkProblem, LinkTo, NewBuilder, Position, Reads, RecordConfig, RecordStatus,
+    RunError, ServiceDraft, ServiceFailure, ServiceSpec, ServiceStatus, Shutdown, Stop, Tap, Taps, Unwired, Writes,
 };
 
 #[doc(inline)]
@@ -179,6 +190,12 @@ pub mod mqtt {
 #[cfg(feature = "store")]
 pub mod store {
     pub use anabranch_store::*;
+}
+
+/// The values that the store keeps.
+#[cfg(feature = "store")]
+pub mod value {
+    pub use anabranch_value::*;
 }
 
 /// The store on disk.

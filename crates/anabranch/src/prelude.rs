@@ -18,3 +18,6 @@ pub use crate::Anabranch;
 
 #[cfg(all(feature = "macros", feature = "services"))]
 pub use crate::service;
+
+#[cfg(all(feature = "store", feature = "services", feature = "std"))]
+pub use crate::keep::{Keep, KeepValues, StoreOf, WithStore};

@@ -109,6 +109,17 @@ impl<T> Consumer<T> {
         self.place.cursor = cursor;
     }
 
+    /// The same consumer, which notes in `position` what it receives.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn watched(mut self, position: alloc::sync::Arc<crate::buffer::Position>) -> Self
+    where
+        T: Clone + Send,
+    {
+        let record = crate::buffer::Watched { record: self.place.record.clone(), position };
+        self.place.record = SharedRef::of_heap(alloc::sync::Arc::new(record));
+        self
+    }
+
     /// How many values this consumer has missed so far.
     pub fn lagged(&self) -> u64 {
         self.place.lagged

@@ -3,7 +3,7 @@
 use crate::{
     Consumer, Producer, Record,
     buffer::{
-        Buffer, BufferKind, ConstBuffer, Latest, Mailbox, SharedRef,
+        Buffer, BufferKind, ConstBuffer, Latest, Mailbox, Position, SharedRef, Tap, Tapped,
         on_heap::{HeapQueue, HeapRing, seats, slots},
     },
     record::{BufferStatus, ClaimError},
@@ -158,7 +158,19 @@ impl<T: Clone + Send + 'static> HeapRecord<T> {
     }
 }
 
+impl<T: Clone + Send + 'static> HeapRecord<T> {
+    /// The same record, of which `tap` sees every value that is put in through this and its handles.
+    pub(crate) fn tapped(&self, tap: Arc<dyn Tap<T>>) -> Self {
+        HeapRecord { record: SharedRef::of_heap(Arc::new(Tapped::new(self.record.clone(), tap))) }
+    }
+}
+
 impl<T> HeapRecord<T> {
+    /// Where a consumer notes what it has received, if the record is tapped.
+    pub(crate) fn watch(&self) -> Option<Arc<Position>> {
+        self.record.watch()
+    }
+
     /// The writing end.
     ///
     /// # Errors

@@ -56,12 +56,14 @@ pub use buffer::{
     Buffer, BufferKind, ConstBuffer, Latest, Mailbox, NoSeats, Queue, QueueSeats, Ring, Seat, SeatStore, Seats,
     SlotStore,
 };
+#[cfg(feature = "alloc")]
+pub use buffer::{Position, Tap};
 pub use consumer::{Consumer, RecvError, TryRecvError};
 #[cfg(feature = "alloc")]
 pub use database::{
     AccessError, Anabranch, BuildError, BuildErrors, Builder, Ends, Graph, GraphLink, GraphRecord, GraphService,
     GraphServiceKind, Joined, LinkFrom, LinkProblem, LinkTo, NewBuilder, Reads, RecordConfig, RecordStatus, RunError,
-    ServiceDraft, ServiceFailure, ServiceSpec, ServiceStatus, Shutdown, Stop, Unwired, Writes,
+    ServiceDraft, ServiceFailure, ServiceSpec, ServiceStatus, Shutdown, Stop, Taps, Unwired, Writes,
 };
 #[cfg(feature = "alloc")]
 pub use heap::{BufferCfg, BufferCfgError, HeapRecord, channel};

@@ -79,6 +79,15 @@ impl<T> Producer<T> {
         Producer::lent(self.record.clone(), self.outside)
     }
 
+    /// The same producer, of a service that has received these values.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn citing(mut self, received: &alloc::sync::Arc<[alloc::sync::Arc<crate::buffer::Position>]>) -> Self {
+        if let Some(record) = self.record.citing(received) {
+            self.record = record;
+        }
+        self
+    }
+
     /// A producer of a record for which somebody else checks how many it may have.
     pub(crate) fn lent(record: SharedRef<T>, outside: bool) -> Self {
         record.lend_producer(outside);

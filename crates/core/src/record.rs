@@ -214,6 +214,22 @@ pub(crate) trait Shared<T>: Send + Sync {
     fn drop_consumer(&self, cursor: &Cursor);
     #[cfg(feature = "alloc")]
     fn drain(&self);
+    /// Counts a value that a full queue did not take, and gives the sequence number that the next one will have.
+    #[cfg(feature = "alloc")]
+    fn refuse(&self) -> u64;
+    /// Where a consumer notes what it has received, if the record is tapped.
+    #[cfg(feature = "alloc")]
+    fn watch(&self) -> Option<alloc::sync::Arc<crate::buffer::Position>> {
+        None
+    }
+    /// The record for the producer of a service that has received these values, if it is tapped.
+    #[cfg(feature = "alloc")]
+    fn citing(
+        &self,
+        _received: &alloc::sync::Arc<[alloc::sync::Arc<crate::buffer::Position>]>,
+    ) -> Option<SharedRef<T>> {
+        None
+    }
 }
 
 impl<T: Clone + Send + 'static, B: ConstBuffer<T>> Record<T, B> {
@@ -728,6 +744,11 @@ where
             }
         });
     }
+
+    #[cfg(feature = "alloc")]
+    fn refuse(&self) -> u64 {
+        self.refused()
+    }
 }
 
 /// Writes `value`, if there is one, to `out`.
@@ -752,14 +773,19 @@ impl<T: Clone + Send + 'static, B: Buffer<T>> Record<T, B> {
         if matches!(B::KIND, BufferKind::Queue) {
             return match self.try_send(value) {
                 Ok(seq) => seq,
-                Err(_refused) => self.state.with(|s| {
-                    s.lost += 1;
-                    s.slots.head()
-                }),
+                Err(_refused) => self.refused(),
             };
         }
         let pushed = self.state.with(|s| s.push(value));
         self.finish(pushed)
+    }
+
+    /// Counts a value that was not taken.
+    fn refused(&self) -> u64 {
+        self.state.with(|s| {
+            s.lost += 1;
+            s.slots.head()
+        })
     }
 
     /// What the wakers and the old value do happens outside the lock, the waking first: a Drop may panic.

@@ -21,7 +21,8 @@ pub enum Table {
     Times = 4,
     /// The timestamp of a cause and that of its effect (8 bytes each, big-endian), to nothing.
     Effects = 5,
-    /// Versions that were moved out of `Versions`, in compressed segments.
+    /// A key's number and a timestamp (8 bytes each, big-endian), to versions that were moved out of `Versions`, in a compressed
+    /// segment; at time 0, to what is left of those that were dropped.
     Segments = 6,
 }
 

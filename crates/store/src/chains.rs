@@ -2,8 +2,9 @@
 
 use crate::codec::{self, Previous, VersionRow};
 use crate::read::Reader;
+use crate::segment::{Header, Joint, Segment};
 use crate::version_id::Written;
-use crate::{Backend, Causes, Direction, StoreError, Table, Timestamp, VersionId};
+use crate::{Backend, Causes, Direction, StoreError, Table, Timestamp, VersionId, View};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::{Bound, ControlFlow};
@@ -54,41 +55,48 @@ const BYTES: usize = 4 << 20;
 
 /// The chain with the lowest number above another. What is damaged is named, with the number to go on after.
 pub(crate) fn chain_after<B: Backend>(backend: &B, after: u64) -> Result<Option<Chain>, (StoreError, Option<u64>)> {
-    let Some(number) = after.checked_add(1) else { return Ok(None) };
     let view = backend.view().map_err(|error| (error.into(), None))?;
-    let reader = Reader::new(view);
-    let from = codec::version_key(number, Timestamp::ZERO);
-    let range = (Bound::Included(&from[..]), Bound::Unbounded);
-    let mut found = Ok(None);
-    let scanned = reader.scan(Table::Versions, range, Direction::Forward, &mut |key, row| {
-        let (number, at) = codec::read_version_key(key)?;
-        found = match codec::read_name(number, row) {
-            Ok((namespace, key)) if at == Timestamp::ZERO => {
-                Ok(Some(Chain { number, namespace: namespace.to_string(), key: key.to_string() }))
+    Reader::new(view).chain_after(after)
+}
+
+impl<V: View> Reader<V> {
+    /// The chain with the lowest number above another. What is damaged is named, with the number to go on after.
+    pub(crate) fn chain_after(&self, after: u64) -> Result<Option<Chain>, (StoreError, Option<u64>)> {
+        let Some(number) = after.checked_add(1) else { return Ok(None) };
+        let from = codec::version_key(number, Timestamp::ZERO);
+        let range = (Bound::Included(&from[..]), Bound::Unbounded);
+        let mut found = Ok(None);
+        let scanned = self.scan(Table::Versions, range, Direction::Forward, &mut |key, row| {
+            let (number, at) = codec::read_version_key(key)?;
+            let lost = || StoreError::damaged(format_args!("the name of key number {number} is lost"));
+            found = match codec::read_name(number, row) {
+                Ok((namespace, key)) if at == Timestamp::ZERO => {
+                    Ok(Some(Chain { number, namespace: namespace.to_string(), key: key.to_string() }))
+                }
+                Err(error) if at == Timestamp::ZERO => Err((error, Some(number))),
+                _ => Err((lost(), Some(number))),
+            };
+            Ok(ControlFlow::Break(()))
+        });
+        match scanned {
+            Ok(()) => found,
+            Err(error) => {
+                // The rows of this number cannot be read; those of the next may be, up to the last.
+                let mut last = None;
+                let all = (Bound::Unbounded, Bound::Unbounded);
+                let sought = self.scan(Table::Versions, all, Direction::Backward, &mut |key, _| {
+                    last = Some(codec::read_version_key(key)?.0);
+                    Ok(ControlFlow::Break(()))
+                });
+                let next = sought.ok().and(last).filter(|last| number < *last).map(|_| number);
+                Err((error, next))
             }
-            Ok(_) => Err((StoreError::damaged(format_args!("the name of key number {number} is lost")), Some(number))),
-            Err(error) if at == Timestamp::ZERO => Err((error, Some(number))),
-            Err(_) => Err((StoreError::damaged(format_args!("the name of key number {number} is lost")), Some(number))),
-        };
-        Ok(ControlFlow::Break(()))
-    });
-    match scanned {
-        Ok(()) => found,
-        Err(error) => {
-            // The rows of this number cannot be read; those of the next may be, up to the last.
-            let mut last = None;
-            let all = (Bound::Unbounded, Bound::Unbounded);
-            let sought = reader.scan(Table::Versions, all, Direction::Backward, &mut |key, _| {
-                last = Some(codec::read_version_key(key)?.0);
-                Ok(ControlFlow::Break(()))
-            });
-            let next = sought.ok().and(last).filter(|last| number < *last).map(|_| number);
-            Err((error, next))
         }
     }
 }
 
-/// Visits the versions of a chain up to a time, from its beginning, each with whether it is proven.
+/// Visits the versions of a chain up to a time, from its beginning, each with whether it is proven: what was dropped is stood for by
+/// its digest, then come those in segments, and then the rows. Something that is broken and of no version has the time 0.
 pub(crate) fn links<'b, B: Backend>(
     backend: &'b B,
     chain: &Chain,
@@ -96,9 +104,52 @@ pub(crate) fn links<'b, B: Backend>(
     visit: VisitLink<'_, B::View<'b>>,
 ) -> Result<(), StoreError> {
     let mut after = Timestamp::ZERO;
+    let mut damaged = None;
     let mut walk = Walk { before: Before::Beginning, scratch: Vec::new() };
     loop {
         let reader = Reader::new(backend.view()?);
+        // Each page is of another view, and versions may have changed their tier since the last.
+        match reader.deep(chain.number) {
+            Ok(Some(deep)) if deep.last.timestamp() > after => {
+                walk.before = Before::Perhaps(deep.last);
+                after = deep.last.timestamp();
+            }
+            Ok(_) => {}
+            Err(error) if error.is_damage() && after == Timestamp::ZERO => {
+                walk.before = Before::Unknown;
+                after = Timestamp::from_nanos(1);
+                visit(&reader, Link::Broken { at: Timestamp::ZERO, what: error.to_string() })?;
+            }
+            Err(error) if error.is_damage() => {}
+            Err(error) => return Err(error),
+        }
+        let mut raw = reader.segment_beyond(chain.number, after)?;
+        if damaged.is_some() && raw.as_ref().map(|raw| raw.first) == damaged {
+            raw = reader.raw_segment_after(chain.number, after)?;
+        }
+        if let Some(raw) = raw.filter(|raw| raw.first <= until) {
+            match Segment::read(&raw.key, &raw.row, (&chain.namespace, &chain.key)) {
+                Ok(segment) => {
+                    for place in segment.until(after)..segment.until(until) {
+                        let link = walk.cold(&segment, place);
+                        visit(&reader, link)?;
+                    }
+                    after = segment.last();
+                }
+                Err(error) => {
+                    damaged = Some(raw.first);
+                    // What it says of its end is believed if that is before what comes next, which then proves it.
+                    let next = reader.raw_segment_after(chain.number, raw.first)?.map(|raw| raw.first);
+                    let next = next.or(reader.first_warm(chain.number)?);
+                    let last = Header::of_damaged(&raw.row).map(|header| header.last);
+                    let last = last.filter(|last| next.is_none_or(|next| last.timestamp() < next));
+                    walk.before = last.map_or(Before::Unknown, Before::Perhaps);
+                    after = last.map_or(raw.first, |last| last.timestamp().max(raw.first));
+                    visit(&reader, Link::Broken { at: raw.first, what: error.to_string() })?;
+                }
+            }
+            continue;
+        }
         let (from, to) = (codec::version_key(chain.number, after), codec::version_key(chain.number, until));
         let mut read = Vec::new();
         let mut bytes = 0;
@@ -126,7 +177,7 @@ enum Before {
     /// There is none.
     Beginning,
     Proven(VersionId),
-    /// It is damaged; its id may still be what it was, which the next version proves or does not.
+    /// It is damaged, or was dropped; its id may still be what it was, which the next version proves or does not.
     Perhaps(VersionId),
     Unknown,
 }
@@ -137,6 +188,29 @@ struct Walk {
 }
 
 impl Walk {
+    /// A version of a segment: what is in that is proven already, but for what it follows.
+    fn cold(&mut self, segment: &Segment, place: usize) -> Link {
+        let at = segment.id(place).map_or(segment.first, |id| id.timestamp());
+        let Some(piece) = segment.piece(place) else {
+            return Link::Broken { at, what: "it is not in its segment".to_string() };
+        };
+        let previous = segment.previous(place);
+        let begins = place == 0;
+        let (joins, follows) = match (segment.header.joint, &self.before) {
+            (Joint::First, Before::Beginning) if begins => (true, true),
+            (Joint::Gap(_), _) if begins => (true, false),
+            (_, Before::Proven(before)) => (previous == Some(*before), true),
+            (_, Before::Perhaps(before)) => (previous == Some(*before), false),
+            (_, Before::Unknown) => (previous.is_some(), false),
+            (_, Before::Beginning) => (false, false),
+        };
+        self.before = Before::Proven(piece.id);
+        if !joins {
+            return Link::Broken { at, what: "the version before it is lost, or another".to_string() };
+        }
+        Link::Proven(Proven { id: piece.id, previous, follows, causes: piece.causes, value: piece.value })
+    }
+
     fn step(&mut self, chain: &Chain, at: Timestamp, key: &[u8], row: &[u8]) -> Link {
         let broken = |what: &dyn core::fmt::Display| Link::Broken { at, what: what.to_string() };
         let version = match VersionRow::read(key, row) {

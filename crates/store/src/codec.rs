@@ -3,16 +3,20 @@
 //! ```text
 //! table       key                                     row
 //! Meta        "format"                                sum 4 | number of the format 4
+//! Meta        "retention ", name                      sum 4 | kind 1: 1 the last, 2 for a duration | versions or nanoseconds 8
+//! Meta        "tiers"                                 sum 4 | segments 8 | bytes of those 8 | deep rows 8 | versions dropped 8
 //! Namespaces  name                                    sum 4 | keys that are there 8 | keys ever 8
-//! Keys        length of namespace 1, namespace, key   sum 4 | flags 1 | number 8 | time of the first version 8
+//! Keys        length of namespace 1, namespace, key   sum 4 | flags 1 | number 8 | time of the oldest kept version 8
 //! Versions    number 8, 0 (8 bytes)                   sum 4 | length of namespace 1 | namespace | key
 //! Versions    number 8, time 8                        sum 4 | flags 1 | digest 24 | [previous 32] | [causes: count 2, 32 each] | value
 //! Times       time 8                                  number 8
 //! Effects     time of the cause 8, of the effect 8    nothing
+//! Segments    number 8, time of the first version 8   a segment: `segment.rs`
+//! Segments    number 8, 0 (8 bytes)                   sum 4 | versions dropped 8 | time of the first 8 | id of the last 32
 //! ```
 //!
-//! The key's number stands for its namespace and key, and counts from 1. A version's previous one is the row before it, so its
-//! id is stored only where that row is gone. Integers are big-endian, values CBOR. `sum` is CRC-32C over the row's
+//! The key's number stands for its namespace and key, and counts from 1. A version's previous one is the row before it, or what
+//! `Segments` has of the chain last, so its id is stored only where that one was never here. Integers are big-endian, values CBOR. `sum` is CRC-32C over the row's
 //! key and the rest of the row: whatever bit flips, it is found before the row is believed.
 
 use crate::crc::Crc;
@@ -20,33 +24,33 @@ use crate::{Causes, StoreError, Table, Timestamp, VersionId, VersionedValue};
 use alloc::vec::Vec;
 use anabranch_value::{Text, Value, cbor};
 
-/// The format that this program writes, and the latest that it reads.
-pub(crate) const FORMAT: u32 = 1;
+/// The format that this program writes, and the latest that it reads. The first had no segments; all else is the same.
+pub(crate) const FORMAT: u32 = 2;
 /// Where it stands in `Meta`.
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 
 const SUM: usize = 4;
 
 /// Begins a row: room for its sum.
-fn begin(row: &mut Vec<u8>) {
+pub(crate) fn begin(row: &mut Vec<u8>) {
     row.clear();
     row.extend_from_slice(&[0; SUM]);
 }
 
 /// Ends a row: its sum.
-fn seal(key: &[u8], row: &mut [u8]) {
+pub(crate) fn seal(key: &[u8], row: &mut [u8]) {
     let (place, rest) = row.split_at_mut(SUM);
     place.copy_from_slice(&Crc::new().update(key).update(rest).value().to_be_bytes());
 }
 
 /// What stands after the sum, if the sum is right.
-fn open<'r>(key: &[u8], row: &'r [u8]) -> Option<&'r [u8]> {
+pub(crate) fn open<'r>(key: &[u8], row: &'r [u8]) -> Option<&'r [u8]> {
     let (sum, rest) = row.split_first_chunk::<SUM>()?;
     (Crc::new().update(key).update(rest).value() == u32::from_be_bytes(*sum)).then_some(rest)
 }
 
 #[cold]
-fn damaged(table: Table, key: &[u8]) -> StoreError {
+pub(crate) fn damaged(table: Table, key: &[u8]) -> StoreError {
     StoreError::damaged(format_args!("the row {} of {table:?}", Hex(key)))
 }
 
@@ -59,30 +63,30 @@ impl core::fmt::Display for Hex<'_> {
 }
 
 /// The parts of a row, taken from its front.
-struct Parts<'r>(&'r [u8]);
+pub(crate) struct Parts<'r>(pub &'r [u8]);
 
 impl<'r> Parts<'r> {
-    fn take<const N: usize>(&mut self) -> Option<&'r [u8; N]> {
+    pub fn take<const N: usize>(&mut self) -> Option<&'r [u8; N]> {
         let (part, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(part)
     }
 
-    fn bytes(&mut self, length: usize) -> Option<&'r [u8]> {
+    pub fn bytes(&mut self, length: usize) -> Option<&'r [u8]> {
         let (part, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(part)
     }
 
-    fn u64(&mut self) -> Option<u64> {
+    pub fn u64(&mut self) -> Option<u64> {
         self.take().copied().map(u64::from_be_bytes)
     }
 
-    fn id(&mut self) -> Option<VersionId> {
+    pub fn id(&mut self) -> Option<VersionId> {
         VersionId::from_bytes(*self.take()?)
     }
 
-    fn end(&self) -> Option<()> {
+    pub fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 }
@@ -150,10 +154,11 @@ fn split_names(names: &[u8]) -> Option<(&str, &str)> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyRow {
     pub number: u64,
+    /// When the oldest version was written that is kept.
     pub first: Timestamp,
     /// Whether its newest version says deleted.
     pub deleted: bool,
-    /// Whether any of its versions does.
+    /// Whether any of its versions does, or did that was dropped.
     pub ever_deleted: bool,
 }
 
@@ -231,9 +236,9 @@ pub(crate) struct VersionRow<'r> {
 pub(crate) enum Previous {
     /// There is none: this is the first.
     None,
-    /// In the row before.
+    /// In the row before; where this is the oldest row, in the last segment, or what is left of the versions that were dropped.
     Before,
-    /// Here, since the row before is gone.
+    /// Here, since that version never was.
     Here(VersionId),
 }
 

@@ -65,7 +65,8 @@ impl<V: View> Reader<V> {
     /// What changed between two versions of a key. A key that was not there, yet or any more, had no value.
     ///
     /// # Errors
-    /// [`StoreError::KeyNotFound`] where the key never was, [`StoreError::VersionNotFound`].
+    /// [`StoreError::KeyNotFound`] where the key never was, [`StoreError::VersionNotFound`], and [`StoreError::NoLongerKept`] where
+    /// retention has dropped what it was.
     pub fn diff(
         &self,
         namespace: &str,
@@ -73,9 +74,12 @@ impl<V: View> Reader<V> {
         before: impl Into<Moment>,
         after: impl Into<Moment>,
     ) -> Result<Diff, StoreError> {
-        let number = self.key(namespace, key)?.number;
+        let row = self.key(namespace, key)?;
         let version = |moment| match moment {
-            Moment::At(at) => self.at(number, at),
+            Moment::At(at) => match self.at(row.number, at)? {
+                None => self.check_kept(row.number, (namespace, key), at, row.first).map(|()| None),
+                found => Ok(found),
+            },
             Moment::Version(id) => self.get_version(namespace, key, &id).map(Some),
         };
         let (before, after) = (version(before.into())?, version(after.into())?);

@@ -3,6 +3,7 @@
 use crate::backend::{Backend, BackendError, Batch, Direction, Durability, Table, View};
 use crate::chains::Proven;
 use crate::codec::{self, KeyRow, NamespaceRow, Previous};
+use crate::lifecycle::Round;
 use crate::read::Reader;
 use crate::transfer::{Chunk, Imported};
 use crate::verify::{Verified, verify};
@@ -41,7 +42,7 @@ pub struct Engine<B> {
     number: u64,
     /// The same after the last commit.
     committed_number: u64,
-    /// Whether the backend has no format yet.
+    /// Whether the backend has no format yet, or an earlier one.
     is_new: bool,
     batch: Batch,
     /// The newest versions of keys that the batch writes, by their keys in `Keys`.
@@ -49,6 +50,8 @@ pub struct Engine<B> {
     /// The rows of namespaces that the batch changes.
     namespaces: BTreeMap<Text, NamespaceRow>,
     memory: Scratch,
+    /// How far `maintain` is.
+    pub(crate) round: Round,
 }
 
 /// Memory that is used again for each write.
@@ -111,11 +114,12 @@ impl<B: Backend> Engine<B> {
             last,
             number,
             committed_number: number,
-            is_new: format.is_none(),
+            is_new: format != Some(codec::FORMAT),
             batch: Batch::new(),
             staged: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             memory: Scratch::default(),
+            round: Round::default(),
         })
     }
 
@@ -350,7 +354,12 @@ impl<B: Backend> Engine<B> {
             None => find_head(&reader, namespace, key)?,
         };
         if let Some(head) = head.filter(|head| head.id.timestamp() >= since) {
-            let is_here = head.id == version.id || reader.version(head.row.number, &version.id)?.is_some();
+            let number = head.row.number;
+            // What retention has dropped here was here; of all but the last of it no more can be said.
+            let was_here = |last: VersionId| since < last.timestamp() || version.id == last;
+            let is_here = head.id == version.id
+                || reader.version(number, &version.id)?.is_some()
+                || reader.deep(number)?.is_some_and(|deep| was_here(deep.last));
             return if is_here { Ok(false) } else { Err(diverged()) };
         }
         let here = head.map(|head| head.id);
@@ -388,6 +397,17 @@ impl<B: Backend> Engine<B> {
         }
         self.discard();
         outcome
+    }
+
+    /// Writes rows that are no versions; nothing is staged.
+    pub(crate) fn commit_beside(&mut self, mut batch: Batch, durability: Durability) -> Result<(), StoreError> {
+        if self.is_new {
+            codec::write_format(codec::FORMAT, &mut self.memory.row);
+            batch.put(Table::Meta, codec::FORMAT_KEY, &self.memory.row);
+        }
+        self.backend.commit(&batch, durability)?;
+        self.is_new = false;
+        Ok(())
     }
 
     /// Lets go of what was staged and is not committed.
@@ -482,6 +502,30 @@ mod tests {
         backend.commit(&batch, Durability::Immediate).unwrap();
         let error = Engine::open(backend).unwrap_err();
         assert_eq!(error, BackendError::Newer { found: codec::FORMAT + 1, known: codec::FORMAT }.into());
+    }
+
+    #[test]
+    fn an_earlier_format_is_read_and_continued_as_the_one_of_today() {
+        let mut engine = Engine::open(Memory::new()).unwrap();
+        let now = Timestamp::from_nanos(1);
+        let first = engine.write(&[Write::put("n", "k", 1)], now, Durability::Immediate).unwrap().remove(0);
+        let backend = engine.into_backend();
+        let (mut row, mut batch) = (Vec::new(), Batch::new());
+        codec::write_format(1, &mut row);
+        batch.put(Table::Meta, codec::FORMAT_KEY, &row);
+        backend.commit(&batch, Durability::Immediate).unwrap();
+        let mut engine = Engine::open(backend).unwrap();
+        let format = |engine: &Engine<Memory>| {
+            let mut format = None;
+            View::get(&engine.backend().view().unwrap(), Table::Meta, codec::FORMAT_KEY, &mut |row| {
+                format = codec::read_format(row).ok();
+            })
+            .unwrap();
+            format
+        };
+        assert_eq!((format(&engine), engine.reader().unwrap().get("n", "k").unwrap()), (Some(1), first));
+        engine.write(&[Write::put("n", "k", 2)], now, Durability::Immediate).unwrap();
+        assert_eq!(format(&engine), Some(codec::FORMAT));
     }
 
     #[test]

@@ -34,6 +34,20 @@ pub enum StoreError {
         /// When its first version was written.
         first: Timestamp,
     },
+    /// The key had a value then, or was deleted, which its namespace's retention has dropped since.
+    #[error(
+        "what {key:?} of {namespace:?} was at {at} is no longer kept: retention has left its versions from {oldest} on; ask for that time or a later one"
+    )]
+    NoLongerKept {
+        /// The namespace.
+        namespace: String,
+        /// The key.
+        key: String,
+        /// The moment that was asked for.
+        at: Timestamp,
+        /// When the oldest version was written that is kept.
+        oldest: Timestamp,
+    },
     /// The key has no such version.
     #[error("{key:?} of {namespace:?} has no version {version}; `history` lists those that it has")]
     VersionNotFound {
@@ -202,6 +216,7 @@ impl StoreError {
             self,
             StoreError::KeyNotFound { .. }
                 | StoreError::NoValueAt { .. }
+                | StoreError::NoLongerKept { .. }
                 | StoreError::VersionNotFound { .. }
                 | StoreError::NoSuchVersion { .. }
         )

@@ -159,6 +159,17 @@ impl Hot {
         }
     }
 
+    /// The oldest version of a key is another now: those before it were dropped.
+    pub fn begins(&self, hash: u64, (namespace, key): (&str, &str), first: Timestamp) {
+        let mut shard = self.change(hash);
+        shard.generation += 1;
+        if let Some(place) = shard.place(hash, namespace, key)
+            && let Some(current) = &mut shard.entries[place].current
+        {
+            current.row.first = first;
+        }
+    }
+
     pub fn generation(&self, hash: u64) -> u64 {
         self.read(hash).generation
     }

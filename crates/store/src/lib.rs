@@ -27,13 +27,19 @@ mod backend;
 mod causes;
 mod chains;
 mod codec;
+mod cold;
 mod crc;
+mod deep;
 mod diff;
 mod engine;
 mod error;
+mod lifecycle;
 mod memory;
 mod read;
+mod retention;
+mod segment;
 mod stats;
+mod tiers;
 mod timestamp;
 mod transfer;
 mod tree;
@@ -42,6 +48,8 @@ mod version;
 mod version_id;
 mod write;
 
+#[cfg(feature = "std")]
+mod caretaker;
 #[cfg(feature = "std")]
 mod follow;
 #[cfg(feature = "std")]
@@ -58,8 +66,10 @@ pub use causes::{Step, Trace};
 pub use diff::{Diff, Difference, Moment};
 pub use engine::Engine;
 pub use error::{ImportError, StoreError};
+pub use lifecycle::{Lifecycle, Maintained};
 pub use memory::{Memory, MemoryView};
 pub use read::{Place, Reader};
+pub use retention::Retention;
 #[cfg(feature = "std")]
 pub use snapshot::Snapshot;
 pub use stats::{Stats, Tier};

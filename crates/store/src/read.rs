@@ -1,6 +1,7 @@
 //! What can be asked of the tables as they were at one moment.
 
 use crate::codec::{self, KeyRow, NamespaceRow, Previous, VersionRow};
+use crate::cold::Unpacked;
 use crate::write::{check_key, check_namespace, owned};
 use crate::{Direction, KeyedVersion, Page, StoreError, Table, Timestamp, VersionId, VersionedValue, View};
 use alloc::string::String;
@@ -14,6 +15,7 @@ const VISITED: usize = 4096;
 #[derive(Debug)]
 pub struct Reader<V> {
     view: V,
+    segments: Unpacked,
 }
 
 /// Where the rest of a listing of keys in all namespaces begins.
@@ -34,7 +36,11 @@ type Rows<'r> = &'r mut dyn FnMut(&VersionRow<'_>) -> Result<ControlFlow<()>, St
 impl<V: View> Reader<V> {
     /// Reads through a view.
     pub const fn new(view: V) -> Self {
-        Reader { view }
+        Reader { view, segments: Unpacked::new() }
+    }
+
+    pub(crate) const fn segments(&self) -> &Unpacked {
+        &self.segments
     }
 
     /// The view.
@@ -92,19 +98,20 @@ impl<V: View> Reader<V> {
     /// The newest version of a key at or before a moment.
     ///
     /// # Errors
-    /// [`StoreError::NoValueAt`] before the first version; [`StoreError::KeyNotFound`] where the key never was, or was deleted then.
+    /// [`StoreError::NoValueAt`] before the first version, [`StoreError::NoLongerKept`] where retention has dropped what it was;
+    /// [`StoreError::KeyNotFound`] where the key never was, or was deleted then.
     pub fn get_at(&self, namespace: &str, key: &str, at: Timestamp) -> Result<VersionedValue, StoreError> {
         let row = self.key(namespace, key)?;
-        let version = self.at(row.number, at)?.ok_or_else(|| StoreError::NoValueAt {
-            namespace: owned(namespace),
-            key: owned(key),
-            at,
-            first: row.first,
-        })?;
+        let Some(version) = self.at(row.number, at)? else {
+            self.check_kept(row.number, (namespace, key), at, row.first)?;
+            let first = self.deep(row.number)?.map_or(row.first, |deep| deep.first);
+            return Err(StoreError::NoValueAt { namespace: owned(namespace), key: owned(key), at, first });
+        };
         present(version, namespace, key)
     }
 
-    /// The versions of a key within a range of time, newest first, deletions among them.
+    /// The versions of a key within a range of time, newest first, deletions among them. Where retention has dropped what was
+    /// before, the last one names a previous version that is not there.
     ///
     /// The rest is `(start, Excluded(next))`.
     ///
@@ -137,6 +144,7 @@ impl<V: View> Reader<V> {
         let mut items: Vec<VersionedValue> = Vec::new();
         let mut waits = false;
         let mut more = None;
+        let mut is_done = false;
         // One row more than asked for: it has the id of the last version's previous one.
         self.backward(row.number, to, &mut |version| {
             if let Some(last) = items.last_mut() {
@@ -145,17 +153,22 @@ impl<V: View> Reader<V> {
                 }
                 if items.len() == limit || version.id.timestamp() < from {
                     more = (version.id.timestamp() >= from).then(|| items[items.len() - 1].timestamp);
+                    is_done = true;
                     return Ok(ControlFlow::Break(()));
                 }
             } else if version.id.timestamp() < from {
+                is_done = true;
                 return Ok(ControlFlow::Break(()));
             }
             waits = version.previous == Previous::Before;
             items.push(version.decode()?);
             Ok(ControlFlow::Continue(()))
         })?;
-        if waits {
-            return Err(lost(namespace, key));
+        if let Some(last) = items.last_mut().filter(|_| waits) {
+            last.previous_version = Some(self.before_warm(row.number, last.timestamp)?);
+        }
+        if !is_done {
+            more = self.cold_history(row.number, (from, to), limit, &mut items)?;
         }
         Ok(Page { items, next: more })
     }
@@ -213,7 +226,8 @@ impl<V: View> Reader<V> {
     }
 
     /// The keys of a namespace that begin with `prefix`, in their order, as they are or as they were at a moment: those after
-    /// `after`, at most `limit`. A page may be empty and have a next one, where many keys are deleted.
+    /// `after`, at most `limit`. A page may be empty and have a next one, where many keys are deleted. Where retention has dropped
+    /// what a key was at that moment, it is left out.
     ///
     /// # Errors
     /// [`StoreError::NoLimit`], and those of names.
@@ -426,7 +440,7 @@ impl<V: View> Reader<V> {
         Ok(self.at(number, id.timestamp())?.filter(|version| version.version_id == *id))
     }
 
-    /// The newest version of a chain at or before a moment, even if it says deleted.
+    /// The newest version of a chain at or before a moment, even if it says deleted; none where it had none, or that was dropped.
     pub(crate) fn at(&self, number: u64, at: Timestamp) -> Result<Option<VersionedValue>, StoreError> {
         let mut found: Option<VersionedValue> = None;
         let mut waits = false;
@@ -440,13 +454,15 @@ impl<V: View> Reader<V> {
             found = Some(row.decode()?);
             Ok(if waits { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
-        if waits {
-            return Err(StoreError::damaged(format_args!("a version of key number {number} before {at} is lost")));
+        match &mut found {
+            Some(found) if waits => found.previous_version = Some(self.before_warm(number, found.timestamp)?),
+            Some(_) => {}
+            None => found = self.cold_at(number, at)?,
         }
         Ok(found)
     }
 
-    /// The id of the newest version of a chain.
+    /// The id of the newest version of a chain, which is never cold.
     pub(crate) fn head(&self, number: u64) -> Result<Option<VersionId>, StoreError> {
         let mut head = None;
         self.backward(number, Timestamp::LATEST, &mut |row| {
@@ -456,7 +472,7 @@ impl<V: View> Reader<V> {
         Ok(head)
     }
 
-    /// Visits the rows of a chain from a moment backwards.
+    /// Visits the rows of a chain from a moment backwards: those that are not cold.
     fn backward(&self, number: u64, from: Timestamp, visit: Rows<'_>) -> Result<(), StoreError> {
         if from <= Timestamp::ZERO {
             return Ok(());

@@ -28,7 +28,8 @@ enum Rest {
 }
 
 impl Store {
-    /// The whole database as it was at a moment; later than the last write, it is as it is now.
+    /// The whole database as it was at a moment; later than the last write, it is as it is now. A key whose version of that moment
+    /// retention has dropped is not in it.
     ///
     /// # Errors
     /// [`StoreError::Backend`].

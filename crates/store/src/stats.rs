@@ -1,6 +1,7 @@
 //! How much there is, and what it takes.
 
 use crate::codec::NamespaceRow;
+use crate::deep::Deep;
 use crate::read::Reader;
 use crate::{Direction, StoreError, Table, Timestamp, Usage, View};
 use core::ops::{Bound, ControlFlow};
@@ -27,8 +28,12 @@ pub struct Stats {
     pub commits: u64,
     /// What is in memory, decoded.
     pub hot: Tier,
-    /// What the backend holds.
+    /// What the backend holds in rows of their own, with all indexes.
     pub warm: Tier,
+    /// What it holds in compressed segments.
+    pub cold: Tier,
+    /// What retention has dropped: a digest for each chain is there, and no version.
+    pub deep: Tier,
 }
 
 /// What a tier holds.
@@ -61,7 +66,15 @@ impl<V: View> Reader<V> {
         stats.newest = self.last_write()?;
         stats.oldest = self.writes_after(Timestamp::ZERO, 1)?.first().map(|(at, _)| *at);
         let bytes = if usage.disk > 0 { usage.disk } else { usage.memory };
-        stats.warm = Tier { versions: stats.total_versions, bytes, limit: None };
+        let tiers = self.tiers()?;
+        // `Versions` has a row for each warm version, and one for each key.
+        let warm = View::count(self.view(), Table::Versions)?.saturating_sub(View::count(self.view(), Table::Keys)?);
+        let deep_bytes = tiers.deep_rows * Deep::SIZE;
+        let above = bytes.saturating_sub(tiers.segment_bytes + deep_bytes);
+        stats.warm = Tier { versions: warm, bytes: above, limit: None };
+        let cold = stats.total_versions.saturating_sub(warm);
+        stats.cold = Tier { versions: cold, bytes: tiers.segment_bytes, limit: None };
+        stats.deep = Tier { versions: tiers.dropped, bytes: deep_bytes, limit: None };
         Ok(stats)
     }
 }

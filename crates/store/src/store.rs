@@ -1,6 +1,7 @@
 //! The handle that threads share: writers that come together share a commit, and readers wait for nobody.
 
 use crate::backend::{Backend, BackendError, Batch, Durability, Usage, View};
+use crate::caretaker::Caretaker;
 use crate::engine::{Engine, Staged};
 use crate::follow::Followers;
 use crate::hot::{Found, Hot};
@@ -9,7 +10,7 @@ use crate::stats::{Stats, Tier};
 use crate::transfer::{self, Chunk, Exported, Imported, Sink, Source};
 use crate::verify::{Verified, verify};
 use crate::write::{Expected, Write, owned};
-use crate::{Diff, KeyedVersion, Moment, Page, StoreError, Timestamp, Trace, VersionId, VersionedValue};
+use crate::{Diff, KeyedVersion, Lifecycle, Moment, Page, StoreError, Timestamp, Trace, VersionId, VersionedValue};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -57,12 +58,15 @@ pub struct Options {
     pub hot_bytes: usize,
     /// How durable writes are, unless a handle says otherwise.
     pub durability: Durability,
+    /// When versions become cold, where somebody calls [`Store::maintain`].
+    pub lifecycle: Lifecycle,
 }
 
 impl Options {
     /// Those that most take, with the platform's clock.
     pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Options { clock: Arc::new(clock), hot_bytes: 64 << 20, durability: Durability::Immediate }
+        let (hot_bytes, durability, lifecycle) = (64 << 20, Durability::Immediate, Lifecycle::default());
+        Options { clock: Arc::new(clock), hot_bytes, durability, lifecycle }
     }
 
     /// With another limit of the hot tier. 0: nothing is held.
@@ -76,13 +80,20 @@ impl Options {
     pub fn durability(self, durability: Durability) -> Self {
         Options { durability, ..self }
     }
+
+    /// With another lifecycle.
+    #[must_use]
+    pub fn lifecycle(self, lifecycle: Lifecycle) -> Self {
+        Options { lifecycle, ..self }
+    }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { clock: _, hot_bytes, durability } = self;
+        let Self { clock: _, hot_bytes, durability, lifecycle } = self;
         let mut shown = f.debug_struct("Options");
-        shown.field("hot_bytes", hot_bytes).field("durability", durability).finish_non_exhaustive()
+        shown.field("hot_bytes", hot_bytes).field("durability", durability).field("lifecycle", lifecycle);
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -96,6 +107,7 @@ pub(crate) struct Inner {
     clock: Clock,
     pub followers: Followers,
     pub commits: AtomicU64,
+    pub caretaker: Caretaker,
     is_lasting: bool,
 }
 
@@ -163,7 +175,7 @@ const GROUP: usize = 4096;
 /// How often a leader gives way for those to come that were in the last group: far less than a sync.
 const GIVE_WAY: usize = 32;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -290,6 +302,18 @@ impl Inner {
 }
 
 impl Inner {
+    /// The time on the platform's clock.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Has the engine do something between the commits of others.
+    pub fn beside<T>(&self, work: impl FnOnce(&mut Engine<Shared>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut leader = lock(&self.leader);
+        leader.engine.discard();
+        work(&mut leader.engine)
+    }
+
     /// Writes versions of another database, among the commits of others.
     fn take(&self, chunk: &Chunk, durability: Durability) -> Result<Imported, StoreError> {
         let mut leader = lock(&self.leader);
@@ -356,6 +380,7 @@ impl Store {
             clock: options.clock,
             followers: Followers::default(),
             commits: AtomicU64::new(0),
+            caretaker: Caretaker::new(options.lifecycle),
             is_lasting,
         };
         Ok(Store { inner: Arc::new(inner), durability: options.durability })
@@ -501,14 +526,15 @@ impl Store {
     /// The newest version of a key at or before a moment.
     ///
     /// # Errors
-    /// [`StoreError::NoValueAt`] before the first version; [`StoreError::KeyNotFound`] where the key never was, or was
-    /// deleted then.
+    /// [`StoreError::NoValueAt`] before the first version, [`StoreError::NoLongerKept`] where retention has dropped what it was;
+    /// [`StoreError::KeyNotFound`] where the key never was, or was deleted then.
     pub fn get_at(&self, namespace: &str, key: &str, at: Timestamp) -> Result<VersionedValue, StoreError> {
         self.reader()?.get_at(namespace, key, at)
     }
 
     /// The versions of a key within a range of time, newest first, deletions among them. The rest of a page is the same range up
-    /// to, and without, its `next`.
+    /// to, and without, its `next`. Where retention has dropped what was before, the last one names a previous version that is
+    /// not there.
     ///
     /// # Errors
     /// [`StoreError::KeyNotFound`] where the key never was, [`StoreError::NoLimit`].
@@ -536,7 +562,8 @@ impl Store {
     }
 
     /// The keys of a namespace that begin with `prefix`, in their order, as they are or were at a moment: those after
-    /// `after`, at most `limit`. A page may be empty and have a next one, where many keys are deleted.
+    /// `after`, at most `limit`. A page may be empty and have a next one, where many keys are deleted. Where retention has dropped
+    /// what a key was at that moment, it is left out.
     ///
     /// # Errors
     /// [`StoreError::NoLimit`], and those of names.
@@ -554,7 +581,8 @@ impl Store {
     /// What changed between two versions of a key. A key that was not there, yet or any more, had no value.
     ///
     /// # Errors
-    /// [`StoreError::KeyNotFound`] where the key never was, [`StoreError::VersionNotFound`].
+    /// [`StoreError::KeyNotFound`] where the key never was, [`StoreError::VersionNotFound`], and [`StoreError::NoLongerKept`] where
+    /// retention has dropped what it was.
     pub fn diff(
         &self,
         namespace: &str,

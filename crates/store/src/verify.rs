@@ -2,7 +2,9 @@
 
 use crate::chains::{Chain, Link, chain_after, links};
 use crate::codec::{self, KeyRow, NamespaceRow};
+use crate::deep::Deep;
 use crate::read::Reader;
+use crate::tiers::{self, Tiers};
 use crate::{Backend, Direction, StoreError, Table, Timestamp, VersionId, View};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -46,6 +48,10 @@ impl Verified {
 struct Counts {
     namespaces: BTreeMap<String, NamespaceRow>,
     effects: u64,
+    /// Versions that were seen, and stand among the times of writes.
+    timed: u64,
+    /// What lay in which tier when it began.
+    tiers: Option<Tiers>,
 }
 
 /// What keys are called. One whose own rows cannot be read is found in the index of keys, which is read once for all of them.
@@ -85,7 +91,7 @@ pub(crate) fn verify<B: Backend>(backend: &B, progress: &mut dyn FnMut(u64)) -> 
             Timestamp::LATEST
         }
     };
-    let mut counts = Counts::default();
+    let mut counts = Counts { tiers: tiers_of(backend)?, ..Counts::default() };
     let mut names = Names::default();
     let mut after = 0;
     loop {
@@ -106,9 +112,19 @@ pub(crate) fn verify<B: Backend>(backend: &B, progress: &mut dyn FnMut(u64)) -> 
         verify_chain(backend, &chain, until, &mut counts, &mut verified, progress)?;
         verified.keys += 1;
     }
-    verify_times(backend, until, &mut names, &mut verified)?;
+    verify_times(backend, until, &counts, &mut names, &mut verified)?;
     verify_counts(backend, until, &counts, &mut verified)?;
+    verify_tiers(backend, &counts, &mut verified)?;
     Ok(verified)
+}
+
+/// None where the row is damaged.
+fn tiers_of<B: Backend>(backend: &B) -> Result<Option<Tiers>, StoreError> {
+    match Reader::new(backend.view()?).tiers() {
+        Ok(tiers) => Ok(Some(tiers)),
+        Err(error) if error.is_damage() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn verify_chain<B: Backend>(
@@ -124,7 +140,7 @@ fn verify_chain<B: Backend>(
     let (mut last_deleted, mut ever_deleted) = (false, false);
     let outcome = links(backend, chain, until, &mut |reader, link| {
         let at = link.at();
-        first = first.or(Some(at));
+        first = first.or(Some(at).filter(|at| *at > Timestamp::ZERO));
         match link {
             Link::Proven(version) => {
                 last_deleted = version.value.is_none();
@@ -133,7 +149,10 @@ fn verify_chain<B: Backend>(
                 let causes: BTreeSet<_> = version.causes.iter().map(VersionId::timestamp).collect();
                 counts.effects += causes.len() as u64;
                 match reader.written_at(at) {
-                    Ok(Some(number)) if number == chain.number => verified.versions += 1,
+                    Ok(Some(number)) if number == chain.number => {
+                        verified.versions += 1;
+                        counts.timed += 1;
+                    }
                     Ok(_) => push(verified, Some(names), Some(at), "the version is not among the times of writes"),
                     Err(error) => note(verified, Some(names), Some(at), &error)?,
                 }
@@ -151,7 +170,9 @@ fn verify_chain<B: Backend>(
                     progress(verified.versions);
                 }
             }
-            Link::Broken { what, .. } => push(verified, Some(names), Some(at), &what),
+            Link::Broken { what, .. } => {
+                push(verified, Some(names), Some(at).filter(|at| *at > Timestamp::ZERO), &what);
+            }
         }
         Ok(())
     });
@@ -168,7 +189,12 @@ fn verify_chain<B: Backend>(
             let newest = reader.head(row.number).ok().flatten().map(|head| head.timestamp());
             // What was written since it began is not judged.
             let is_judged = newest.is_some_and(|newest| newest <= until);
-            if first.is_some_and(|first| first != row.first) {
+            let is_first = first.is_none_or(|first| first == row.first);
+            let deep = reader.deep(row.number).ok().flatten();
+            let was_dropped = |at: Timestamp| deep.is_some_and(|deep| at <= deep.last.timestamp());
+            // What was dropped may have been the last that says deleted.
+            let ever_deleted = ever_deleted || row.ever_deleted && deep.is_some();
+            if !is_first && !first.is_some_and(was_dropped) {
                 push(verified, Some(names), Some(row.first), "the key has another first version than its row says");
             } else if is_judged && (row.deleted, row.ever_deleted) != (last_deleted, ever_deleted) {
                 push(verified, Some(names), newest, "the key's row does not say whether it is deleted");
@@ -191,7 +217,7 @@ fn verify_counts<B: Backend>(
     if !matches!(reader.last_write(), Ok(last) if last.unwrap_or(Timestamp::ZERO) == until) {
         return Ok(());
     }
-    if verified.damages.is_empty() {
+    if verified.damages.is_empty() && tiers_of(backend)? == counts.tiers {
         let expected = [(Table::Keys, verified.keys), (Table::Effects, counts.effects)];
         for (table, expected) in expected {
             if View::count(reader.view(), table)? != expected {
@@ -238,35 +264,117 @@ fn verify_counts<B: Backend>(
 fn verify_times<B: Backend>(
     backend: &B,
     until: Timestamp,
+    counts: &Counts,
     names: &mut Names,
     verified: &mut Verified,
+) -> Result<(), StoreError> {
+    let mut times = 0;
+    pages(backend, until, verified, &mut |_, writes, _| {
+        times += writes.len() as u64;
+        Ok(())
+    })?;
+    // As many as have been seen are those that have been seen, unless some were dropped meanwhile.
+    if times == counts.timed && counts.tiers.is_some() && tiers_of(backend)? == counts.tiers {
+        return Ok(());
+    }
+    pages(backend, until, verified, &mut |reader, writes, verified| {
+        writes.iter().try_for_each(|(at, number)| verify_time(reader, *at, *number, names, verified))
+    })
+}
+
+/// Takes pages of `Times`, each with a reader of the view that it was read from.
+type VisitTimes<'v, V> = &'v mut dyn FnMut(&Reader<V>, &[(Timestamp, u64)], &mut Verified) -> Result<(), StoreError>;
+
+fn pages<'b, B: Backend>(
+    backend: &'b B,
+    until: Timestamp,
+    verified: &mut Verified,
+    visit: VisitTimes<'_, B::View<'b>>,
 ) -> Result<(), StoreError> {
     let mut after = Timestamp::ZERO;
     loop {
         let reader = Reader::new(backend.view()?);
-        let writes = match reader.writes_after(after, PAGE) {
+        let mut writes = match reader.writes_after(after, PAGE) {
             Ok(writes) => writes,
             Err(error) => return note(verified, None, Some(after), &error),
         };
         let Some((last, _)) = writes.last() else { return Ok(()) };
         after = *last;
-        for (at, number) in writes {
-            if at > until {
-                return Ok(());
+        writes.retain(|(at, _)| *at <= until);
+        visit(&reader, &writes, verified)?;
+        if after >= until {
+            return Ok(());
+        }
+    }
+}
+
+fn verify_time<V: View>(
+    reader: &Reader<V>,
+    at: Timestamp,
+    number: u64,
+    names: &mut Names,
+    verified: &mut Verified,
+) -> Result<(), StoreError> {
+    let mut is_there = false;
+    let key = codec::version_key(number, at);
+    let mut outcome =
+        View::get(reader.view(), Table::Versions, &key, &mut |_| is_there = true).map_err(StoreError::from);
+    if outcome.is_ok() && !is_there {
+        outcome = reader.cold_at(number, at).map(|version| is_there = version.is_some_and(|its| its.timestamp == at));
+    }
+    if outcome.is_ok() && is_there {
+        return Ok(());
+    }
+    let names = names.of(reader, number);
+    let names = names.as_ref().map(|(namespace, key)| (&**namespace, &**key));
+    match outcome {
+        Ok(()) => push(verified, names, Some(at), "a version is lost"),
+        // A segment that is damaged is named once, and not for each of its versions.
+        Err(error) if verified.damages.iter().any(|damage| damage.what == error.to_string()) => {}
+        Err(error) => note(verified, names, Some(at), &error)?,
+    }
+    Ok(())
+}
+
+/// What lies in which tier is what was counted; not judged where something has changed its tier since.
+fn verify_tiers<B: Backend>(backend: &B, counts: &Counts, verified: &mut Verified) -> Result<(), StoreError> {
+    let mut found = Tiers::default();
+    let mut after: Option<[u8; 16]> = None;
+    loop {
+        let reader = Reader::new(backend.view()?);
+        let begin = after;
+        let from = begin.as_ref().map_or(Bound::Unbounded, |begin| Bound::Excluded(&begin[..]));
+        let (mut rows, mut is_end) = (0, true);
+        let outcome = reader.scan(Table::Segments, (from, Bound::Unbounded), Direction::Forward, &mut |key, row| {
+            let (number, first) = codec::read_version_key(key)?;
+            after = key.try_into().ok();
+            if first > Timestamp::ZERO {
+                found.segments += 1;
+                found.segment_bytes += (key.len() + row.len()) as u64;
+            } else {
+                found.deep_rows += 1;
+                // One that is damaged was named with its chain.
+                found.dropped += Deep::read(number, row).map_or(0, |deep| deep.versions);
             }
-            let mut is_there = false;
-            let key = codec::version_key(number, at);
-            match View::get(reader.view(), Table::Versions, &key, &mut |_| is_there = true) {
-                Ok(()) if is_there => {}
-                outcome => {
-                    let names = names.of(&reader, number);
-                    let names = names.as_ref().map(|(namespace, key)| (&**namespace, &**key));
-                    match outcome {
-                        Ok(()) => push(verified, names, Some(at), "a version is lost"),
-                        Err(error) => note(verified, names, Some(at), &error.into())?,
-                    }
-                }
-            }
+            rows += 1;
+            is_end = rows < PAGE;
+            Ok(if is_end { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        });
+        if let Err(error) = outcome {
+            return note(verified, None, None, &error);
+        }
+        if is_end {
+            break;
+        }
+    }
+    match Reader::new(backend.view()?).tiers() {
+        Err(error) => note(verified, None, None, &error),
+        Ok(now) if counts.tiers.is_some_and(|before| before != now) => Ok(()),
+        Ok(now) if now == found || !verified.damages.is_empty() => Ok(()),
+        Ok(_) => {
+            let key = core::str::from_utf8(tiers::KEY).unwrap_or_default();
+            push(verified, None, None, &format!("other segments are there than the row {key:?} says"));
+            Ok(())
         }
     }
 }

@@ -1,10 +1,15 @@
-//! Any sequence of operations does what a plain model in memory does.
+//! Any sequence of operations does what a plain model in memory does, whatever retention and the lifecycle do meanwhile.
 
 mod common;
 
-use anabranch_store::{Durability, Engine, Expected, Memory, Reader, Store, StoreError, Timestamp, View, Write};
+use anabranch_store::{
+    Durability, Engine, Expected, Lifecycle, Memory, Options, Reader, Retention, Start, Store, StoreError, Timestamp,
+    View, Write,
+};
 use anabranch_value::{Value, value};
 use common::{Model, clock_of, opened};
+use core::num::NonZeroU64;
+use core::time::Duration;
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -26,8 +31,20 @@ enum Step {
         value: usize,
         delete_first: bool,
     },
+    /// One key is written so often that its versions fill segments.
+    Burst {
+        key: usize,
+        value: usize,
+        count: usize,
+    },
     /// The platform's clock moves, forward or back.
     Clock(i64),
+    Retention {
+        key: usize,
+        retention: Retention,
+    },
+    /// The lifecycle goes on until there is no more to do.
+    Maintain,
 }
 
 /// Names that a format could confuse: separators, NUL, prefixes of each other, and what sorts at the ends.
@@ -70,6 +87,25 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn retention() -> impl Strategy<Value = Retention> {
+    prop_oneof![
+        Just(Retention::All),
+        (1_u64..30).prop_map(|versions| Retention::Last(NonZeroU64::new(versions).unwrap())),
+        (0_u64..60).prop_map(|nanos| Retention::For(Duration::from_nanos(nanos))),
+    ]
+}
+
+/// Those, and what moves and drops versions; of few keys, so that their chains grow long.
+fn long_step() -> impl Strategy<Value = Step> {
+    let key = 0..4_usize;
+    prop_oneof![
+        3 => step(),
+        3 => (key.clone(), 0..values().len(), 1_usize..60).prop_map(|(key, value, count)| Step::Burst { key, value, count }),
+        1 => (key, retention()).prop_map(|(key, retention)| Step::Retention { key, retention }),
+        2 => Just(Step::Maintain),
+    ]
+}
+
 /// What a step writes, and what the store has to say to it.
 fn writes(step: &Step, model: &Model) -> Vec<Write> {
     let all = values();
@@ -94,7 +130,7 @@ fn writes(step: &Step, model: &Model) -> Vec<Write> {
                 _ => Write::put(NAMES[*key].0, NAMES[*key].1, all[*value].clone()),
             })
             .collect(),
-        Step::Clock(_) => vec![],
+        Step::Burst { .. } | Step::Clock(_) | Step::Retention { .. } | Step::Maintain => vec![],
     }
 }
 
@@ -139,6 +175,88 @@ proptest! {
         check_reader(&engine.reader().unwrap(), &model)?;
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_cold_or_was_dropped_is_as_a_model_says(
+        steps in prop::collection::vec(long_step(), 1..40),
+        hot in prop_oneof![Just(0_usize), Just(64 << 20)],
+        cold_after in prop_oneof![Just(0_u64), Just(20), Just(u64::MAX)],
+    ) {
+        let (clock, set) = clock_of(1000);
+        let lifecycle = Lifecycle { cold_after: Duration::from_nanos(cold_after) };
+        let store = Store::open(Memory::new(), Options::new(clock).hot_bytes(hot).lifecycle(lifecycle)).unwrap();
+        let mut engine = Engine::open(Memory::new()).unwrap();
+        let mut model = Model::default();
+        let mut wall = 1000;
+        let mut dropped = 0;
+        for step in &steps {
+            let writes = match step {
+                Step::Clock(by) => {
+                    wall += by;
+                    set(wall);
+                    continue;
+                }
+                Step::Retention { key, retention } => {
+                    store.set_retention(NAMES[*key].0, *retention).unwrap();
+                    engine.set_retention(NAMES[*key].0, *retention).unwrap();
+                    model.set_retention(NAMES[*key].0, *retention);
+                    continue;
+                }
+                Step::Maintain => {
+                    let now = Timestamp::from_nanos(wall);
+                    let expected = model.retain(now);
+                    let (mut by_store, mut by_engine) = (0, 0);
+                    while {
+                        let step = store.maintain(now).unwrap();
+                        by_store += step.dropped;
+                        prop_assert_eq!(step.damages, []);
+                        step.more
+                    } {}
+                    while {
+                        let step = engine.maintain(now, &lifecycle).unwrap();
+                        by_engine += step.dropped;
+                        step.more
+                    } {}
+                    prop_assert_eq!((by_store, by_engine), (expected, expected));
+                    dropped += expected;
+                    continue;
+                }
+                Step::Burst { key, value, count } => vec![writes(&Step::Put { key: *key, value: *value }, &model); *count],
+                step => vec![writes(step, &model)],
+            };
+            for writes in writes {
+                let expected = model.write(&writes, Timestamp::from_nanos(wall));
+                let got = store.write_batch(writes.clone());
+                let by_engine = engine.write(&writes, Timestamp::from_nanos(wall), Durability::Immediate);
+                prop_assert_eq!(&got, &by_engine);
+                match (&got, &expected) {
+                    (Ok(got), Ok(expected)) => model.learn(&writes, got, expected),
+                    (Err(got), Err(expected)) => prop_assert_eq!(got, expected),
+                    _ => prop_assert!(false, "{:?} where {:?} was expected", got, expected),
+                }
+            }
+        }
+        check(&store, &model)?;
+        check_reader(&engine.reader().unwrap(), &model)?;
+        let stats = store.stats().unwrap();
+        prop_assert_eq!(stats.warm.versions + stats.cold.versions, model.all().len() as u64);
+        prop_assert_eq!(stats.deep.versions, dropped);
+        let verified = store.verify(&mut |_| ()).unwrap();
+        prop_assert_eq!(verified.damages, []);
+        prop_assert_eq!(verified.versions, stats.total_versions);
+        check_replay(&store, &model)?;
+        check_copy(&store, &model)?;
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
     #[test]
     fn names_of_any_unicode_are_kept_apart(names in prop::collection::hash_set((".{1,8}", ".{1,8}"), 1..20)) {
         let (clock, _) = clock_of(1);
@@ -173,10 +291,60 @@ fn check(store: &Store, model: &Model) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Whoever follows from any moment on meets all that is kept, once and in order.
+fn check_replay(store: &Store, model: &Model) -> Result<(), TestCaseError> {
+    let all = model.all();
+    for namespace in ["a", "ab"] {
+        for from in [all.first(), all.get(all.len() / 2)].into_iter().flatten() {
+            let start = Start::At(from.1.timestamp);
+            let mut replay = store.subscribe(namespace, "", start).unwrap();
+            let expected = all.iter().filter(|(names, its)| names.0 == namespace && its.timestamp >= from.1.timestamp);
+            for (names, version) in expected {
+                let next = replay.try_next().unwrap().unwrap();
+                prop_assert_eq!((&*next.key, &next.version), (&*names.1, version));
+            }
+            prop_assert_eq!(replay.try_next().unwrap(), None);
+        }
+    }
+    Ok(())
+}
+
+/// A file brings all that is kept elsewhere, and nothing to where it is from.
+fn check_copy(store: &Store, model: &Model) -> Result<(), TestCaseError> {
+    let mut file = Vec::new();
+    let sink = &mut |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    let exported = store.export(sink, &mut |_| ()).unwrap();
+    prop_assert_eq!((exported.versions, exported.damages), (model.all().len() as u64, vec![]));
+    let copy = common::in_memory();
+    for (into, new) in [(&copy, exported.versions), (&copy, 0), (store, 0)] {
+        let mut rest = &*file;
+        let source = &mut |buffer: &mut [u8]| {
+            let count = rest.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            Ok(count)
+        };
+        prop_assert_eq!(into.import(source, &mut |_| ()).unwrap().new, new);
+    }
+    for names @ (namespace, key) in NAMES {
+        let chain = model.chain(names);
+        if !chain.is_empty() {
+            prop_assert_eq!(common::chain(&copy, namespace, key), chain);
+        }
+    }
+    prop_assert!(copy.verify(&mut |_| ()).unwrap().is_whole());
+    Ok(())
+}
+
 /// At every boundary of time: just before, at and just after each version.
 fn check_reader<V: View>(reader: &Reader<V>, model: &Model) -> Result<(), TestCaseError> {
     let moments: Vec<Timestamp> =
         model.times().flat_map(|at| (-1..=1).map(move |by| Timestamp::from_nanos(at.nanos() + by))).collect();
+    // Of many those that another case may not meet: no two have as many.
+    let moments: Vec<_> = moments.iter().copied().step_by(moments.len() / 100 + 1).collect();
     for names @ (namespace, key) in NAMES {
         let chain = model.chain(names);
         for at in moments.iter().copied().chain([Timestamp::EARLIEST, Timestamp::LATEST]) {
@@ -187,7 +355,14 @@ fn check_reader<V: View>(reader: &Reader<V>, model: &Model) -> Result<(), TestCa
                 (Err(StoreError::KeyNotFound { deleted, .. }), Some(version)) => {
                     prop_assert!(version.deleted && deleted == Some(version.timestamp));
                 }
-                (Err(StoreError::NoValueAt { first, .. }), None) => prop_assert_eq!(first, chain[0].timestamp),
+                (Err(StoreError::NoValueAt { first, .. }), None) => {
+                    prop_assert!(first > at);
+                    prop_assert_eq!(Some(first), model.first(names).map(|(first, _)| first));
+                }
+                (Err(StoreError::NoLongerKept { oldest, .. }), None) => {
+                    prop_assert_eq!(oldest, chain[0].timestamp);
+                    prop_assert!(model.first(names).is_some_and(|(first, was_dropped)| was_dropped && first <= at));
+                }
                 (got, expected) => prop_assert!(false, "{:?} where {:?} was expected", got, expected),
             }
         }

@@ -305,13 +305,15 @@ impl Blocks {
             return Ok(());
         }
         // A reader that needs room in redb's cache may write a block at any time: only what is written here is synced.
-        let changed: Vec<(u64, u64, Vec<u8>)> = reading(&self.sums)
+        let mut changed: Vec<(u64, u64, Vec<u8>)> = reading(&self.sums)
             .iter()
             .filter(|(_, sums)| sums.changes != sums.synced)
             .map(|(group, sums)| {
                 (*group, sums.changes, sums.entries.iter().flat_map(|sum| sum.to_le_bytes()).collect())
             })
             .collect();
+        // In the order of the medium, and the same each time.
+        changed.sort_unstable_by_key(|(group, ..)| *group);
         for (group, _, bytes) in &changed {
             self.medium.write(place_of_sums(*group) * BLOCK_U64, bytes)?;
         }

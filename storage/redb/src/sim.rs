@@ -81,7 +81,7 @@ pub struct Faults {
 }
 
 /// What has happened on a disk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// Bytes were written on the medium of that number.
     Write(usize, u64, Vec<u8>),
@@ -188,6 +188,21 @@ impl SimPlace {
         if let Some(byte) = state.main.and_then(|main| state.media[main].bytes.get_mut(at(byte))) {
             *byte ^= 1 << (bit % 8);
         }
+    }
+
+    /// A place whose database has these bytes.
+    #[must_use]
+    pub fn with(bytes: Vec<u8>) -> SimPlace {
+        let mut image = Image::default();
+        image.write(0, &bytes);
+        SimPlace::of(Some(image))
+    }
+
+    /// The bytes of the database's medium.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let state = self.state();
+        state.main.map_or_else(Vec::new, |main| state.media[main].bytes.clone())
     }
 
     /// The database's medium as it is, in a place of its own.

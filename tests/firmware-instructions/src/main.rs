@@ -2,7 +2,7 @@
 //! `embassy-sync` and `rust-mqtt`.
 //!
 //! ```text
-//! cargo run --release --target thumbv7m-none-eabi -p firmware-instructions
+//! cargo run --profile shipped --target thumbv7m-none-eabi -p firmware-instructions
 //! ```
 //!
 //! Prints a table, and each case as a line of `JSON {…}`; exits with 1 when a bound does not hold.
@@ -27,5 +27,5 @@ mod report;
 
 #[cfg(not(target_os = "none"))]
 fn main() {
-    println!("this is firmware: add `--release --target thumbv7m-none-eabi`");
+    println!("this is firmware: add `--profile shipped --target thumbv7m-none-eabi`");
 }

@@ -14,6 +14,7 @@
 
 mod buffers;
 mod crowd;
+mod disk;
 mod failing;
 mod flows;
 mod links;

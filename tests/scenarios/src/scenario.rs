@@ -1,6 +1,6 @@
 //! The scenarios by name, and what it means to explore one.
 
-use crate::{Scene, Verdict, buffers, crowd, failing, flows, links, mqtt, shutdown};
+use crate::{Scene, Verdict, buffers, crowd, disk, failing, flows, links, mqtt, shutdown};
 use anabranch::sim::{Failure, Faults, Sim, SimAdapter, SimOptions};
 use anabranch::{Duration, Runtime, SpawnDynamically};
 use std::{future::Future, ops::Range, panic::resume_unwind, pin::Pin, thread};
@@ -28,6 +28,16 @@ pub enum Kind {
     Exact,
     /// Tasks are aborted.
     Aborts,
+    /// Its disk does, and loses power hundreds of times under each seed.
+    Disk,
+}
+
+impl Kind {
+    /// How many seeds of so many are played where all scenarios are: a fifth of those that take long.
+    #[must_use]
+    pub fn of_all(self, seeds: u64) -> u64 {
+        if self == Kind::Disk { seeds.div_ceil(5) } else { seeds }
+    }
 }
 
 macro_rules! scenarios {
@@ -68,7 +78,7 @@ pub fn everywhere<R: Runtime + SpawnDynamically>() -> Vec<Scenario<R>> {
     })
 }
 
-/// All scenarios: those that hold everywhere, and those that need exact time or an executioner.
+/// All scenarios: those that hold everywhere, and those that need exact time, an executioner or a disk.
 #[must_use]
 pub fn in_simulation() -> Vec<Scenario<SimAdapter>> {
     let mut all = everywhere();
@@ -76,6 +86,7 @@ pub fn in_simulation() -> Vec<Scenario<SimAdapter>> {
         Exact: "exact-pauses" = failing::exact_pauses, "healthy-runs" = failing::healthy_runs;
         Aborts: "aborts" = failing::aborts;
         AnyWeather: "mqtt-all-faults" = mqtt::all_faults, "mqtt-shutdown" = mqtt::shutdown;
+        Disk: "store-crash" = disk::store_crash, "store-flipped-bits" = disk::store_flipped_bits;
     });
     all
 }
@@ -135,7 +146,7 @@ impl Scenario<SimAdapter> {
     fn options(&self, odd: bool) -> SimOptions {
         let options = SimOptions::default().time_limit(Duration::from_secs(3600)).step_limit(1_000_000);
         options.faults(match self.kind {
-            Kind::Exact => Faults::default(),
+            Kind::Exact | Kind::Disk => Faults::default(),
             Kind::AnyWeather if odd => Faults::harsh(),
             Kind::AnyWeather => Faults::default(),
             Kind::Aborts if odd => Faults { abort: 0.02, ..Faults::harsh() },

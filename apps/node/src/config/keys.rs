@@ -191,7 +191,13 @@ pub const SECTIONS: &[Section] = &[
                 Default("false"),
                 "Whether several may write to it: two connectors, or a link and HTTP. Mailboxes and queues always allow it.",
             ),
-            later("keep", Table(KEEP), "Makes each value a version in the store."),
+            key(
+                "keep",
+                Table(KEEP),
+                Nothing,
+                "Makes each value a version in the store, which is in the node's `data`. What is lost to it, since the disk is \
+                 too slow for long, is counted; a queue makes its writers wait instead.",
+            ),
         ]),
         says: "A named place that values pass through.",
     },
@@ -293,7 +299,13 @@ const WILL: &[Key] = &[
 
 const KEEP: &[Key] = &[
     key("namespace", Text, Needed, "The namespace."),
-    key("key", Text, Needed, "The key, in which each `{field}` is filled in from the value."),
+    key(
+        "key",
+        Text,
+        Nothing,
+        "The key, in which each `{field}` is filled in from the value; `{a.b}` is a field of a field. The record's name when it \
+         is not given.",
+    ),
 ];
 
 /// A section by its name.

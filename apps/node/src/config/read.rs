@@ -70,7 +70,7 @@ impl Entry {
         Some(*time)
     }
 
-    pub(super) fn table(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn table(&self, key: &str) -> Option<&Entry> {
         let (_, Set::Table(table)) = self.keys.get(key)? else { return None };
         Some(table)
     }

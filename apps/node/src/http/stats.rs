@@ -1,7 +1,10 @@
 //! What a node is doing, as JSON.
 
 use super::Face;
-use anabranch::{BufferCfg, ConnectionState, ConnectorStatus, LinkDirection, LinkStatus, RecordStatus, ServiceStatus};
+use anabranch::{
+    BufferCfg, ConnectionState, ConnectorStatus, LinkDirection, LinkStatus, RecordStatus, ServiceStatus,
+    keep::{KeepStatus, StoreOf},
+};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -38,6 +41,22 @@ pub(super) struct RecordStats {
     producers: usize,
     consumers: usize,
     closed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep: Option<KeepStats>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeepStats {
+    namespace: String,
+    key: String,
+    kept: u64,
+    waiting: usize,
+    lost: u64,
+    failed: u64,
+    uncited: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -102,7 +121,15 @@ pub(super) fn of(face: &Face, store: Option<crate::shown::Stats>) -> Stats {
 }
 
 pub(super) fn records(face: &Face) -> Vec<RecordStats> {
+    let mut keeps = face.db.keeps();
+    let mut keep = |name: &str| {
+        let kept = keeps.iter().position(|keep| keep.record == name)?;
+        let KeepStatus { namespace, key, kept, waiting, lost, failed, uncited, last_error, .. } =
+            keeps.swap_remove(kept);
+        Some(KeepStats { namespace, key, kept, waiting, lost, failed, uncited, last_error })
+    };
     let stats = |RecordStatus { name, buffer, status, .. }| RecordStats {
+        keep: keep(&name),
         writable: face.records.is_writable(&name),
         name,
         buffer: BufferStats {

@@ -12,12 +12,18 @@
 mod lock;
 mod shared_ref;
 mod slots;
+#[cfg(feature = "alloc")]
+mod tapped;
 mod waiters;
 
 pub(crate) use lock::Lock;
 pub(crate) use shared_ref::{Place, SharedRef};
 pub use slots::SlotStore;
 pub(crate) use slots::Slots;
+#[cfg(feature = "alloc")]
+pub use tapped::{Position, Tap};
+#[cfg(feature = "alloc")]
+pub(crate) use tapped::{Tapped, Watched};
 pub(crate) use waiters::{Batch, List, Wait, WaitFor, Waiter};
 
 use core::{fmt, mem::MaybeUninit};

@@ -1,7 +1,7 @@
 //! The builder: what a database consists of, checked as a whole.
 
 use super::{
-    Anabranch,
+    Anabranch, Companions,
     derived::{self, Joined},
     error::{BuildError, BuildErrors},
     graph::{Graph, GraphRecord, GraphService, GraphServiceKind, Wiring},
@@ -15,6 +15,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 use anabranch_executor::{MaybeSend, MaybeSync, Runtime, SpawnDynamically};
@@ -31,7 +32,15 @@ impl NewBuilder {
 
     /// The runtime that its services run on.
     pub fn runtime<R: Runtime + SpawnDynamically>(self, runtime: R) -> Builder<R> {
-        Builder { runtime, records: Vec::new(), services: Vec::new(), links: Vec::new(), connectors: Vec::new() }
+        Builder {
+            runtime,
+            records: Vec::new(),
+            services: Vec::new(),
+            links: Vec::new(),
+            connectors: Vec::new(),
+            companions: Vec::new(),
+            refused: Vec::new(),
+        }
     }
 }
 
@@ -44,6 +53,8 @@ pub struct Builder<R> {
     services: Vec<(GraphServiceKind, ServiceSpec<R>)>,
     pub(super) links: Vec<ConfiguredLink<R>>,
     connectors: Vec<Box<dyn ConnectorBuilder<R>>>,
+    companions: Companions,
+    refused: Vec<BuildError>,
 }
 
 /// A record's configuration without its type.
@@ -115,6 +126,17 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         self
     }
 
+    /// What a crate above this one puts beside the database, made when it is first asked for; there is one of each type.
+    /// [`Anabranch::companion`] gives it back.
+    pub fn companion<C: Default + Send + Sync + 'static>(&mut self) -> Arc<C> {
+        let found = self.companions.iter().find_map(|companion| companion.clone().downcast().ok());
+        found.unwrap_or_else(|| {
+            let made = Arc::new(C::default());
+            self.companions.push(made.clone());
+            made
+        })
+    }
+
     /// Checks everything, makes the records, and claims every end that a service uses: so each consumer exists before
     /// the first value. Nothing runs yet: [`Anabranch::run`] or [`Anabranch::start`] starts the services.
     ///
@@ -122,8 +144,9 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
     /// [`BuildErrors`]: all that is wrong.
     #[expect(clippy::unused_async, reason = "part of the contract: a store is opened here, which has to wait")]
     pub async fn build(mut self) -> Result<Anabranch<R>, BuildErrors> {
-        let mut errors = Vec::new();
-        let table = self.make_records(&mut errors);
+        let mut errors = core::mem::take(&mut self.refused);
+        let mut table = self.make_records(&mut errors);
+        self.services.iter().flat_map(|(_, service)| &service.ports).for_each(|port| table.tap(port));
         let schemes = self.schemes(&mut errors);
         let mut links = NewLinks::default();
         for link in core::mem::take(&mut self.links) {
@@ -138,7 +161,11 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         let mut readers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut wired = Vec::new();
         for (kind, service) in &self.services {
-            let what = if *kind == GraphServiceKind::Link { "link" } else { "service" };
+            let what = match kind {
+                GraphServiceKind::Link => "link",
+                GraphServiceKind::Keep => "keep",
+                _ => "service",
+            };
             let user = format!("{what} \"{}\"", service.name);
             if service.config.instances == 0 {
                 errors.push(BuildError::NoInstance { service: service.name.clone() });
@@ -148,6 +175,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
                 let Some(entry) = Self::entry(&table, &self.records, port, &user, &mut errors) else { continue };
                 match port.direction {
                     Direction::Reads => readers.entry(port.record.clone()).or_default().push(user.clone()),
+                    Direction::Taps => {}
                     Direction::Writes => {
                         let names = writers.entry(port.record.clone()).or_default();
                         names.push(user.clone());
@@ -163,7 +191,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
                     claimed.push(end);
                 }
             }
-            wired.push(Ends { claimed });
+            wired.push(Ends::new(claimed));
         }
         check_ends(&table, &readers, &writers, &mut errors);
         let wiring = graph.wiring();
@@ -172,7 +200,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         let services = self.services.into_iter().map(|(_, service)| service);
         let services = services.zip(wired).zip(stopped_from_outside).collect();
         // Also when something is wrong, for connectors to find what is wrong with them: they connect to nothing yet.
-        let db = Anabranch::new(self.runtime, table, graph, services, links);
+        let db = Anabranch::new(self.runtime, table, graph, services, links, self.companions);
         for connector in self.connectors {
             match connector.build(&db) {
                 Ok(made) => db.inner.links.connect(connector.scheme(), made),
@@ -214,7 +242,8 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
             };
             match (record.make)(name, buffer, record.shared) {
                 Ok(made) => {
-                    let entry = Entry { value: record.value, buffer, shared: record.shared, record: made };
+                    let entry =
+                        Entry { value: record.value, buffer, shared: record.shared, tapped: false, record: made };
                     table.entries.insert(name.clone(), entry);
                 }
                 Err(source) => errors.push(BuildError::Buffer { record: name.clone(), source }),
@@ -263,8 +292,8 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
     }
 
     fn graph(&self, table: &Table, links: &Links) -> Graph {
-        let ports = |service: &ServiceSpec<R>, direction| {
-            let of = service.ports.iter().filter(|port| port.direction == direction);
+        let ports = |service: &ServiceSpec<R>, directions: &[Direction]| {
+            let of = service.ports.iter().filter(|port| directions.contains(&port.direction));
             of.map(|port| port.record.clone()).collect()
         };
         Graph {
@@ -276,8 +305,8 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
                     name: service.name.clone(),
                     kind: *kind,
                     instances: service.config.instances,
-                    reads: ports(service, Direction::Reads),
-                    writes: ports(service, Direction::Writes),
+                    reads: ports(service, &[Direction::Reads, Direction::Taps]),
+                    writes: ports(service, &[Direction::Writes]),
                 })
                 .collect(),
             inbound: links.inbound(),
@@ -350,6 +379,29 @@ where
     /// Allows several producers, where a ring or a latest otherwise has one.
     pub fn shared(&mut self) -> &mut Self {
         self.shared = true;
+        self
+    }
+
+    /// The record's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What stands beside the database: see [`Builder::companion`].
+    pub fn companion<C: Default + Send + Sync + 'static>(&mut self) -> Arc<C> {
+        self.builder.companion()
+    }
+
+    /// Adds what keeps its values, which [taps](super::ServiceDraft::taps) it: for a crate above this one.
+    pub fn with_keeper(&mut self, keeper: ServiceSpec<R>) -> &mut Self {
+        self.builder.services.push((GraphServiceKind::Keep, keeper));
+        self
+    }
+
+    /// Something that was asked of this record cannot be: [`Builder::build`] will say so among all else that is wrong.
+    pub fn refuse(&mut self, problem: impl Into<String>) -> &mut Self {
+        let error = BuildError::Record { record: self.name.clone(), problem: problem.into() };
+        self.builder.refused.push(error);
         self
     }
 

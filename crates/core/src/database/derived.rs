@@ -127,29 +127,34 @@ macro_rules! joined {
                     let Self { inputs, newest, output, function } = self;
                     $(let mut $value = pin!(inputs.$n.stream());)*
                     let mut open = [true; $count];
+                    // One value at a time, so that what is made of it is made of nothing that was received after it; and
+                    // each input in turn, so that one that is never out of values does not keep the others from theirs.
+                    let mut turn = 0;
                     loop {
                         let mut came: ($(Option<$ty>,)*) = Default::default();
+                        let mut ended = true;
                         poll_fn(|cx| {
-                            let mut ready = false;
-                            $(
-                                if open[$n] {
-                                    match $value.as_mut().poll_next(cx) {
-                                        Poll::Ready(Some(value)) => {
-                                            came.$n = Some(value);
-                                            ready = true;
+                            for this_round in [true, false] {
+                                $(
+                                    if open[$n] && ($n >= turn) == this_round {
+                                        match $value.as_mut().poll_next(cx) {
+                                            Poll::Ready(Some(value)) => {
+                                                came.$n = Some(value);
+                                                turn = $n + 1;
+                                                ended = false;
+                                                return Poll::Ready(());
+                                            }
+                                            Poll::Ready(None) => open[$n] = false,
+                                            Poll::Pending => {}
                                         }
-                                        Poll::Ready(None) => open[$n] = false,
-                                        Poll::Pending => {}
                                     }
-                                }
-                            )*
-                            if ready || !open.contains(&true) { Poll::Ready(()) } else { Poll::Pending }
+                                )*
+                            }
+                            if open.contains(&true) { Poll::Pending } else { Poll::Ready(()) }
                         })
                         .await;
-                        let mut ended = true;
                         $(
                             if let Some(value) = came.$n {
-                                ended = false;
                                 newest.$n = Some(value);
                                 if let Some(made) = Self::make(newest, function) {
                                     let _left = output.send(made).await; // as in a transform

@@ -117,6 +117,14 @@ pub enum BuildError {
         /// What it found.
         error: ConnectorError,
     },
+    /// What was asked of a record cannot be.
+    #[error("record \"{record}\": {problem}")]
+    Record {
+        /// The record.
+        record: String,
+        /// What is wrong, and how to mend it.
+        problem: String,
+    },
     /// A service declares no instance.
     #[error("service \"{service}\" declares 0 instances and would never run: declare at least 1")]
     NoInstance {

@@ -52,6 +52,8 @@ pub enum GraphServiceKind {
     Join,
     /// A link that goes out; its name is its address.
     Link,
+    /// What keeps each value of a record, as a version in the store.
+    Keep,
 }
 
 /// A service in a [`Graph`].

@@ -13,7 +13,7 @@ pub use derived::Joined;
 pub use error::{AccessError, BuildError, BuildErrors, LinkProblem, RunError};
 pub use graph::{Graph, GraphLink, GraphRecord, GraphService, GraphServiceKind};
 pub use link::{LinkFrom, LinkTo};
-pub use service::{Ends, Reads, ServiceDraft, ServiceSpec, Stop, Unwired, Writes};
+pub use service::{Ends, Reads, ServiceDraft, ServiceSpec, Stop, Taps, Unwired, Writes};
 
 use crate::{
     BufferCfg, BufferStatus, ConnectionState, ConnectorStatus, Consumer, HeapRecord, InboundRoute, LinkStatus,
@@ -21,7 +21,7 @@ use crate::{
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use anabranch_executor::{Duration, Moment, Runtime, RuntimeContext, RuntimeExt, SpawnDynamically};
-use core::fmt;
+use core::{any::Any, fmt};
 use link::Links;
 use service::Task;
 use table::Table;
@@ -65,7 +65,11 @@ struct Inner<R> {
     /// Closes when the last service has gone.
     alive: HeapRecord<()>,
     links: Links,
+    companions: Companions,
 }
+
+/// What a crate above this one put beside a database: one of each type.
+type Companions = Vec<Arc<dyn Any + Send + Sync>>;
 
 /// One instance of a service.
 struct Instance {
@@ -169,6 +173,7 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
         graph: Graph,
         services: Vec<((ServiceSpec<R>, Ends), bool)>,
         links: Links,
+        companions: Companions,
     ) -> Self {
         let alive = HeapRecord::latest("alive");
         let stop = HeapRecord::latest("stop");
@@ -190,7 +195,8 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
             keep_alive: alive.producer().ok(),
             keep_going: stop.producer().ok(),
         };
-        let inner = Inner { runtime, table, graph, services: instances, life: Lock::new(life), alive, links };
+        let life = Lock::new(life);
+        let inner = Inner { runtime, table, graph, services: instances, life, alive, links, companions };
         Anabranch { inner: Arc::new(inner) }
     }
 
@@ -202,8 +208,9 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
         let Some(keep_alive) = keep_alive else { return };
         inner.links.start(&inner.runtime);
         let mut tasks = Vec::new();
-        for Waiting { spec, ends, stop, instances } in waiting {
+        for Waiting { spec, mut ends, stop, instances } in waiting {
             for index in instances {
+                ends.note(inner.table.noted(&spec.ports));
                 let instance = &inner.services[index];
                 let ctx = RuntimeContext::new(inner.runtime.clone(), spec.supervised_as).with_instance(instance.number);
                 let state = StateRef::Shared(instance.state.clone());
@@ -319,6 +326,11 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
         if let Ok(mut alive) = self.inner.alive.consumer() {
             while alive.next().await.is_some() {}
         }
+    }
+
+    /// What [`Builder::companion`] put beside it, if it was asked for.
+    pub fn companion<C: Send + Sync + 'static>(&self) -> Option<Arc<C>> {
+        self.inner.companions.iter().find_map(|companion| companion.clone().downcast().ok())
     }
 
     /// The runtime that it runs on.

@@ -1,10 +1,13 @@
 //! A service as a database sees it: which records it reads and writes, and how an instance of it is started.
 
 use super::table::{AnyRecord, TypeOf};
-use crate::{Consumer, HeapRecord, Producer, RecordKey, ServiceConfig, ServiceEnd, Supervisor, record::ClaimError};
+use crate::{
+    Consumer, HeapRecord, Position, Producer, RecordKey, ServiceConfig, ServiceEnd, Supervisor, Tap, record::ClaimError,
+};
 use alloc::{
     boxed::Box,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 use anabranch_executor::{JoinHandle, MaybeSend, Runtime, RuntimeContext, SpawnDynamically};
@@ -28,6 +31,19 @@ pub struct Writes<T> {
     _value: PhantomData<fn(T)>,
 }
 
+/// A record that a service taps: a token for [`Ends::tapped`].
+#[derive(Debug)]
+pub struct Taps<T> {
+    port: usize,
+    _value: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Taps<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Taps<T> {}
 impl<T> Clone for Reads<T> {
     fn clone(&self) -> Self {
         *self
@@ -50,9 +66,14 @@ pub struct Unwired;
 pub(super) enum Direction {
     Reads,
     Writes,
+    /// Sees what is put in, and is no consumer.
+    Taps,
 }
 
 type Claim = fn(&dyn AnyRecord) -> Option<Result<Box<dyn Any + Send>, ClaimError>>;
+
+/// Puts a tap into a record; `None` when the record is of another type.
+pub(super) type Install = Box<dyn Fn(&dyn AnyRecord) -> Option<Box<dyn AnyRecord>> + Send>;
 
 /// One end that a service asks for.
 pub(super) struct Port {
@@ -61,6 +82,7 @@ pub(super) struct Port {
     pub(super) value: TypeOf,
     /// Claims the end; `None` when the record is of another type.
     pub(super) claim: Claim,
+    pub(super) install: Option<Install>,
 }
 
 /// A service that is being described; `#[service]` writes this.
@@ -99,8 +121,28 @@ impl ServiceDraft {
         Writes { port, _value: PhantomData }
     }
 
+    /// `tap` sees every value that is put into the record `key`. In graphs it reads it, and it is no consumer: it takes no
+    /// place in a mailbox or queue. It ends by itself when the record has closed, which [`Ends::tapped`] tells.
+    pub fn taps<T: Clone + Send + 'static>(
+        &mut self,
+        key: &(impl RecordKey<T> + ?Sized),
+        tap: Arc<dyn Tap<T>>,
+    ) -> Taps<T> {
+        let port = self.port::<T>(key.name(), Direction::Taps, |record| {
+            let record = record.as_any().downcast_ref::<HeapRecord<T>>()?;
+            Some(Ok(Box::new(record.clone()) as Box<dyn Any + Send>))
+        });
+        if let Some(port) = self.ports.get_mut(port) {
+            port.install = Some(Box::new(move |record| {
+                let record = record.as_any().downcast_ref::<HeapRecord<T>>()?;
+                Some(Box::new(record.tapped(tap.clone())) as Box<dyn AnyRecord>)
+            }));
+        }
+        Taps { port, _value: PhantomData }
+    }
+
     fn port<T: 'static>(&mut self, record: &str, direction: Direction, claim: Claim) -> usize {
-        self.ports.push(Port { record: record.to_string(), direction, value: TypeOf::of::<T>(), claim });
+        self.ports.push(Port { record: record.to_string(), direction, value: TypeOf::of::<T>(), claim, install: None });
         self.ports.len() - 1
     }
 
@@ -187,16 +229,37 @@ impl<H: JoinHandle<ServiceEnd>> Task for H {
 
 /// The ends that were claimed for a service when its database was built.
 pub struct Ends {
-    pub(super) claimed: Vec<Box<dyn Any + Send>>,
+    claimed: Vec<Box<dyn Any + Send>>,
+    /// Of each port, where its consumer notes what it has received: in services alone that write to tapped records.
+    noted: Vec<Option<Arc<Position>>>,
+    received: Arc<[Arc<Position>]>,
 }
 
 impl Ends {
+    pub(super) fn new(claimed: Vec<Box<dyn Any + Send>>) -> Self {
+        Ends { claimed, noted: Vec::new(), received: Arc::new([]) }
+    }
+
+    /// From now on they are for the instance whose consumers note there what they have received.
+    pub(super) fn note(&mut self, noted: Vec<Option<Arc<Position>>>) {
+        self.received = noted.iter().flatten().cloned().collect();
+        self.noted = noted;
+    }
+
+    fn get<E: 'static>(&self, port: usize) -> Result<&E, Unwired> {
+        self.claimed.get(port).and_then(|end| end.downcast_ref()).ok_or(Unwired)
+    }
+
     /// The consumer that `token` stands for, for one more instance.
     ///
     /// # Errors
     /// [`Unwired`] for a token of another service.
-    pub fn consumer<T: 'static>(&self, token: Reads<T>) -> Result<Consumer<T>, Unwired> {
-        self.claimed.get(token.port).and_then(|end| end.downcast_ref::<Consumer<T>>()).cloned().ok_or(Unwired)
+    pub fn consumer<T: Clone + Send + 'static>(&self, token: Reads<T>) -> Result<Consumer<T>, Unwired> {
+        let consumer = self.get::<Consumer<T>>(token.port)?.clone();
+        Ok(match self.noted.get(token.port) {
+            Some(Some(position)) => consumer.watched(position.clone()),
+            _ => consumer,
+        })
     }
 
     /// The producer that `token` stands for, for one more instance.
@@ -204,10 +267,15 @@ impl Ends {
     /// # Errors
     /// [`Unwired`] for a token of another service.
     pub fn producer<T: 'static>(&self, token: Writes<T>) -> Result<Producer<T>, Unwired> {
-        self.claimed
-            .get(token.port)
-            .and_then(|end| end.downcast_ref::<Producer<T>>())
-            .map(Producer::lend)
-            .ok_or(Unwired)
+        let producer = self.get::<Producer<T>>(token.port)?.lend();
+        Ok(if self.received.is_empty() { producer } else { producer.citing(&self.received) })
+    }
+
+    /// The record that `token` stands for: to ask how it is, and whether it has closed.
+    ///
+    /// # Errors
+    /// [`Unwired`] for a token of another service.
+    pub fn tapped<T: 'static>(&self, token: Taps<T>) -> Result<HeapRecord<T>, Unwired> {
+        self.get::<HeapRecord<T>>(token.port).cloned()
     }
 }

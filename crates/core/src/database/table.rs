@@ -1,8 +1,11 @@
 //! The records of a database by name, with their types checked when a handle is taken.
 
-use super::error::{AccessError, nearest};
-use crate::{BufferCfg, BufferStatus, HeapRecord};
-use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
+use super::{
+    error::{AccessError, nearest},
+    service::{Direction, Port},
+};
+use crate::{BufferCfg, BufferStatus, HeapRecord, Position};
+use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::any::{Any, TypeId, type_name};
 
 /// A type, by identity and by name.
@@ -23,6 +26,8 @@ pub(super) trait AnyRecord: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn status(&self) -> BufferStatus;
     fn drain(&self);
+    /// Where a consumer notes what it has received, if the record is tapped.
+    fn watch(&self) -> Option<Arc<Position>>;
 }
 
 impl<T: 'static> AnyRecord for HeapRecord<T> {
@@ -35,12 +40,17 @@ impl<T: 'static> AnyRecord for HeapRecord<T> {
     fn drain(&self) {
         HeapRecord::drain(self);
     }
+    fn watch(&self) -> Option<Arc<Position>> {
+        HeapRecord::watch(self)
+    }
 }
 
 pub(super) struct Entry {
     pub(super) value: TypeOf,
     pub(super) buffer: BufferCfg,
     pub(super) shared: bool,
+    /// Whether somebody sees each value that is put in.
+    pub(super) tapped: bool,
     pub(super) record: Box<dyn AnyRecord>,
 }
 
@@ -61,6 +71,30 @@ impl Table {
             holds: entry.value.name,
             asked: type_name::<T>(),
         })
+    }
+
+    /// Where the consumers of a service with these ports note what they have received: if it writes to a record that is
+    /// tapped, those that read such records.
+    pub(super) fn noted(&self, ports: &[Port]) -> Vec<Option<Arc<Position>>> {
+        let tapped = |port: &Port, direction| {
+            let entry = self.entries.get(&port.record).filter(|entry| entry.tapped);
+            entry.filter(|_| port.direction == direction)
+        };
+        if !ports.iter().any(|port| tapped(port, Direction::Writes).is_some()) {
+            return Vec::new();
+        }
+        ports.iter().map(|port| tapped(port, Direction::Reads).and_then(|entry| entry.record.watch())).collect()
+    }
+
+    /// Puts the tap of a port into its record, before anybody has an end of it.
+    pub(super) fn tap(&mut self, port: &Port) {
+        if let Some(install) = &port.install
+            && let Some(entry) = self.entries.get_mut(&port.record)
+            && let Some(tapped) = install(&*entry.record)
+        {
+            entry.record = tapped;
+            entry.tapped = true;
+        }
     }
 
     pub(super) fn nearest(&self, name: &str) -> Option<String> {

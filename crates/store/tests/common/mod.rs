@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use anabranch_store::{
-    Backend, Causes, Expected, Options, Store, StoreError, Timestamp, VersionId, VersionedValue, Write,
+    Backend, Causes, Expected, Options, Retention, Store, StoreError, Timestamp, VersionId, VersionedValue, Write,
 };
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -31,6 +31,9 @@ type Names = (String, String);
 #[derive(Debug, Default)]
 pub struct Model {
     chains: BTreeMap<Names, Vec<VersionedValue>>,
+    /// How many of a chain's oldest versions were dropped.
+    dropped: BTreeMap<Names, usize>,
+    retention: BTreeMap<String, Retention>,
     last: i64,
 }
 
@@ -97,8 +100,57 @@ impl Model {
         VersionId::from_bytes([1; 32]).unwrap()
     }
 
+    /// Those of its versions that are kept.
     pub fn chain(&self, names: (&str, &str)) -> &[VersionedValue] {
-        self.chains.get(&owned(names)).map(Vec::as_slice).unwrap_or_default()
+        let names = owned(names);
+        let dropped = self.dropped.get(&names).copied().unwrap_or_default();
+        self.chains.get(&names).map(|chain| &chain[dropped..]).unwrap_or_default()
+    }
+
+    /// When the first of all its versions was written, and whether that was dropped.
+    pub fn first(&self, names: (&str, &str)) -> Option<(Timestamp, bool)> {
+        let names = owned(names);
+        let was_dropped = self.dropped.get(&names).is_some_and(|dropped| *dropped > 0);
+        self.chains.get(&names).map(|chain| (chain[0].timestamp, was_dropped))
+    }
+
+    pub fn set_retention(&mut self, namespace: &str, retention: Retention) {
+        self.retention.insert(namespace.into(), retention);
+    }
+
+    /// Drops what retention does not keep: how many versions.
+    pub fn retain(&mut self, now: Timestamp) -> u64 {
+        let mut all = 0;
+        for (names, chain) in &self.chains {
+            let dropped = self.dropped.entry(names.clone()).or_default();
+            let before = *dropped;
+            match self.retention.get(&names.0) {
+                None | Some(Retention::All) => {}
+                Some(Retention::Last(count)) => *dropped = before.max(chain.len().saturating_sub(count.get() as usize)),
+                Some(Retention::For(time)) => {
+                    let since = now.nanos() - time.as_nanos() as i64;
+                    let newer =
+                        |dropped: &usize| chain.get(*dropped + 1).is_some_and(|next| next.timestamp.nanos() <= since);
+                    while newer(dropped) {
+                        *dropped += 1;
+                    }
+                }
+            }
+            all += (*dropped - before) as u64;
+        }
+        all
+    }
+
+    /// All versions that are kept, as they were written.
+    pub fn all(&self) -> Vec<(Names, VersionedValue)> {
+        let mut all: Vec<_> =
+            self.kept().flat_map(|(names, chain)| chain.iter().map(|its| (names.clone(), its.clone()))).collect();
+        all.sort_by_key(|(_, version)| version.timestamp);
+        all
+    }
+
+    fn kept(&self) -> impl Iterator<Item = (&Names, &[VersionedValue])> {
+        self.chains.keys().map(|names| (names, self.chain((&names.0, &names.1))))
     }
 
     pub fn head(&self, names: (&str, &str)) -> Option<&VersionedValue> {
@@ -114,11 +166,12 @@ impl Model {
         self.chains.values().flatten().map(|version| version.timestamp)
     }
 
+    /// Each key whose version of that moment is kept.
     pub fn at(&self, at: Timestamp) -> Vec<(Names, VersionedValue)> {
-        let newest = |chain: &Vec<VersionedValue>| {
+        let newest = |chain: &[VersionedValue]| {
             chain.iter().rev().find(|version| version.timestamp <= at).filter(|version| !version.deleted).cloned()
         };
-        self.chains.iter().filter_map(|(names, chain)| Some((names.clone(), newest(chain)?))).collect()
+        self.kept().filter_map(|(names, chain)| Some((names.clone(), newest(chain)?))).collect()
     }
 
     pub fn keys_at(&self, at: Timestamp) -> Vec<Names> {

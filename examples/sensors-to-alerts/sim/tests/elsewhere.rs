@@ -25,9 +25,9 @@ fn the_firmware_prints_the_alerts() {
 fn the_module_prints_the_alerts_in_node() {
     // Where cargo puts what it builds: beside the folder that it gives to tests.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("that folder lies in the target directory");
-    let module = target.join("wasm32-unknown-unknown/release/sensors_to_alerts_node.wasm");
+    let module = target.join("wasm32-unknown-unknown/shipped/sensors_to_alerts_node.wasm");
     let glued = target.join("node/sensors_to_alerts_node");
-    stdout(cargo("build --release --target wasm32-unknown-unknown -p sensors-to-alerts-node"));
+    stdout(cargo("build --profile shipped --target wasm32-unknown-unknown -p sensors-to-alerts-node"));
     let mut glue = cargo("run -p wasm-glue --");
     glue.args([&module, &glued]).args(["--target", "nodejs"]);
     stdout(glue);

@@ -1,0 +1,451 @@
+//! The tiers: what is cold is read as what is warm, what was dropped is told and proven against, and no step is large.
+
+mod common;
+
+use anabranch_store::{
+    Backend, Batch, Direction, Durability, Engine, Lifecycle, Maintained, Memory, Options, Retention, Start, Store,
+    StoreError, Table, Timestamp, VersionedValue, View, Write,
+};
+use anabranch_value::{Value, value};
+use common::{assert_whole, chain};
+use std::num::NonZeroU64;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const SECOND: i64 = 1_000_000_000;
+
+fn seconds(seconds: i64) -> Timestamp {
+    Timestamp::from_nanos(seconds * SECOND)
+}
+
+fn last(versions: u64) -> Retention {
+    Retention::Last(NonZeroU64::new(versions).unwrap())
+}
+
+/// A backend whose rows a test can change behind the store's back, and that says how large commits are.
+#[derive(Debug, Clone, Default)]
+struct Open {
+    memory: Arc<Memory>,
+    largest: Arc<AtomicUsize>,
+}
+
+impl Backend for Open {
+    type View<'b> = anabranch_store::MemoryView;
+
+    fn view(&self) -> Result<Self::View<'_>, anabranch_store::BackendError> {
+        self.memory.view()
+    }
+
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), anabranch_store::BackendError> {
+        self.largest.fetch_max(batch.len(), Ordering::Relaxed);
+        self.memory.commit(batch, durability)
+    }
+
+    fn usage(&self) -> Result<anabranch_store::Usage, anabranch_store::BackendError> {
+        self.memory.usage()
+    }
+}
+
+impl Open {
+    fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut rows = Vec::new();
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        let visit = &mut |key: &[u8], row: &[u8]| {
+            rows.push((key.to_vec(), row.to_vec()));
+            ControlFlow::Continue(())
+        };
+        self.view().unwrap().scan(table, all, Direction::Forward, visit).unwrap();
+        rows
+    }
+
+    fn put(&self, table: Table, key: &[u8], row: Option<&[u8]>) {
+        let mut batch = Batch::new();
+        match row {
+            Some(row) => batch.put(table, key, row),
+            None => batch.delete(table, key),
+        }
+        self.commit(&batch, Durability::Immediate).unwrap();
+    }
+}
+
+/// All but the newest version of each key may become cold at once.
+fn opened(backend: impl Backend + Send + Sync + 'static) -> Store {
+    let options = Options::new(|| Timestamp::from_nanos(1000)).lifecycle(Lifecycle { cold_after: Duration::ZERO });
+    Store::open(backend, options).unwrap()
+}
+
+/// The lifecycle goes on until there is no more to do: all that it did.
+fn maintain(store: &Store, now: Timestamp) -> Maintained {
+    let mut all = Maintained::default();
+    loop {
+        let step = store.maintain(now).unwrap();
+        all.moved += step.moved;
+        all.dropped += step.dropped;
+        all.damages.extend(step.damages);
+        if !step.more {
+            return all;
+        }
+    }
+}
+
+/// Keys with long chains: deletions, causes, values that are alike and others.
+fn filled() -> (Open, Store) {
+    let backend = Open::default();
+    let store = opened(backend.clone());
+    let mut reading = store.put("sensor", "a", 0).unwrap();
+    for number in 1..60 {
+        reading = store.put("sensor", "a", number).unwrap();
+        store.write(Write::put("alarm", "a", "x".repeat(number as usize)).because([reading.version_id])).unwrap();
+    }
+    store.delete("alarm", "a").unwrap();
+    store.put("alarm", "a", reading.version_id.to_string()).unwrap();
+    (backend, store)
+}
+
+#[test]
+fn every_flipped_bit_and_every_lost_row_is_found_in_all_tiers() {
+    let (backend, store) = filled();
+    store.set_retention("sensor", last(40)).unwrap();
+    let done = maintain(&store, Timestamp::LATEST);
+    assert_eq!((done.moved, done.dropped), (39 + 60, 20));
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+    // What retention is set is no version: that its row was lost nothing tells, as that it was never set.
+    let retention = |key: &[u8]| key.starts_with(b"retention");
+    for table in [Table::Meta, Table::Segments] {
+        for (key, row) in backend.rows(table).into_iter().filter(|(key, _)| !retention(key)) {
+            let damaged = |what: &str| {
+                let verified = store.verify(&mut |_| ()).unwrap();
+                assert!(!verified.is_whole(), "{what} of {key:02x?} in {table:?} is not found");
+            };
+            backend.put(table, &key, None);
+            damaged("the loss");
+            for bit in (0..row.len() * 8).step_by(11) {
+                let mut flipped = row.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                backend.put(table, &key, Some(&flipped));
+                damaged("a flipped bit");
+            }
+            backend.put(table, &key, Some(&row));
+        }
+    }
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn a_damaged_segment_is_named_once_and_never_served_and_the_rest_is_saved() {
+    let backend = Open::default();
+    let store = opened(backend.clone());
+    for number in 0..600 {
+        store.put("plant", "boiler", number).unwrap();
+    }
+    store.put("plant", "pump", 1).unwrap();
+    let versions = chain(&store, "plant", "boiler");
+    assert_eq!(maintain(&store, Timestamp::LATEST).moved, 599);
+    assert_eq!(chain(&store, "plant", "boiler"), versions);
+    let segments = backend.rows(Table::Segments);
+    assert_eq!(segments.len(), 3, "256, 256 and 87 versions");
+    let (key, row) = &segments[1];
+    let mut flipped = row.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    backend.put(Table::Segments, key, Some(&flipped));
+
+    let error = store.get_at("plant", "boiler", versions[300].timestamp).unwrap_err();
+    assert!(error.is_damage() && error.to_string().contains("\"boiler\" in \"plant\""), "{error}");
+    assert!(store.history("plant", "boiler", ..=versions[300].timestamp, 1).unwrap_err().is_damage());
+    for place in [0, 255, 512, 598, 599] {
+        assert_eq!(store.get_at("plant", "boiler", versions[place].timestamp).unwrap(), versions[place]);
+    }
+    let verified = store.verify(&mut |_| ()).unwrap();
+    assert_eq!(verified.versions, 601 - 256);
+    let [damage] = &*verified.damages else { panic!("{:?}", verified.damages) };
+    assert_eq!(damage.of, Some(("plant".into(), "boiler".into())));
+    assert_eq!(damage.since, Some(versions[256].timestamp));
+
+    let mut file = Vec::new();
+    let sink = &mut |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    let exported = store.export(sink, &mut |_| ()).unwrap();
+    assert_eq!((exported.versions, exported.damages.len()), (601 - 256, 1));
+    // With the gap, the copy is cold and whole, too.
+    let copy = opened(Memory::new());
+    let mut rest = &*file;
+    let source = &mut |buffer: &mut [u8]| {
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        rest = &rest[count..];
+        Ok(count)
+    };
+    assert_eq!(copy.import(source, &mut |_| ()).unwrap().new, 601 - 256);
+    assert_eq!(maintain(&copy, Timestamp::LATEST).moved, 599 - 256);
+    let saved: Vec<_> = versions[..256].iter().chain(&versions[512..]).cloned().collect();
+    assert_eq!(chain(&copy, "plant", "boiler"), saved);
+    assert!(copy.verify(&mut |_| ()).unwrap().is_whole());
+    // The lifecycle leaves what it cannot prove as it is, and says so.
+    store.set_retention("plant", last(100)).unwrap();
+    let done = maintain(&store, Timestamp::LATEST);
+    assert_eq!((done.dropped, done.damages.is_empty()), (256, false));
+    assert_eq!(store.get("plant", "boiler").unwrap(), versions[599]);
+}
+
+#[test]
+fn what_was_dropped_is_told_apart_from_what_never_was() {
+    let backend = Open::default();
+    let store = opened(backend.clone());
+    let mut engine = Engine::open(backend).unwrap();
+    let mut versions = Vec::new();
+    for second in 1..=100 {
+        let write = Write::put("plant", "boiler", second);
+        versions.extend(engine.write(&[write], seconds(second), Durability::Immediate).unwrap());
+    }
+    store.set_retention("plant", Retention::For(Duration::from_secs(10))).unwrap();
+    assert_eq!(maintain(&store, seconds(100)).dropped, 89);
+    let kept = &versions[89..];
+    // Any moment within the last ten seconds can be asked for.
+    assert_eq!(store.get_at("plant", "boiler", seconds(90)).unwrap(), kept[0]);
+    let error = store.get_at("plant", "boiler", seconds(89)).unwrap_err();
+    let (namespace, key) = ("plant".to_string(), "boiler".to_string());
+    let told = StoreError::NoLongerKept { namespace, key, at: seconds(89), oldest: seconds(90) };
+    assert_eq!(error, told);
+    assert!(error.is_not_found() && error.to_string().contains("ask for that time or a later one"), "{error}");
+    let error = store.get_at("plant", "boiler", Timestamp::from_nanos(5)).unwrap_err();
+    assert!(matches!(error, StoreError::NoValueAt { first, .. } if first == seconds(1)), "{error}");
+    assert_eq!(
+        store.diff("plant", "boiler", seconds(50), seconds(99)),
+        Err(match told {
+            StoreError::NoLongerKept { namespace, key, oldest, .. } => {
+                StoreError::NoLongerKept { namespace, key, at: seconds(50), oldest }
+            }
+            other => other,
+        })
+    );
+    assert!(store.diff("plant", "boiler", Timestamp::from_nanos(5), seconds(99)).unwrap().before.is_none());
+    let dropped = &versions[88];
+    assert!(matches!(
+        store.get_version("plant", "boiler", &dropped.version_id),
+        Err(StoreError::VersionNotFound { .. })
+    ));
+    assert!(matches!(store.find_version(&dropped.version_id), Err(StoreError::NoSuchVersion { .. })));
+    // History ends with one that names what was dropped, and is proven to follow it.
+    let history = chain(&store, "plant", "boiler");
+    assert_eq!(history, kept);
+    assert_eq!(history[0].previous_version, Some(dropped.version_id));
+    let verified = store.verify(&mut |_| ()).unwrap();
+    assert_eq!((verified.versions, verified.damages), (11, vec![]));
+    // A snapshot and a listing have what is kept of the moment.
+    assert_eq!(store.snapshot_at(seconds(50)).unwrap().count(), 0);
+    assert_eq!(store.list_keys("plant", "", Some(seconds(50)), None, 9).unwrap().items, [""; 0]);
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.deep.versions, stats.total_versions, stats.oldest), (89, 11, Some(seconds(90))));
+    assert!((1..100).contains(&stats.deep.bytes));
+}
+
+#[test]
+fn the_newest_version_stays_whatever_retention_says() {
+    let store = opened(Memory::new());
+    for number in 0..30 {
+        store.put("n", "k", number).unwrap();
+    }
+    let deleted =
+        store.delete("n", "gone").or_else(|_| store.put("n", "gone", 1).and_then(|_| store.delete("n", "gone")));
+    let deleted = deleted.unwrap();
+    store.set_retention("n", Retention::For(Duration::ZERO)).unwrap();
+    assert_eq!(store.retention("n").unwrap(), Retention::For(Duration::ZERO));
+    assert_eq!(maintain(&store, Timestamp::LATEST).dropped, 29 + 1);
+    assert_eq!(store.get("n", "k").unwrap().value, Value::Int(29));
+    assert_eq!(chain(&store, "n", "gone"), core::slice::from_ref(&deleted));
+    assert!(
+        matches!(store.get("n", "gone"), Err(StoreError::KeyNotFound { deleted: Some(at), .. }) if at == deleted.timestamp)
+    );
+    // It goes on from there.
+    assert_eq!(store.put("n", "gone", 2).unwrap().previous_version, Some(deleted.version_id));
+    store.delete("n", "k").unwrap();
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn an_import_does_not_bring_back_what_retention_has_dropped_here() {
+    let store = opened(Memory::new());
+    for number in 0..100 {
+        store.put("n", "k", number).unwrap();
+    }
+    let mut file = Vec::new();
+    let sink = &mut |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    store.export(sink, &mut |_| ()).unwrap();
+    store.set_retention("n", last(10)).unwrap();
+    assert_eq!(maintain(&store, Timestamp::LATEST).dropped, 90);
+    let newest = store.put("n", "k", 100).unwrap();
+    let mut rest = &*file;
+    let source = &mut |buffer: &mut [u8]| {
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        rest = &rest[count..];
+        Ok(count)
+    };
+    let imported = store.import(source, &mut |_| ()).unwrap();
+    assert_eq!((imported.new, imported.known), (0, 100));
+    let kept = chain(&store, "n", "k");
+    assert_eq!((kept.len(), kept.last()), (11, Some(&newest)));
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn causes_and_effects_are_found_across_tiers() {
+    let (_, store) = filled();
+    let readings = chain(&store, "sensor", "a");
+    let alarm = chain(&store, "alarm", "a")[10].clone();
+    let (why, effects) =
+        (store.why(&alarm.version_id, 10).unwrap(), store.effects(&readings[11].version_id, 10).unwrap());
+    assert_eq!((why.steps.len(), effects.steps.len()), (2, 2));
+    assert!(maintain(&store, Timestamp::LATEST).moved > 100);
+    assert_eq!(store.why(&alarm.version_id, 10).unwrap(), why);
+    assert_eq!(store.effects(&readings[11].version_id, 10).unwrap(), effects);
+    // A reading that was dropped is still cited, and no more than that.
+    store.set_retention("sensor", last(5)).unwrap();
+    drop(maintain(&store, Timestamp::LATEST));
+    let why = store.why(&alarm.version_id, 10).unwrap();
+    assert_eq!(why.steps[1].id, readings[11].version_id);
+    assert!(why.is_whole && why.steps[1].version.is_none());
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn a_step_is_small_whatever_there_is_to_do() {
+    let backend = Open::default();
+    let store = opened(backend.clone());
+    let put = |namespace: &str, count: i64| {
+        let writes = |key: i64| Write::put(namespace, format!("{key}"), key);
+        for _ in 0..count {
+            store.write_batch((0..50).map(writes).collect()).unwrap();
+        }
+    };
+    put("last", 400);
+    put("for", 400);
+    put("all", 400);
+    let many: Vec<_> = (0..4000).map(|key| Write::put("many", format!("{key}"), 1)).collect();
+    store.write_batch(many).unwrap();
+    store.set_retention("last", last(300)).unwrap();
+    store.set_retention("for", Retention::For(Duration::ZERO)).unwrap();
+    backend.largest.store(0, Ordering::Relaxed);
+    let mut steps = 0;
+    while store.maintain(Timestamp::LATEST).unwrap().more {
+        steps += 1;
+    }
+    let largest = backend.largest.load(Ordering::Relaxed);
+    assert!(largest < 2000, "a commit of {largest} rows");
+    assert!((100..2000).contains(&steps), "{steps} steps");
+    let stats = store.stats().unwrap();
+    assert_eq!(stats.total_versions, 50 * (300 + 1 + 400) + 4000);
+    assert_eq!(stats.deep.versions, 50 * (100 + 399));
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+    // And then there is nothing to do.
+    backend.largest.store(0, Ordering::Relaxed);
+    assert_eq!(maintain(&store, Timestamp::LATEST), Maintained::default());
+    assert_eq!(backend.largest.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn readers_and_writers_go_on_while_versions_change_their_tier() {
+    let store = opened(Memory::new());
+    for number in 0..2000 {
+        store.put("n", "k", number).unwrap();
+    }
+    store.set_retention("n", last(1500)).unwrap();
+    let before = chain(&store, "n", "k");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (store, before, done) = (&store, &before, &done);
+        scope.spawn(move || {
+            for number in 2000..3000 {
+                let version = store.put("n", "k", number).unwrap();
+                assert_eq!(store.get("n", "k").unwrap(), version);
+                store.put("other", "k", number).unwrap();
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        scope.spawn(move || {
+            let mut place = 0;
+            while !done.load(Ordering::SeqCst) {
+                place = (place + 777) % before.len();
+                match store.get_at("n", "k", before[place].timestamp) {
+                    Ok(version) => assert_eq!(version, before[place]),
+                    Err(StoreError::NoLongerKept { oldest, .. }) => assert!(before[place].timestamp < oldest),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        scope.spawn(move || {
+            while !done.load(Ordering::SeqCst) {
+                assert_eq!(store.verify(&mut |_| ()).unwrap().damages, []);
+            }
+        });
+        while !done.load(Ordering::SeqCst) {
+            assert_eq!(store.maintain(Timestamp::LATEST).unwrap().damages, []);
+        }
+    });
+    drop(maintain(&store, Timestamp::LATEST));
+    let after = chain(&store, "n", "k");
+    assert_eq!(after.len(), 1500);
+    for pair in after.windows(2) {
+        assert_eq!(pair[1].previous_version, Some(pair[0].version_id));
+    }
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn whoever_replays_meets_each_version_once_while_they_become_cold() {
+    let store = opened(Memory::new());
+    let mut written: Vec<VersionedValue> = Vec::new();
+    for number in 0..900 {
+        written.push(store.put("n", if number % 3 == 0 { "a" } else { "b" }, number).unwrap());
+    }
+    let mut replay = store.subscribe("n", "", Start::Beginning).unwrap();
+    for (place, expected) in written.iter().enumerate() {
+        if place % 50 == 0 {
+            let _ = store.maintain(Timestamp::LATEST).unwrap();
+        }
+        assert_eq!(&replay.try_next().unwrap().unwrap().version, expected);
+    }
+    assert_eq!(replay.try_next().unwrap(), None);
+}
+
+#[test]
+fn a_value_too_large_for_a_segment_stays_and_is_dropped_like_others() {
+    let store = opened(Memory::new());
+    for number in 0..60 {
+        let value = if number == 30 { value!("x".repeat(2 << 20)) } else { value!(number) };
+        store.put("n", "k", value).unwrap();
+    }
+    let versions = chain(&store, "n", "k");
+    assert_eq!(maintain(&store, Timestamp::LATEST).moved, 30);
+    assert_eq!(chain(&store, "n", "k"), versions);
+    assert_whole(&chain(&store, "n", "k"));
+    store.set_retention("n", last(20)).unwrap();
+    assert_eq!(maintain(&store, Timestamp::LATEST).dropped, 40);
+    assert_eq!(chain(&store, "n", "k"), versions[40..]);
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn the_hot_tier_keeps_its_limit_and_no_other_tier_is_in_it() {
+    const LIMIT: usize = 200_000;
+    let options = Options::new(|| Timestamp::from_nanos(1000)).hot_bytes(LIMIT);
+    let store = Store::open(Memory::new(), options.lifecycle(Lifecycle { cold_after: Duration::ZERO })).unwrap();
+    for number in 0..20_000_i64 {
+        store.put("n", &format!("{}", number * 7919 % 3000), "x".repeat(number as usize % 300)).unwrap();
+        if number % 1000 == 0 {
+            let _ = store.maintain(Timestamp::LATEST).unwrap();
+            let hot = store.stats().unwrap().hot;
+            assert!(hot.bytes <= LIMIT as u64, "{} bytes", hot.bytes);
+            assert!(hot.limit.is_some_and(|limit| limit <= LIMIT as u64));
+        }
+    }
+    assert!(store.stats().unwrap().hot.bytes > LIMIT as u64 / 2);
+}
