@@ -64,8 +64,6 @@ pub enum Failure {
     NoStore(PathBuf),
     #[error("{}: {why}{}", .data.display(), way_out(.why))]
     Open { data: PathBuf, why: Box<StoreError> },
-    #[error("the node on {} does not take batches: write them while it does not run, or the lines without `--batch`", .0.display())]
-    NoBatches(PathBuf),
     #[error("the node keeps no store: set `data` in its [node]")]
     NodeKeepsNothing,
     #[error("{why}{}", IsThere(.is))]

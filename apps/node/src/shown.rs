@@ -3,7 +3,7 @@
 //! Times are RFC 3339 in UTC with nanoseconds, version ids 64 hexadecimal digits, and values as
 //! [`anabranch_value::json`] writes them: 64-bit integers and the order of keys are kept.
 
-use anabranch::store::{self, KeyedVersion, Timestamp, VersionId, VersionedValue};
+use anabranch::store::{self, Expected, KeyedVersion, Timestamp, VersionId, VersionedValue};
 use anabranch_value::{Text, Value};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -50,6 +50,71 @@ impl From<Version> for KeyedVersion {
         let value = value.unwrap_or(Value::Null);
         let version = VersionedValue { value, timestamp, version_id, previous_version, causes, deleted };
         KeyedVersion { namespace, key, version }
+    }
+}
+
+/// One write of a batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Write {
+    /// The namespace.
+    pub namespace: Text,
+    /// The key.
+    pub key: Text,
+    /// What is to be written.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub value: Option<Value>,
+    /// Whether the key is to be deleted, and no value written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// The version that has to be the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "as_text::optional")]
+    pub if_version: Option<VersionId>,
+    /// Whether the key may not be there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub if_absent: bool,
+    /// The versions that it was made from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "as_text::list")]
+    pub causes: Vec<VersionId>,
+}
+
+impl From<&store::Write> for Write {
+    fn from(write: &store::Write) -> Self {
+        let (if_version, if_absent) = match write.expected() {
+            Expected::Any => (None, false),
+            Expected::Absent => (None, true),
+            Expected::Version(id) => (Some(id), false),
+        };
+        Write {
+            namespace: write.namespace().into(),
+            key: write.key().into(),
+            value: write.value().cloned(),
+            deleted: write.value().is_none(),
+            if_version,
+            if_absent,
+            causes: write.causes().to_vec(),
+        }
+    }
+}
+
+impl TryFrom<Write> for store::Write {
+    type Error = String;
+
+    /// What says neither what to write nor to delete, or both, is a mistake.
+    fn try_from(shown: Write) -> Result<Self, String> {
+        let Write { namespace, key, value, deleted, if_version, if_absent, causes } = shown;
+        let write = match (value, deleted) {
+            (Some(value), false) => store::Write::put(namespace, key, value),
+            (None, true) => store::Write::delete(namespace, key),
+            _ => return Err(format!("the write of {key:?} needs a `value`, or `\"deleted\": true`, and not both")),
+        };
+        Ok(match (if_version, if_absent) {
+            (None, false) => write,
+            (None, true) => write.if_absent(),
+            (Some(id), false) => write.expecting(id),
+            (Some(_), true) => return Err("a write has `ifVersion` or `ifAbsent`, and not both".into()),
+        }
+        .because(causes))
     }
 }
 

@@ -191,6 +191,15 @@ async fn a_version_s_id_is_its_tag_and_a_write_compares_with_it() {
     assert_eq!((&page["items"], &page["next"]), (&json!([second]), &second["timestamp"]));
     let rest = format!("GET {key}/history?before={} HTTP/1.1", page["next"].as_str().expect("there is more"));
     assert_eq!(asked(&node, &rest, "").await.1, json!({ "items": [first] }));
+    let batch = r#"[{"namespace":"rooms","key":"a","value":1,"ifAbsent":true},{"namespace":"b","key":"c","value":[]}]"#;
+    let (_, page) = asked(&node, "POST /v1/store:batch HTTP/1.1", batch).await;
+    assert_eq!((&page["items"][0]["key"], &page["items"][1]["value"]), (&json!("a"), &json!([])));
+    let (head, problem) = asked(&node, "POST /v1/store:batch HTTP/1.1", batch).await;
+    assert!(head.starts_with("HTTP/1.1 412 ") && problem["code"] == "conflict", "{problem}");
+    for wrong in ["{}", r#"[{"namespace":"a","key":"b"}]"#, r#"[{"namespace":"a","key":"b","valeu":1}]"#] {
+        let (_, problem) = asked(&node, "POST /v1/store:batch HTTP/1.1", wrong).await;
+        assert_eq!((&problem["status"], &problem["code"]), (&json!(400), &json!("invalid-batch")), "{wrong}");
+    }
     for (request, status, code) in [
         (format!("GET {key}?when=now HTTP/1.1"), 400, "invalid-parameter"),
         (format!("GET {key}?at=yesterday HTTP/1.1"), 400, "invalid-parameter"),

@@ -81,6 +81,19 @@ impl Database {
         })
     }
 
+    /// Makes all of several writes, or none.
+    pub fn write_batch(&self, writes: Vec<Write>) -> Result<Vec<Version>, Failure> {
+        match self {
+            Database::Own(store) => {
+                let name = |write: &Write| (write.namespace().to_owned(), write.key().to_owned());
+                let names: Vec<_> = writes.iter().map(name).collect();
+                let versions = names.iter().zip(store.write_batch(writes)?);
+                Ok(versions.map(|((namespace, key), version)| keyed(namespace, key, version)).collect())
+            }
+            Database::Node(node) => node.ask(node.store.write_batch(&writes)),
+        }
+    }
+
     pub fn history(
         &self,
         namespace: &str,

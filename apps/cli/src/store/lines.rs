@@ -59,10 +59,9 @@ pub fn put_each(namespace: &str, node: &Database) -> Result<(), Failure> {
 }
 
 /// All lines at once, or none of them.
-pub fn put_batch(namespace: &str, store: &Store) -> Result<(), Failure> {
-    let (mut keys, mut writes) = (Vec::new(), Vec::new());
+pub fn put_batch(namespace: &str, database: &Database) -> Result<(), Failure> {
+    let mut writes = Vec::new();
     each_line(|key, value| {
-        keys.push(key.to_owned());
         writes.push(Write::put(namespace, key, value));
         Ok(true)
     })
@@ -70,8 +69,8 @@ pub fn put_batch(namespace: &str, store: &Store) -> Result<(), Failure> {
         Failure::Line { number, why, .. } => Failure::Line { number, why, before: "nothing was written" },
         other => other,
     })?;
-    for (key, version) in keys.iter().zip(store.write_batch(writes)?) {
-        quiet(writeln!(stdout(), "{}", line(namespace, key, version)?))?;
+    for version in database.write_batch(writes)? {
+        quiet(writeln!(stdout(), "{}", object(&version)?))?;
     }
     Ok(())
 }

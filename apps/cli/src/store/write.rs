@@ -14,10 +14,10 @@ The directory and the store in it are made if they are not there.
 
 Examples:
   anabranch put rooms kitchen '{\"celsius\": 21.5}'
-  anabranch put rooms kitchen 22 --if-version 17f3…     only if that is the newest version
-  anabranch put rooms kitchen 22 --if-absent            only if there is none
+  anabranch put rooms kitchen 22 --if-version 17f3…         only if that is the newest version
+  anabranch put rooms kitchen 22 --if-absent                only if there is none
   anabranch put alarms kitchen '\"warm\"' --because 17f3…   made from that version, as `why` shows
-  cat readings.ndjson | anabranch put rooms --stdin     lines of {\"key\": …, \"value\": …}; a JSON line for each once it is durable
+  cat readings.ndjson | anabranch put rooms --stdin         lines of {\"key\": …, \"value\": …}; a JSON line for each once it is durable
   cat moves.ndjson | anabranch put rooms --stdin --batch    all lines at once, or none of them; each of another key
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 4 what is there is not what was expected")]
@@ -87,9 +87,8 @@ pub fn value(text: &str) -> Result<Value, String> {
 pub fn put(put: &Put) -> Result<(), Failure> {
     if put.stdin {
         return match put.place.make()? {
-            Database::Own(store) if put.batch => lines::put_batch(&put.namespace, &store),
+            database if put.batch => lines::put_batch(&put.namespace, &database),
             Database::Own(store) => lines::put_lines(&put.namespace, &store),
-            Database::Node(_) if put.batch => Err(Failure::NoBatches(put.place.data.clone())),
             node @ Database::Node(_) => lines::put_each(&put.namespace, &node),
         };
     }

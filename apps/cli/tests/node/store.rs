@@ -1,8 +1,8 @@
 //! The commands on a store that a node has open: they ask the node, and answer as if they had opened it themselves.
 
-use super::{Place, end, text};
+use super::{Place, end};
 use serde_json::Value;
-use std::process::{Output, Stdio};
+use std::{io::Write as _, process::Stdio};
 
 const CONFIG: &str = "
 [node]
@@ -118,18 +118,27 @@ fn a_name_that_is_neither_a_record_nor_a_namespace_is_not_followed() {
 fn lines_are_written_by_the_node() {
     let place = Place::with(CONFIG);
     let node = place.node();
-    let mut command =
-        super::process::command(env!("CARGO_BIN_EXE_anabranch"), &["put", "homes", "--stdin"], place.path());
-    let mut running = command.stdin(Stdio::piped()).spawn().expect("it starts");
-    let input = "{\"key\":\"a\",\"value\":1}\n{\"key\":\"a\",\"value\":2}\n";
-    std::io::Write::write_all(&mut running.stdin.take().expect("it was asked for"), input.as_bytes())
-        .expect("it reads");
-    let Output { status, stdout, .. } = running.wait_with_output().expect("it ends");
-    assert!(status.success());
-    let told: Vec<Value> = text(&stdout).lines().map(json).collect();
+    let put = |arguments: &[&str], input: &str| {
+        let mut command = super::process::command(env!("CARGO_BIN_EXE_anabranch"), arguments, place.path());
+        let mut running = command.stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut stdin = running.stdin.take().expect("it was asked for");
+        stdin.write_all(input.as_bytes()).expect("it reads");
+        drop(stdin);
+        end(&running.wait_with_output().expect("it ends"))
+    };
+    let twice = "{\"key\":\"a\",\"value\":1}\n{\"key\":\"a\",\"value\":2}\n";
+    let (code, told, said) = put(&["put", "homes", "--stdin"], twice);
+    assert_eq!(code, Some(0), "{said}");
+    let told: Vec<Value> = told.lines().map(json).collect();
     assert_eq!(told[1]["previousVersion"], told[0]["versionId"]);
-    let (code, _, said) = end(&place.ends(&["put", "homes", "--stdin", "--batch"]));
-    assert!(code == Some(1) && said.contains("the node on data does not take batches"), "{said}");
+    let (code, told, said) = put(&["put", "homes", "--stdin", "--batch"], twice);
+    assert!(code == Some(2) && told.is_empty() && said.contains("the batch writes \"a\" of \"homes\" twice"), "{said}");
+    let two = "{\"key\":\"a\",\"value\":null}\n{\"key\":\"b\",\"value\":[2]}\n";
+    let (code, told, said) = put(&["put", "homes", "--stdin", "--batch"], two);
+    assert_eq!(code, Some(0), "{said}");
+    let told: Vec<Value> = told.lines().map(json).collect();
+    assert_eq!((&told[0]["value"], &told[1]["value"][0]), (&Value::Null, &2.into()));
+    assert_eq!(prints(&place, &["get", "homes", "b"]), "[2]");
     node.signal("TERM");
     assert_eq!(node.end(), Some(0));
 }

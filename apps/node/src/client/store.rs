@@ -1,7 +1,7 @@
 //! What the client asks of the node's store.
 
 use super::{Client, ClientError, PLAIN, Watch};
-use crate::shown::{Diff, Page, Stats, Trace, Version};
+use crate::shown::{self, Diff, Page, Stats, Trace, Version};
 use anabranch::store::{Expected, Moment, Timestamp, VersionId, Write};
 use anabranch_value::json;
 use http_body_util::{BodyExt, Empty, Full};
@@ -110,6 +110,18 @@ impl StoreClient {
             }
             None => self.ask(Method::DELETE, asking, compared, Bytes::new()).await,
         }
+    }
+
+    /// Makes all of several writes of different keys at once, or none of them.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn write_batch(&self, writes: &[Write]) -> Result<Vec<Version>, ClientError> {
+        let shown: Vec<shown::Write> = writes.iter().map(Into::into).collect();
+        let body = serde_json::to_vec(&shown).map_err(|error| self.0.gone(&error))?;
+        let batch = Asking("/v1/store:batch".into(), '?');
+        let Page { items, .. } = self.ask(Method::POST, batch, None, body.into()).await?;
+        Ok(items)
     }
 
     /// The versions of a key at or before a time, the newest first.

@@ -8,6 +8,7 @@
 //! | `GET /v1/store/{ns}/{key}[?at=T\|version=ID]` | a version; its id is the `ETag` |
 //! | `PUT /v1/store/{ns}/{key}[?because=ID,ID]` | writes; `If-Match: "ID"` or `If-None-Match: *` compares first |
 //! | `DELETE /v1/store/{ns}/{key}` | deletes; `If-Match` as above |
+//! | `POST /v1/store:batch` | makes all of a list of writes, or none: `[{"namespace", "key", "value"}, …]` |
 //! | `GET /v1/store/{ns}/{key}/history[?at=T\|before=T]` | versions, the newest first |
 //! | `GET /v1/store/{ns}/{key}/diff?from=M&to=M` | what changed, each a time or an id |
 //! | `GET /v1/versions/{id}`, `…/why`, `…/effects` | the version; what it was made from; what was made from it |
@@ -15,7 +16,7 @@
 //! Names stand percent-encoded, a `/` in them as `%2F`. Lists take `limit` and `after`, and say where the rest begins: `next`.
 
 use super::{Answer, Face, follow, json_of, problem::Problem};
-use crate::shown::{Diff, Page, Stats, Step, Trace, Version};
+use crate::shown::{self, Diff, Page, Stats, Step, Trace, Version};
 use anabranch::store::{KeyedVersion, Moment, Start, Store, StoreError, Timestamp, VersionId, VersionedValue, Write};
 use anabranch_value::json;
 use hyper::{
@@ -30,6 +31,7 @@ use std::{error::Error, fmt::Display, ops::Bound, str::FromStr};
 #[derive(Debug, PartialEq)]
 pub(super) enum Asked {
     Namespaces,
+    Batch,
     Keys(String),
     Key(String, String),
     History(String, String),
@@ -41,6 +43,9 @@ pub(super) enum Asked {
 
 impl Asked {
     pub(super) fn of(path: &str) -> Option<Self> {
+        if path == "/v1/store:batch" {
+            return Some(Asked::Batch);
+        }
         let mut parts = path.strip_prefix("/v1/")?.split('/').map(|part| percent_decode_str(part).decode_utf8().ok());
         let of_store = match parts.next()??.as_ref() {
             "store" => true,
@@ -75,6 +80,7 @@ impl Asked {
     pub(super) fn allows(&self) -> &'static str {
         match self {
             Asked::Key(..) => "GET, PUT, DELETE",
+            Asked::Batch => "POST",
             _ => "GET",
         }
     }
@@ -108,7 +114,8 @@ impl Face {
             let versions = versions.map_err(|error| Problem::of_store(&error))?;
             return Ok(follow::answer(versions, self.ending.clone()));
         }
-        let body = if head.method == Method::PUT { super::whole(body, LARGEST_VALUE).await? } else { Bytes::new() };
+        let has_body = matches!(head.method, Method::PUT | Method::POST);
+        let body = if has_body { super::whole(body, LARGEST_VALUE).await? } else { Bytes::new() };
         // It may wait for the disk.
         let done = tokio::task::spawn_blocking(move || {
             let Headers { wanted, absent } = Headers::of(&head.headers)?;
@@ -173,6 +180,19 @@ fn act(
                 write = write.if_absent();
             }
             version(&namespace, &key, store.write(write).map_err(failed)?)
+        }
+        (&Method::POST, Asked::Batch) => {
+            query.only(&[])?;
+            let wrong =
+                |why: &dyn Display| Problem::new(StatusCode::BAD_REQUEST, "invalid-batch", "The body is no batch", why);
+            let shown: Vec<shown::Write> = serde_json::from_slice(body).map_err(|error| wrong(&error))?;
+            let writes: Result<Vec<Write>, String> = shown.into_iter().map(TryInto::try_into).collect();
+            let writes = writes.map_err(|error| wrong(&error))?;
+            let names: Vec<_> =
+                writes.iter().map(|write| (write.namespace().to_owned(), write.key().to_owned())).collect();
+            let versions = store.write_batch(writes).map_err(failed)?;
+            let items = names.iter().zip(versions).map(|((namespace, key), version)| keyed(namespace, key, version));
+            json_of(StatusCode::OK, &Page { items: items.collect(), next: None })
         }
         (&Method::DELETE, Asked::Key(namespace, key)) => {
             query.only(&[])?;
