@@ -32,7 +32,7 @@ pub enum MaintainError {
 /// let mut sim = Sim::new(1);
 /// let (adapter, wall) = (sim.adapter(), sim.adapter());
 /// let clock = move || Timestamp::from_nanos(wall.unix_time().map_or(0, |time| time.as_nanos() as i64));
-/// let lifecycle = Lifecycle { cold_after: Duration::from_secs(60) };
+/// let lifecycle = Lifecycle { cold_after: Duration::from_secs(60), ..Lifecycle::default() };
 /// let store = Store::open(Memory::new(), Options::new(clock).lifecycle(lifecycle))?;
 /// for reading in 0..100 {
 ///     store.put("plant", "boiler", reading)?;

@@ -26,11 +26,14 @@ pub struct Lifecycle {
     /// How old a version is when it is moved to a compressed segment: an hour unless told otherwise. The newest version of a key
     /// is never moved, one of more than 1 MiB is not, nor those of its key after it; a handful waits until it is worth a segment.
     pub cold_after: Duration,
+    /// How many bytes the rows of warm versions may take: as many as there are unless told otherwise. While they take more, what can
+    /// be moved is, however new. It is held to by each round; each version is then looked at once more, after it was written.
+    pub warm_bytes: Option<u64>,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Lifecycle { cold_after: Duration::from_secs(3600) }
+        Lifecycle { cold_after: Duration::from_secs(3600), warm_bytes: None }
     }
 }
 
@@ -94,6 +97,8 @@ pub(crate) struct Begun {
 struct Change {
     added: Tiers,
     removed: Tiers,
+    /// From when to when warm versions were counted in this step.
+    counted: Option<(Timestamp, Timestamp)>,
 }
 
 /// How much a step does: rows that it looks at, changes and bytes of its commit. What is begun is finished, so it may be a
@@ -105,6 +110,10 @@ const BYTES: usize = 256 << 10;
 const CHAIN: u64 = 8;
 /// So few versions are worth no segment.
 const WORTHWHILE: usize = 16;
+/// So few make none that is smaller than their rows.
+const SMALLER: usize = 4;
+/// How many rows that were written since are measured in a step.
+const MEASURED: usize = 512;
 
 impl<B: Backend> Engine<B> {
     /// Makes one step of the lifecycle: drops versions that their namespace's [`Retention`] does not keep at `now`, and moves those
@@ -124,7 +133,8 @@ impl<B: Backend> Engine<B> {
     ///     engine.write(&[write], Timestamp::from_nanos(1 + second * 1_000_000_000), Durability::Relaxed)?;
     /// }
     /// let now = Timestamp::from_nanos(1_000_000_000_000);
-    /// while engine.maintain(now, &Lifecycle { cold_after: Duration::from_secs(60) })?.more {}
+    /// let lifecycle = Lifecycle { cold_after: Duration::from_secs(60), ..Lifecycle::default() };
+    /// while engine.maintain(now, &lifecycle)?.more {}
     /// assert_eq!(engine.reader()?.stats(Default::default())?.cold.versions, 940);
     /// # Ok::<(), StoreError>(())
     /// ```
@@ -137,7 +147,7 @@ impl<B: Backend> Engine<B> {
 
     /// Commits what was planned, beside what was written since.
     pub(crate) fn carry_out(&mut self, plan: &Plan) -> Result<(), StoreError> {
-        if plan.batch.is_empty() {
+        if plan.batch.is_empty() && plan.tiers.counted.is_none() {
             return Ok(());
         }
         let (mut batch, mut row, mut names) = (plan.batch.clone(), Vec::new(), Vec::new());
@@ -158,8 +168,13 @@ impl<B: Backend> Engine<B> {
 impl Change {
     fn of(&self, tiers: Tiers) -> Tiers {
         let changed = |now: u64, added: u64, removed: u64| (now + added).saturating_sub(removed);
-        let Change { added, removed } = self;
+        let Change { added, removed, counted } = self;
+        // An import into the past has them counted anew.
+        let counted = counted.filter(|(from, _)| *from == tiers.counted);
+        let added_warm = counted.map_or(0, |_| added.warm_bytes);
         Tiers {
+            warm_bytes: changed(tiers.warm_bytes, added_warm, removed.warm_bytes),
+            counted: counted.map_or(tiers.counted, |(_, to)| to),
             segments: changed(tiers.segments, added.segments, removed.segments),
             segment_bytes: changed(tiers.segment_bytes, added.segment_bytes, removed.segment_bytes),
             deep_rows: tiers.deep_rows + added.deep_rows,
@@ -176,8 +191,10 @@ pub(crate) fn plan<V: View>(
     lifecycle: &Lifecycle,
 ) -> Result<Plan, StoreError> {
     let plan = Plan { round: round.clone(), ..Plan::default() };
-    let mut planner = Planner { reader, now, lifecycle, plan, looked_at: 0, retention: None };
-    planner.chains()?;
+    let mut planner = Planner { reader, now, lifecycle, plan, looked_at: 0, retention: None, tiers: reader.tiers()? };
+    if !planner.measure()? {
+        planner.chains()?;
+    }
     Ok(planner.plan)
 }
 
@@ -190,6 +207,8 @@ struct Planner<'p, V> {
     looked_at: u64,
     /// Of the namespace that was last asked for.
     retention: Option<(String, Retention)>,
+    /// What lay in which tier before.
+    tiers: Tiers,
 }
 
 /// Whether a chain is done in this round.
@@ -218,6 +237,11 @@ impl Drops {
     }
 }
 
+/// What a row takes with its key.
+const fn size(key: &[u8], row: &[u8]) -> u64 {
+    (key.len() + row.len()) as u64
+}
+
 /// `time` before `now`.
 fn before(now: Timestamp, time: Duration) -> Timestamp {
     let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
@@ -225,6 +249,39 @@ fn before(now: Timestamp, time: Duration) -> Timestamp {
 }
 
 impl<V: View> Planner<'_, V> {
+    /// Measures the rows of what was written since this was last done, where they are limited: whether that was all of the step.
+    fn measure(&mut self) -> Result<bool, StoreError> {
+        if self.lifecycle.warm_bytes.is_none() {
+            return Ok(false);
+        }
+        let writes = self.reader.writes_after(self.tiers.counted, MEASURED)?;
+        let Some((last, _)) = writes.last() else { return Ok(false) };
+        for (at, number) in &writes {
+            let key = codec::version_key(*number, *at);
+            let added = &mut self.plan.tiers.added;
+            View::get(self.reader.view(), Table::Versions, &key, &mut |row| added.warm_bytes += size(&key, row))?;
+        }
+        self.plan.tiers.counted = Some((self.tiers.counted, *last));
+        self.looked_at += writes.len() as u64;
+        self.plan.outcome.more = writes.len() == MEASURED;
+        Ok(self.plan.outcome.more)
+    }
+
+    /// A warm version goes: if it was counted it no longer is.
+    fn no_longer_warm(&mut self, at: Timestamp, bytes: u64) {
+        let counted = self.plan.tiers.counted.map_or(self.tiers.counted, |(_, to)| to);
+        if at <= counted {
+            self.plan.tiers.removed.warm_bytes += bytes;
+        }
+    }
+
+    /// Whether warm versions take more than they may.
+    fn is_pressed(&self) -> bool {
+        let Change { added, removed, .. } = &self.plan.tiers;
+        let warm = (self.tiers.warm_bytes + added.warm_bytes).saturating_sub(removed.warm_bytes);
+        self.lifecycle.warm_bytes.is_some_and(|limit| warm > limit)
+    }
+
     fn chains(&mut self) -> Result<(), StoreError> {
         loop {
             let Plan { batch, round, .. } = &self.plan;
@@ -388,8 +445,9 @@ impl<V: View> Planner<'_, V> {
 
     fn drop_warm(&mut self, chain: &Chain, drops: Drops) -> Result<(u64, bool), StoreError> {
         let mut gone: Vec<(VersionId, Causes)> = Vec::new();
+        let mut sizes = Vec::new();
         // The newest stays: one goes when there is a next.
-        let mut last: Option<(VersionId, Causes)> = None;
+        let mut last: Option<(VersionId, Causes, u64)> = None;
         let mut next = Timestamp::LATEST;
         let mut changes = 0;
         let mut is_all = true;
@@ -399,19 +457,22 @@ impl<V: View> Planner<'_, V> {
                 if !drops.is(gone.len(), at) || !is_all {
                     return Ok(ControlFlow::Break(()));
                 }
-                changes += 3 + version.1.len();
-                gone.push(version);
+                let (id, causes, bytes) = version;
+                changes += 3 + causes.len();
+                gone.push((id, causes));
+                sizes.push(bytes);
                 next = at;
             }
             let version = VersionRow::read(key, row)?;
-            last = Some((version.id, version.causes()?));
+            last = Some((version.id, version.causes()?, size(key, row)));
             Ok(ControlFlow::Continue(()))
         })?;
         self.looked_at += gone.len() as u64 + 1;
         if gone.is_empty() {
             return Ok((0, true));
         }
-        for (id, _) in &gone {
+        for ((id, _), bytes) in gone.iter().zip(sizes) {
+            self.no_longer_warm(id.timestamp(), bytes);
             self.plan.batch.delete(Table::Versions, &codec::version_key(chain.number, id.timestamp()));
         }
         self.forget(chain, &gone, next)?;
@@ -448,7 +509,9 @@ impl<V: View> Planner<'_, V> {
 
     /// Moves rows of a chain that are old enough into a segment.
     fn cool(&mut self, chain: &Chain) -> Result<Chained, StoreError> {
-        let until = before(self.now, self.lifecycle.cold_after);
+        let is_pressed = self.is_pressed();
+        let until = if is_pressed { Timestamp::LATEST } else { before(self.now, self.lifecycle.cold_after) };
+        let worthwhile = if is_pressed { SMALLER } else { WORTHWHILE };
         let newest = self.reader.raw_segment_at(chain.number, Timestamp::LATEST)?;
         let newest = match &newest {
             Some(raw) => Some((raw, raw.header()?)),
@@ -459,11 +522,14 @@ impl<V: View> Planner<'_, V> {
         let last = newest.map(|(_, header)| header.last).or(deep.map(|deep| deep.last));
         let room = VERSIONS - open.map_or(0, |(_, header)| header.versions as usize);
         let rows = self.old_rows(chain, until, last, room)?;
-        let Some(joint) = rows.joint.filter(|_| rows.is_full || rows.pieces.len() >= WORTHWHILE.min(room)) else {
+        let Some(joint) = rows.joint.filter(|_| rows.is_full || rows.pieces.len() >= worthwhile.min(room)) else {
             return Ok(Chained::Done);
         };
         let moved = rows.pieces.iter().map(|piece| codec::version_key(chain.number, piece.id.timestamp()));
         let moved: Vec<_> = moved.collect();
+        for (piece, bytes) in rows.pieces.iter().zip(&rows.sizes) {
+            self.no_longer_warm(piece.id.timestamp(), *bytes);
+        }
         // A segment that is not full is made anew with more in it.
         match open.filter(|_| matches!(joint, Joint::Joins(_))) {
             Some((raw, header)) => {
@@ -491,19 +557,19 @@ impl<V: View> Planner<'_, V> {
         last: Option<VersionId>,
         room: usize,
     ) -> Result<OldRows, StoreError> {
-        let mut found = OldRows { joint: None, pieces: Vec::new(), is_full: false };
+        let mut found = OldRows { joint: None, pieces: Vec::new(), sizes: Vec::new(), is_full: false };
         let (mut bytes, mut scratch, mut looked_at) = (0, Vec::new(), 0);
         // Known to be old enough, and perhaps the newest.
         let mut waits: Option<Piece> = None;
         let mut previous = last;
-        self.rows(chain, Timestamp::ZERO, &mut |at, key, row| {
+        self.rows(chain, Timestamp::ZERO, &mut |at, row_key, row| {
             looked_at += 1;
             found.pieces.extend(waits.take());
             found.is_full = found.pieces.len() >= room || bytes >= CONTENT;
             if at > until || row.len() > LARGEST || found.is_full {
                 return Ok(ControlFlow::Break(()));
             }
-            let version = VersionRow::read(key, row)?;
+            let version = VersionRow::read(row_key, row)?;
             let joint = match (version.previous, previous) {
                 (Previous::None, _) => Joint::First,
                 (Previous::Here(previous), _) => Joint::Gap(previous),
@@ -526,6 +592,7 @@ impl<V: View> Planner<'_, V> {
                 )));
             }
             bytes += piece.size();
+            found.sizes.push(size(row_key, row));
             found.joint = found.joint.or(Some(joint));
             previous = Some(version.id);
             waits = Some(piece);
@@ -565,6 +632,8 @@ struct OldRows {
     /// What comes before the first of them.
     joint: Option<Joint>,
     pieces: Vec<Piece>,
+    /// What each of them takes as a row; perhaps one more.
+    sizes: Vec<u64>,
     /// Whether there may be more than these.
     is_full: bool,
 }
