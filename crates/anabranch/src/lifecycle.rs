@@ -26,18 +26,20 @@ pub enum MaintainError {
 /// [`MaintainError`]. Supervised as the service `Maintain`, it is started again then.
 #[cfg_attr(feature = "sim-runtime", doc = "```")]
 #[cfg_attr(not(feature = "sim-runtime"), doc = "```ignore")]
-/// use anabranch::{Duration, RuntimeContext, SpawnDynamically, lifecycle::maintain, sim::Sim};
+/// use anabranch::{Duration, RuntimeContext, SpawnDynamically, TimeSource, lifecycle::maintain, sim::Sim};
 /// use anabranch::store::{Lifecycle, Memory, Options, Store, Timestamp};
 ///
-/// let options = Options::new(|| Timestamp::from_nanos(1_774_791_420_000_000_000));
-/// let store = Store::open(Memory::new(), options.lifecycle(Lifecycle { cold_after: Duration::ZERO }))?;
+/// let mut sim = Sim::new(1);
+/// let (adapter, wall) = (sim.adapter(), sim.adapter());
+/// let clock = move || Timestamp::from_nanos(wall.unix_time().map_or(0, |time| time.as_nanos() as i64));
+/// let lifecycle = Lifecycle { cold_after: Duration::from_secs(60), ..Lifecycle::default() };
+/// let store = Store::open(Memory::new(), Options::new(clock).lifecycle(lifecycle))?;
 /// for reading in 0..100 {
 ///     store.put("plant", "boiler", reading)?;
 /// }
-/// let mut sim = Sim::new(1);
-/// let ctx = RuntimeContext::new(sim.adapter(), "maintain");
-/// drop(sim.adapter().spawn(maintain(ctx, store.clone(), Duration::from_secs(60))));
-/// sim.run_for(Duration::from_secs(1));
+/// let ctx = RuntimeContext::new(adapter.clone(), "maintain");
+/// drop(adapter.spawn(maintain(ctx, store.clone(), Duration::from_secs(10))));
+/// sim.run_for(Duration::from_secs(120))?;
 /// assert_eq!(store.stats()?.cold.versions, 99);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

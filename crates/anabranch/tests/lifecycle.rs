@@ -21,7 +21,7 @@ fn over_hours_the_tiers_hold_what_they_should() {
             let adapter = adapter.clone();
             move || Timestamp::from_nanos(adapter.unix_time().map_or(0, |time| time.as_nanos() as i64))
         };
-        let options = Options::new(clock).lifecycle(Lifecycle { cold_after: 10 * MINUTE });
+        let options = Options::new(clock).lifecycle(Lifecycle { cold_after: 10 * MINUTE, ..Lifecycle::default() });
         let store = Store::open(Memory::new(), options)?;
         store.set_retention("plant", Retention::For(60 * MINUTE))?;
         drop(adapter.spawn(maintain(RuntimeContext::new(adapter.clone(), "maintain"), store.clone(), MINUTE)));
@@ -60,7 +60,8 @@ async fn on_disk(adapter: TokioAdapter) -> Result<(), Box<dyn std::error::Error>
     let looks = AtomicI64::new(1_774_791_420_000_000_000);
     let clock = move || Timestamp::from_nanos(looks.fetch_add(1000, Ordering::Relaxed));
     let options = Options::new(clock).durability(Durability::Relaxed);
-    let store = Store::open(backend, options.lifecycle(Lifecycle { cold_after: Duration::ZERO }))?;
+    let store =
+        Store::open(backend, options.lifecycle(Lifecycle { cold_after: Duration::ZERO, ..Lifecycle::default() }))?;
     for number in 0..1000 {
         store.put("plant", "boiler", number)?;
     }

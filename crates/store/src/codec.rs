@@ -4,7 +4,7 @@
 //! table       key                                     row
 //! Meta        "format"                                sum 4 | number of the format 4
 //! Meta        "retention ", name                      sum 4 | kind 1: 1 the last, 2 for a duration | versions or nanoseconds 8
-//! Meta        "tiers"                                 sum 4 | segments 8 | bytes of those 8 | deep rows 8 | versions dropped 8
+//! Meta        "tiers"                                 sum 4 | segments 8 | bytes of those 8 | deep rows 8 | versions dropped 8 | bytes of warm versions 8 | up to this time 8
 //! Namespaces  name                                    sum 4 | keys that are there 8 | keys ever 8
 //! Keys        length of namespace 1, namespace, key   sum 4 | flags 1 | number 8 | time of the oldest kept version 8
 //! Versions    number 8, 0 (8 bytes)                   sum 4 | length of namespace 1 | namespace | key

@@ -5,6 +5,7 @@ use crate::chains::Proven;
 use crate::codec::{self, KeyRow, NamespaceRow, Previous};
 use crate::lifecycle::Round;
 use crate::read::Reader;
+use crate::tiers::{self, Tiers};
 use crate::transfer::{Chunk, Imported};
 use crate::verify::{Verified, verify};
 use crate::version_id::Written;
@@ -373,6 +374,12 @@ impl<B: Backend> Engine<B> {
         };
         if reader.written_at(since)?.is_some() || !times.insert(since) {
             return Err(diverged());
+        }
+        let tiers = reader.tiers()?;
+        if since <= tiers.counted {
+            // It was not there when warm versions were counted, so that is done anew.
+            Tiers { warm_bytes: 0, counted: Timestamp::ZERO, ..tiers }.write(&mut self.memory.row);
+            self.batch.put(Table::Meta, tiers::KEY, &self.memory.row);
         }
         drop(reader);
         self.last = self.last.max(since);

@@ -28,7 +28,8 @@ pub struct Stats {
     pub commits: u64,
     /// What is in memory, decoded.
     pub hot: Tier,
-    /// What the backend holds in rows of their own, with all indexes.
+    /// What the backend holds in rows of their own, with all indexes; where there is a limit, those rows alone, as they were counted
+    /// when the store was last maintained.
     pub warm: Tier,
     /// What it holds in compressed segments.
     pub cold: Tier,
@@ -71,7 +72,9 @@ impl<V: View> Reader<V> {
         let warm = View::count(self.view(), Table::Versions)?.saturating_sub(View::count(self.view(), Table::Keys)?);
         let deep_bytes = tiers.deep_rows * Deep::SIZE;
         let above = bytes.saturating_sub(tiers.segment_bytes + deep_bytes);
-        stats.warm = Tier { versions: warm, bytes: above, limit: None };
+        // Their rows alone, where those are counted since they are limited.
+        let counted = tiers.counted > Timestamp::ZERO;
+        stats.warm = Tier { versions: warm, bytes: if counted { tiers.warm_bytes } else { above }, limit: None };
         let cold = stats.total_versions.saturating_sub(warm);
         stats.cold = Tier { versions: cold, bytes: tiers.segment_bytes, limit: None };
         stats.deep = Tier { versions: tiers.dropped, bytes: deep_bytes, limit: None };

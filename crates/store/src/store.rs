@@ -618,6 +618,7 @@ impl Store {
         let mut stats = self.reader()?.stats(usage)?;
         let (versions, bytes) = self.inner.hot.size();
         stats.hot = Tier { versions, bytes, limit: Some(self.inner.hot.limit()) };
+        stats.warm.limit = self.inner.caretaker.lifecycle.warm_bytes;
         stats.memory_bytes += bytes;
         stats.commits = self.inner.commits.load(Ordering::Relaxed);
         Ok(stats)

@@ -185,9 +185,10 @@ proptest! {
         steps in prop::collection::vec(long_step(), 1..40),
         hot in prop_oneof![Just(0_usize), Just(64 << 20)],
         cold_after in prop_oneof![Just(0_u64), Just(20), Just(u64::MAX)],
+        warm_bytes in prop_oneof![Just(None), Just(Some(0)), Just(Some(5_000))],
     ) {
         let (clock, set) = clock_of(1000);
-        let lifecycle = Lifecycle { cold_after: Duration::from_nanos(cold_after) };
+        let lifecycle = Lifecycle { cold_after: Duration::from_nanos(cold_after), warm_bytes };
         let store = Store::open(Memory::new(), Options::new(clock).hot_bytes(hot).lifecycle(lifecycle)).unwrap();
         let mut engine = Engine::open(Memory::new()).unwrap();
         let mut model = Model::default();

@@ -73,7 +73,8 @@ impl Open {
 
 /// All but the newest version of each key may become cold at once.
 fn opened(backend: impl Backend + Send + Sync + 'static) -> Store {
-    let options = Options::new(|| Timestamp::from_nanos(1000)).lifecycle(Lifecycle { cold_after: Duration::ZERO });
+    let options = Options::new(|| Timestamp::from_nanos(1000))
+        .lifecycle(Lifecycle { cold_after: Duration::ZERO, ..Lifecycle::default() });
     Store::open(backend, options).unwrap()
 }
 
@@ -437,7 +438,9 @@ fn a_value_too_large_for_a_segment_stays_and_is_dropped_like_others() {
 fn the_hot_tier_keeps_its_limit_and_no_other_tier_is_in_it() {
     const LIMIT: usize = 200_000;
     let options = Options::new(|| Timestamp::from_nanos(1000)).hot_bytes(LIMIT);
-    let store = Store::open(Memory::new(), options.lifecycle(Lifecycle { cold_after: Duration::ZERO })).unwrap();
+    let store =
+        Store::open(Memory::new(), options.lifecycle(Lifecycle { cold_after: Duration::ZERO, ..Lifecycle::default() }))
+            .unwrap();
     for number in 0..20_000_i64 {
         store.put("n", &format!("{}", number * 7919 % 3000), "x".repeat(number as usize % 300)).unwrap();
         if number % 1000 == 0 {
@@ -448,4 +451,61 @@ fn the_hot_tier_keeps_its_limit_and_no_other_tier_is_in_it() {
         }
     }
     assert!(store.stats().unwrap().hot.bytes > LIMIT as u64 / 2);
+}
+
+#[test]
+fn the_warm_tier_keeps_its_limit_and_knows_to_the_byte_what_it_takes() {
+    const LIMIT: u64 = 40_000;
+    let backend = Open::default();
+    let lifecycle = Lifecycle { cold_after: Duration::MAX, warm_bytes: Some(LIMIT) };
+    let options = Options::new(|| Timestamp::from_nanos(1000)).lifecycle(lifecycle);
+    let store = Store::open(backend.clone(), options.clone()).unwrap();
+    let measured = || -> u64 {
+        let versions = backend.rows(Table::Versions).into_iter().filter(|(key, _)| key[8..] != [0; 8]);
+        versions.map(|(key, row)| (key.len() + row.len()) as u64).sum()
+    };
+    for number in 0..3000_i64 {
+        store.put("n", &format!("{}", number % 17), "x".repeat(number as usize % 90)).unwrap();
+    }
+    assert!(measured() > 5 * LIMIT);
+    store.set_retention("n", last(150)).unwrap();
+    // A store that is opened again goes on counting where the last one was.
+    let _ = store.maintain(Timestamp::from_nanos(1000)).unwrap();
+    drop(store);
+    let store = Store::open(backend.clone(), options).unwrap();
+    for number in 0..500 {
+        store.put("n", "often", number).unwrap();
+    }
+    let done = maintain(&store, Timestamp::from_nanos(1000));
+    assert!(done.moved > 0 && done.dropped > 0, "{done:?}");
+    let warm = store.stats().unwrap().warm;
+    assert_eq!((warm.bytes, warm.limit), (measured(), Some(LIMIT)));
+    assert!(warm.bytes <= LIMIT, "{} bytes", warm.bytes);
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+
+    // What an import brings into the past is counted, too.
+    let other = opened(Memory::new());
+    other.put("n", "imported", "x".repeat(1000)).unwrap();
+    let mut file = Vec::new();
+    let sink = &mut |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    other.export(sink, &mut |_| ()).unwrap();
+    let mut rest = &*file;
+    let source = &mut |buffer: &mut [u8]| {
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        rest = &rest[count..];
+        Ok(count)
+    };
+    let into = Open::default();
+    let lifecycle = Lifecycle { cold_after: Duration::MAX, warm_bytes: Some(LIMIT) };
+    let options = Options::new(|| Timestamp::from_nanos(5000)).lifecycle(lifecycle);
+    let store = Store::open(into.clone(), options).unwrap();
+    store.put("n", "k", 1).unwrap();
+    drop(maintain(&store, Timestamp::from_nanos(5000)));
+    assert_eq!(store.import(source, &mut |_| ()).unwrap().new, 1);
+    drop(maintain(&store, Timestamp::from_nanos(5000)));
+    assert!(store.stats().unwrap().warm.bytes > 1000);
 }

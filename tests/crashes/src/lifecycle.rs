@@ -14,7 +14,7 @@ type Outcome = Result<(), Lost>;
 
 const KEYS: [(&str, &str); 3] = [("a", "x"), ("a", "y"), ("b", "x")];
 /// All but the newest version of a key may become cold at once.
-const AT_ONCE: Lifecycle = Lifecycle { cold_after: Duration::ZERO };
+const AT_ONCE: Lifecycle = Lifecycle { cold_after: Duration::ZERO, warm_bytes: None };
 
 /// When the oldest version of each key was written that is there.
 type Oldest = BTreeMap<usize, Timestamp>;
