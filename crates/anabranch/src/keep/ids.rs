@@ -159,7 +159,7 @@ mod tests {
     use core::task::Waker;
 
     fn id(number: u64) -> VersionId {
-        alloc::format!("{number:064x}").parse().expect("64 digits")
+        alloc::format!("{:016x}{number:048x}", number + 1).parse().expect("a time, and digits")
     }
 
     #[test]

@@ -90,17 +90,20 @@ impl<T> Inbox<T> {
         self.state().ended = false;
     }
 
-    /// Moves what waits to the end of `into`, and has the writer woken when more comes, or the record changes.
+    /// Moves what waits into `into`, in the order of the record, and has the writer woken when more comes, or the record changes.
     pub(super) fn take(&self, into: &mut VecDeque<Item<T>>, waker: &Waker) {
         let mut state = self.state();
+        let came = !state.waiting.is_empty();
         state.taken += state.waiting.len();
-        let from = into.len();
         into.append(&mut state.waiting);
-        // Producers on two threads may have come here in another order than into the record.
-        into.make_contiguous()[from..].sort_by_key(|item| item.sequence);
         let replaced = state.writer.replace(waker.clone());
         drop(state);
         drop(replaced);
+        if came {
+            // Who puts a value in may be slower to come here than one who puts in the next. Were that one written first, it
+            // could wait for ever: for what was made from the other.
+            into.make_contiguous().sort_by_key(|item| item.sequence);
+        }
     }
 
     /// Values that the writer took are in the store.
@@ -261,5 +264,26 @@ impl<T: Send> Status for Inbox<T> {
             uncited: *uncited,
             last_error: last_error.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Inbox, Pattern};
+    use crate::Tap;
+    use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+    use core::task::Waker;
+
+    #[test]
+    fn a_value_that_comes_late_is_written_before_those_that_were_put_in_after_it() {
+        let form = Box::new(|number: &i64| Ok((*number).into()));
+        let inbox = Inbox::new("number", "numbers".into(), Pattern::fixed("number"), 10, form);
+        let mut pending = VecDeque::new();
+        for sequence in [4, 6, 5, 7] {
+            assert!(inbox.reserve(None));
+            Tap::take(&*inbox, sequence, 0, &[]);
+            inbox.take(&mut pending, Waker::noop());
+        }
+        assert_eq!(pending.iter().map(|item| item.sequence).collect::<Vec<_>>(), [4, 5, 6, 7]);
     }
 }
