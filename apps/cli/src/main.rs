@@ -27,8 +27,8 @@ mod look;
 mod machine;
 mod mqtt;
 mod output;
-mod progress;
 mod past;
+mod progress;
 mod readings;
 mod run;
 #[cfg(test)]
