@@ -236,8 +236,12 @@ pub struct Stats {
     pub commits: u64,
     /// What is in memory, decoded.
     pub hot: Tier,
-    /// What the backend holds.
+    /// What the backend holds, each version in rows of its own.
     pub warm: Tier,
+    /// What it holds in compressed segments.
+    pub cold: Tier,
+    /// What retention has dropped: a digest for each chain is there, and no version.
+    pub deep: Tier,
 }
 
 /// What a tier holds.
@@ -271,6 +275,8 @@ impl From<store::Stats> for Stats {
             commits: stats.commits,
             hot: stats.hot.into(),
             warm: stats.warm.into(),
+            cold: stats.cold.into(),
+            deep: stats.deep.into(),
         }
     }
 }

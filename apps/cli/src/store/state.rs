@@ -50,7 +50,7 @@ pub fn stats(of: &StatsOf) -> Result<(), Failure> {
         lines.extend(stats.newest.map(|at| format!("{}{}", name("newest"), look.time(at, now))));
         lines.push(format!("{}{}", name("disk"), size(stats.disk_bytes)));
         lines.push(format!("{}{}", name("memory"), size(stats.memory_bytes)));
-        for (tier, held) in [("hot", stats.hot), ("warm", stats.warm)] {
+        for (tier, held) in [("hot", stats.hot), ("warm", stats.warm), ("cold", stats.cold), ("deep", stats.deep)] {
             let limit = held.limit.map_or_else(String::new, |limit| format!(" of {} at most", size(limit)));
             let versions = counted(held.versions, "version", "versions");
             lines.push(format!("{}{versions}, {}{limit}", name(tier), size(held.bytes)));

@@ -112,7 +112,9 @@ fn what_there_is_can_be_counted() {
         (&2.into(), &3.into(), &2.into())
     );
     assert_eq!((text(&stats, "oldest"), text(&stats, "newest")), (text(&first, "timestamp"), text(&last, "timestamp")));
-    assert_eq!(stats["warm"]["versions"], 3);
+    for (tier, versions) in [("warm", 3), ("cold", 0), ("deep", 0)] {
+        assert_eq!(stats[tier]["versions"], versions, "{tier}");
+    }
     assert!(stats["diskBytes"].as_u64() > Some(4096) && stats["memoryBytes"].is_u64(), "{stats}");
     let words = says(&place, &["stats"]);
     assert!(words.starts_with("versions    3\nkeys        2\nnamespaces  2\n"), "{words}");
