@@ -10,6 +10,9 @@ use core::ops::{Bound, ControlFlow, RangeBounds};
 /// How many rows a page visits at most before it says where the rest begins: so that no view is held for long.
 const VISITED: usize = 4096;
 
+/// For so many versions of a page of history room is made beforehand.
+const PAGE: usize = 128;
+
 /// Reads versions through a view.
 #[derive(Debug)]
 pub struct Reader<V> {
@@ -134,7 +137,7 @@ impl<V: View> Reader<V> {
         ) else {
             return Ok(Page { items: Vec::new(), next: None });
         };
-        let mut items: Vec<VersionedValue> = Vec::new();
+        let mut items: Vec<VersionedValue> = Vec::with_capacity(limit.min(PAGE));
         let mut waits = false;
         let mut more = None;
         // One row more than asked for: it has the id of the last version's previous one.
