@@ -125,20 +125,34 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "simulator",
-        shows: "every scenario over 10,000 seeds, each twice",
+        shows: "every scenario over 10,000 seeds, those of the store's disk, cut after each write and sync, over 2,000; each twice",
         needs: &[],
         counts: Counts::Tests,
         runs: |workspace| {
             let package = workspace.package(SCENARIOS)?;
-            Ok(vec![Run::cargo(["run", "--release", "-p", &package.name, "--", "--seeds", "10000"])])
+            Ok(vec![Run::cargo(["run", "--release", "-p", &package.name, "--", "--seeds", "10000"]).within(3_600)])
         },
     },
     Step {
         name: "store",
-        shows: "the store's files survive a crash after every write of 2,000 histories, flipped bits, full disks and being killed",
+        shows: "the store's files as they are built for users: full disks, being killed, what is read and synced",
         needs: &[],
         counts: Counts::Tests,
         runs: |_| Ok(vec![Run::cargo(["test", "--release", "-p", REDB]).within(1_200)]),
+    },
+    Step {
+        name: "fuzz",
+        shows: "an import file, values' formats, rows and a database's file, altered at random for 50 s, are read or refused",
+        needs: &[CLIPPY],
+        counts: Counts::Tests,
+        runs: |workspace| {
+            let fuzz = |task| {
+                let manifest = ["--locked", "--manifest-path", "fuzz/Cargo.toml", "--target-dir"];
+                Run::cargo([task, "--release"]).args(manifest).args([workspace.built("fuzz")])
+            };
+            let lint = fuzz("clippy").args(["--all-targets", "--", "-D", "warnings"]);
+            Ok(vec![lint, fuzz("test").args(["--quiet"]), fuzz("run").args(["--bin", "fuzz", "--", "--seconds", "50"])])
+        },
     },
     Step {
         name: "features",

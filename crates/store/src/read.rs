@@ -11,6 +11,9 @@ use core::ops::{Bound, ControlFlow, RangeBounds};
 /// How many rows a page visits at most before it says where the rest begins: so that no view is held for long.
 const VISITED: usize = 4096;
 
+/// For so many versions of a page of history room is made beforehand.
+const PAGE: usize = 128;
+
 /// Reads versions through a view.
 #[derive(Debug)]
 pub struct Reader<V> {
@@ -141,7 +144,7 @@ impl<V: View> Reader<V> {
         ) else {
             return Ok(Page { items: Vec::new(), next: None });
         };
-        let mut items: Vec<VersionedValue> = Vec::new();
+        let mut items: Vec<VersionedValue> = Vec::with_capacity(limit.min(PAGE));
         let mut waits = false;
         let mut more = None;
         let mut is_done = false;

@@ -185,3 +185,36 @@ fn a_history_page_of_a_long_chain_costs_a_page() {
     assert_eq!(page.next, Some(page.items[99].timestamp));
     assert_eq!(store.get_at("n", "k", middle).unwrap(), page.items[0]);
 }
+
+#[test]
+fn a_version_takes_a_hundred_and_fifteen_kilobytes_of_memory() {
+    let store = opened(Memory::new(), || Timestamp::from_nanos(1), 0);
+    for number in 0..20_000 {
+        store.put("n", &format!("{}", number % 100), "a value of exactly 32 bytes here").unwrap();
+    }
+    let each = store.stats().unwrap().memory_bytes / 20_000;
+    assert!((64..=250).contains(&each), "{each} bytes");
+}
+
+#[test]
+fn export_and_import_never_built() {
+    let store = in_memory();
+    let written: Vec<_> = (0..100).map(|number| store.put("n", "k", number).unwrap()).collect();
+    store.delete("n", "k").unwrap();
+    let mut file = Vec::new();
+    let sink = &mut |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    assert_eq!(store.export(sink, &mut |_| ()).unwrap().versions, 101);
+    let (elsewhere, mut rest) = (in_memory(), &*file);
+    let source = &mut |buffer: &mut [u8]| {
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        rest = &rest[count..];
+        Ok(count)
+    };
+    assert_eq!(elsewhere.import(source, &mut |_| ()).unwrap().new, 101);
+    assert_eq!(chain(&elsewhere, "n", "k"), chain(&store, "n", "k"));
+    assert_eq!(chain(&elsewhere, "n", "k")[..100], written);
+}

@@ -182,7 +182,8 @@ fn scan<K: Key + Bytes, V: Bytes>(
     // they have the right length by now
     let (Some(low), Some(high)) = (inside::<K>(low), inside::<K>(high)) else { return Ok(()) };
     let mut rows = table.range::<K::SelfType<'_>>((low, high))?;
-    let mut before = None;
+    let mut reached = Vec::new();
+    let mut any = false;
     loop {
         let row = match direction {
             Direction::Forward => rows.next(),
@@ -191,13 +192,18 @@ fn scan<K: Key + Bytes, V: Bytes>(
         match row {
             None => return Ok(()),
             Some(Ok((key, row))) => {
-                if K::outside(&key.value(), |key| V::outside(&row.value(), |row| visit(key, row))).is_break() {
+                let flow = K::outside(&key.value(), |key| {
+                    reached.clear();
+                    reached.extend_from_slice(key);
+                    V::outside(&row.value(), |row| visit(key, row))
+                });
+                if flow.is_break() {
                     return Ok(());
                 }
-                before = Some(key);
+                any = true;
             }
             Some(Err(error)) => {
-                *last = before.map(|key| K::outside(&key.value(), <[u8]>::to_vec));
+                *last = any.then_some(reached);
                 return Err(error);
             }
         }
