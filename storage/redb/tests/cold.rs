@@ -7,7 +7,7 @@ use std::{error::Error, num::NonZeroU64, time::Duration};
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// All but the newest version of a key may become cold at once.
-const AT_ONCE: Lifecycle = Lifecycle { cold_after: Duration::ZERO };
+const AT_ONCE: Lifecycle = Lifecycle { cold_after: Duration::ZERO, warm_bytes: None };
 
 fn whole(engine: &Engine<RedbBackend>) -> Outcome {
     let verified = engine.verify(&mut |_| ())?;
