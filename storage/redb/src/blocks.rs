@@ -16,11 +16,6 @@
 //! **A header** is what redb keeps in its first block, with a number that grows and a checksum. It goes twice into the
 //! pair of blocks that does not hold the last one that was synced. A power loss can spoil that pair, and then the other
 //! one stands, which is the state before; what alters one block later leaves its twin.
-//!
-//! A sync before which nothing was written but a header that says the same as the last one that was synced (redb notes in it
-//! whether somebody has the database open) is put off until there is more to sync: whichever of the two a power loss leaves,
-//! the state is the same. So the pair that was synced last is never the one that is written, and opening costs no sync.
-//! Only after a process was killed is what it had written synced first, since nobody knows whether it was.
 
 use crate::medium::Medium;
 use anabranch_store::BackendError;
@@ -83,8 +78,6 @@ pub(crate) struct Blocks {
     any_retired: AtomicUsize,
     /// While it is being filled, before anybody relies on it.
     unsynced: AtomicBool,
-    /// Whether blocks or the length were written since the last sync.
-    changed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -123,20 +116,6 @@ fn extent(blocks: u64) -> u64 {
 fn blocks_in(extent: u64) -> u64 {
     let behind = (extent / BLOCK_U64).saturating_sub(FIRST);
     behind / (COVERED + 1) * COVERED + (behind % (COVERED + 1)).saturating_sub(1)
-}
-
-/// Whether two headers name the same state. They may differ in whether somebody has the database open, which matters to redb
-/// where a commit has not saved what is free; ours all do.
-fn name_the_same(one: &[u8; HEADER], other: &[u8; HEADER]) -> bool {
-    /// Where redb's header has its flags, and which of them that is.
-    const FLAGS: usize = 9;
-    const IS_OPEN: u8 = 2;
-    let but_for_that = |header: &[u8; HEADER]| {
-        let mut header = *header;
-        header[FLAGS] &= !IS_OPEN;
-        header
-    };
-    but_for_that(one) == but_for_that(other)
 }
 
 fn sum(block: u64, bytes: &[u8]) -> u64 {
@@ -209,32 +188,19 @@ impl Blocks {
         if len < extent(0) {
             return Err(BackendError::Damaged(format!("its file ends after {len} bytes")));
         }
-        let mut pairs: [Option<(u64, [u8; HEADER])>; 2] = [None; 2];
+        let mut newest: Option<Headers> = None;
         for slot in 0..4 {
             let mut bytes = [0; SLOT];
             medium.read((1 + slot) * BLOCK_U64, &mut bytes).map_err(io)?;
             let number = u64_at(&bytes, 0);
             let written = XxHash3_64::oneshot(&bytes[..8 + HEADER]) == u64_at(&bytes, 8 + HEADER);
-            let newest = &mut pairs[slot as usize / 2];
-            if written && newest.is_none_or(|(newest, _)| newest < number) {
-                *newest = Some((number, std::array::from_fn(|at| bytes[8 + at])));
+            if written && newest.as_ref().is_none_or(|newest| newest.number < number) {
+                let header: [u8; HEADER] = std::array::from_fn(|at| bytes[8 + at]);
+                newest = Some(Headers { number, newest: header, durable: header, pair: slot / 2 });
             }
         }
-        let number_of = |pair: usize| pairs[pair].map_or(0, |(number, _)| number);
-        let pair = usize::from(number_of(1) > number_of(0));
-        let Some((number, newest)) = pairs[pair] else {
+        let Some(headers) = newest else {
             return Err(BackendError::Damaged("none of the headers is what was written".into()));
-        };
-        let headers = match pairs[1 - pair] {
-            // The newest may not have been synced, and need not have been: the one before it was, and says the same.
-            Some((_, durable)) if name_the_same(&newest, &durable) => {
-                Headers { number, newest, durable, pair: 1 - pair as u64 }
-            }
-            // Whoever wrote it may have been killed before the sync, and what is written next relies on it.
-            _ => {
-                medium.sync().map_err(io)?;
-                Headers { number, newest, durable: newest, pair: pair as u64 }
-            }
         };
         Ok(Self::new(medium, headers, blocks_in(len) * BLOCK_U64, false))
     }
@@ -248,7 +214,6 @@ impl Blocks {
             retired: Mutex::default(),
             any_retired: 0.into(),
             unsynced: unsynced.into(),
-            changed: unsynced.into(),
         }
     }
 
@@ -290,7 +255,6 @@ impl Blocks {
     /// Writes blocks. What generations that are over may still read of those is kept for them.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let all = numbers(offset, bytes.len())?;
-        self.changed.store(true, Ordering::Release);
         self.keep(all.clone());
         for (numbers, run) in runs(all) {
             let bytes = &bytes[run];
@@ -329,7 +293,6 @@ impl Blocks {
         if blocks < before {
             self.keep(blocks.max(1)..before);
         }
-        self.changed.store(true, Ordering::Release);
         self.medium.set_len(extent(blocks))?;
         self.len.store(len, Ordering::Release);
         writing(&self.sums).retain(|group, _| group * COVERED < blocks);
@@ -341,19 +304,6 @@ impl Blocks {
         if self.unsynced.load(Ordering::Acquire) {
             return Ok(());
         }
-        // Taken before: what is written while this goes on is for the next one.
-        let changed = self.changed.swap(false, Ordering::AcqRel);
-        let is_told = {
-            let headers = locked(&self.headers);
-            name_the_same(&headers.newest, &headers.durable)
-        };
-        if is_told && !changed {
-            return Ok(());
-        }
-        self.sync_all().inspect_err(|_| self.changed.store(true, Ordering::Release))
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
         // A reader that needs room in redb's cache may write a block at any time: only what is written here is synced.
         let mut changed: Vec<(u64, u64, Vec<u8>)> = reading(&self.sums)
             .iter()

@@ -184,50 +184,6 @@ fn a_durable_commit_is_two_syncs_and_a_relaxed_one_none() -> Outcome {
 }
 
 #[test]
-fn opening_after_an_orderly_end_costs_no_sync_and_whatever_a_crash_leaves_then_is_whole() -> Outcome {
-    let place = SimPlace::default();
-    let syncs = |place: &SimPlace| place.events().iter().filter(|event| matches!(event, Event::Sync(_))).count();
-    let first = RedbBackend::open_at(place.clone(), Options::default())?;
-    first.commit(&one(Table::Meta, b"a", b""), Durability::Immediate)?;
-    drop(first);
-    for _ in 0..3 {
-        let before = syncs(&place);
-        let backend = RedbBackend::open_at(place.clone(), Options::default())?;
-        assert_eq!(syncs(&place) - before, 0);
-        assert_eq!(backend.view()?.count(Table::Meta)?, 1);
-    }
-    let ended = place.events().len();
-    let backend = RedbBackend::open_at(place.clone(), Options::default())?;
-    backend.commit(&one(Table::Meta, b"b", b""), Durability::Relaxed)?;
-    backend.commit(&one(Table::Meta, b"c", b""), Durability::Immediate)?;
-    // Headers that were not synced when it was opened may be there, or not, or torn.
-    let events = place.events();
-    let (mut replay, mut chance) = (Replay::default(), Chance::new(3));
-    for (at, event) in events.iter().enumerate() {
-        replay.play(event, &mut chance);
-        for _ in 0..if at < ended { 0 } else { 20 } {
-            let count =
-                RedbBackend::open_at(replay.crash(&mut chance), Options::default())?.view()?.count(Table::Meta)?;
-            assert!(count == 1 || count == 3, "{count} rows after event {at}");
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn what_a_killed_process_had_written_is_synced_before_anything_relies_on_it() -> Outcome {
-    let place = SimPlace::default();
-    let backend = RedbBackend::open_at(place.clone(), Options::default())?;
-    backend.commit(&one(Table::Meta, b"a", b""), Durability::Immediate)?;
-    let killed = place.copy();
-    let backend = RedbBackend::open_at(killed.clone(), Options::default())?;
-    let events = killed.events();
-    assert!(matches!(events.first(), Some(Event::Sync(_))), "{events:?}");
-    assert_eq!(backend.view()?.count(Table::Meta)?, 1);
-    Ok(())
-}
-
-#[test]
 #[cfg_attr(debug_assertions, ignore = "redb reads the whole file when it is built for debugging; add `--release`")]
 fn what_a_damaged_block_has_not_is_read_beside_it() -> Outcome {
     let place = SimPlace::default();
