@@ -5,7 +5,7 @@
 use anabranch_crashes::{each_seed, lifecycle, rows, seeds, versions};
 
 /// Built for debugging, redb checks much that takes its time.
-const FEW: u64 = if cfg!(debug_assertions) { 10 } else { 50 };
+const FEW: u64 = if cfg!(debug_assertions) { 2 } else { 50 };
 
 #[test]
 fn whatever_a_crash_leaves_is_as_after_some_commit_and_no_durable_one_is_lost() {

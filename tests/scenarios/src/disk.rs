@@ -12,7 +12,10 @@ pub async fn store_crash(scene: Scene<SimAdapter>) -> Verdict {
     let seed = scene.chance.below(u64::MAX);
     scene.runtime.note(format_args!("{:?}", versions::crashes(seed)?));
     scene.runtime.note(format_args!("{:?}", rows::crashes(seed)?));
-    scene.runtime.note(format_args!("{:?}", lifecycle::crashes(seed)?));
+    // They are long: a database is opened again, proven and tidied up a hundred times.
+    if scene.chance.one_in(8) {
+        scene.runtime.note(format_args!("{:?}", lifecycle::crashes(seed)?));
+    }
     Ok(())
 }
 
