@@ -1,9 +1,7 @@
 //! The commands that work on a store, as people and scripts use them.
 
-#[cfg(unix)]
 mod guide;
 mod looking;
-#[cfg(target_os = "linux")]
 mod terminal;
 mod whole;
 mod wrong;

@@ -88,7 +88,6 @@ fn a_wrong_line_ends_the_reading_and_those_before_are_written() {
 fn refuses_in(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anabranch"));
     command.args(arguments).current_dir(directory).stdin(Stdio::null());
-    #[cfg(unix)]
     if rustix::process::geteuid().is_root() {
         // Nothing is sealed to root: as nobody.
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
@@ -97,7 +96,6 @@ fn refuses_in(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).expect("it is text"))
 }
 
-#[cfg(unix)]
 #[test]
 fn a_directory_that_cannot_be_written_says_which_and_what_to_do() {
     use std::os::unix::fs::PermissionsExt;
