@@ -12,6 +12,7 @@ use crate::version_id::Written;
 use crate::write::{Expected, MAX_VALUE, Write, owned};
 use crate::{ImportError, StoreError, Timestamp, VersionId, VersionedValue};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
 use alloc::vec::Vec;
 use anabranch_value::{Text, Value, cbor};
 use core::ops::{Bound, ControlFlow, Range};
@@ -203,12 +204,24 @@ impl<B: Backend> Engine<B> {
         outcome
     }
 
+    /// Only a damaged row has a number for a key after which there are none for so many more.
+    fn has_numbers_for(&self, keys: usize) -> Result<(), StoreError> {
+        match self.number.checked_add(keys as u64) {
+            Some(_) => Ok(()),
+            None => {
+                Err(BackendError::Damaged(format!("a row is of key number {}, after which there is none", self.number))
+                    .into())
+            }
+        }
+    }
+
     fn find_heads(
         &self,
         writes: &[Write],
         known: KnownHeads<'_>,
         Scratch { values, heads, names, .. }: &mut Scratch,
     ) -> Result<(), StoreError> {
+        self.has_numbers_for(writes.len())?;
         heads.clear();
         values.clear();
         // Taken when it is needed, and dropped before the commit.
@@ -349,6 +362,7 @@ impl<B: Backend> Engine<B> {
             reason: ImportError::Diverged { namespace: owned(namespace), key: owned(key), since },
         };
         codec::key_of(namespace, key, &mut self.memory.names);
+        self.has_numbers_for(1)?;
         let reader = Reader::new(self.backend.view()?);
         let head = match self.staged.get(&self.memory.names) {
             Some(head) => Some(*head),

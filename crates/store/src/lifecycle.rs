@@ -159,7 +159,7 @@ impl<B: Backend> Engine<B> {
 
 impl Change {
     fn of(&self, tiers: Tiers) -> Tiers {
-        let changed = |now: u64, added: u64, removed: u64| (now + added).saturating_sub(removed);
+        let changed = |now: u64, added: u64, removed: u64| now.saturating_add(added).saturating_sub(removed);
         let Change { added, removed, counted } = self;
         // An import into the past has them counted anew.
         let counted = counted.filter(|(from, _)| *from == tiers.counted);
@@ -169,8 +169,8 @@ impl Change {
             counted: counted.map_or(tiers.counted, |(_, to)| to),
             segments: changed(tiers.segments, added.segments, removed.segments),
             segment_bytes: changed(tiers.segment_bytes, added.segment_bytes, removed.segment_bytes),
-            deep_rows: tiers.deep_rows + added.deep_rows,
-            dropped: tiers.dropped + added.dropped,
+            deep_rows: tiers.deep_rows.saturating_add(added.deep_rows),
+            dropped: tiers.dropped.saturating_add(added.dropped),
         }
     }
 }
@@ -252,7 +252,7 @@ impl<V: View> Planner<'_, V> {
     /// Whether warm versions take more than they may.
     pub fn is_pressed(&self) -> bool {
         let Change { added, removed, .. } = &self.plan.tiers;
-        let warm = (self.tiers.warm_bytes + added.warm_bytes).saturating_sub(removed.warm_bytes);
+        let warm = self.tiers.warm_bytes.saturating_add(added.warm_bytes).saturating_sub(removed.warm_bytes);
         self.lifecycle.warm_bytes.is_some_and(|limit| warm > limit)
     }
 

@@ -59,7 +59,8 @@ impl<V: View> Reader<V> {
         let all = (Bound::Unbounded, Bound::Unbounded);
         self.scan(Table::Namespaces, all, Direction::Forward, &mut |name, row| {
             let row = NamespaceRow::read(name, row)?;
-            stats.key_count += row.live;
+            // What a damaged row says need not make sense.
+            stats.key_count = stats.key_count.saturating_add(row.live);
             stats.namespace_count += u64::from(row.live > 0);
             Ok(ControlFlow::Continue(()))
         })?;
@@ -70,8 +71,8 @@ impl<V: View> Reader<V> {
         let tiers = self.tiers()?;
         // `Versions` has a row for each warm version, and one for each key.
         let warm = View::count(self.view(), Table::Versions)?.saturating_sub(View::count(self.view(), Table::Keys)?);
-        let deep_bytes = tiers.deep_rows * Deep::SIZE;
-        let above = bytes.saturating_sub(tiers.segment_bytes + deep_bytes);
+        let deep_bytes = tiers.deep_rows.saturating_mul(Deep::SIZE);
+        let above = bytes.saturating_sub(tiers.segment_bytes.saturating_add(deep_bytes));
         // Their rows alone, where those are counted since they are limited.
         let counted = tiers.counted > Timestamp::ZERO;
         stats.warm = Tier { versions: warm, bytes: if counted { tiers.warm_bytes } else { above }, limit: None };
