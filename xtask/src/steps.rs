@@ -142,7 +142,7 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        shows: "an import file, values' formats, rows and a database's file, altered at random for 50 s, are read or refused",
+        shows: "an import file, values' formats, rows and a database's file, altered at random for 25 s, are read or refused",
         needs: &[CLIPPY],
         counts: Counts::Tests,
         runs: |workspace| {
@@ -151,7 +151,7 @@ const TESTS: &[Step] = &[
                 Run::cargo([task, "--release"]).args(manifest).args([workspace.built("fuzz")])
             };
             let lint = fuzz("clippy").args(["--all-targets", "--", "-D", "warnings"]);
-            Ok(vec![lint, fuzz("test").args(["--quiet"]), fuzz("run").args(["--bin", "fuzz", "--", "--seconds", "50"])])
+            Ok(vec![lint, fuzz("test").args(["--quiet"]), fuzz("run").args(["--bin", "fuzz", "--", "--seconds", "25"])])
         },
     },
     Step {
