@@ -88,7 +88,9 @@ impl<V: View> Reader<V> {
                     last = Some(codec::read_version_key(key)?.0);
                     Ok(ControlFlow::Break(()))
                 });
-                let next = sought.ok().and(last).filter(|last| number < *last).map(|_| number);
+                // Numbers are given one after the other, so one that is beyond the number of keys is itself damaged.
+                let keys = View::count(self.view(), Table::Keys).unwrap_or(u64::MAX);
+                let next = sought.ok().and(last).filter(|last| number < keys.min(*last)).map(|_| number);
                 Err((error, next))
             }
         }
