@@ -55,7 +55,7 @@ pub fn try_it(data: &[u8]) {
 /// The rows of small databases.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let memory = std::sync::Arc::new(Memory::new());
-    let store = Store::open(Shared(memory.clone()), Options::new(|| Timestamp::from_nanos(1))).expect("it opens");
+    let store = Store::open(memory.clone(), Options::new(|| Timestamp::from_nanos(1))).expect("it opens");
     let mut seeds = vec![("empty".into(), rows(&memory))];
     let first = store.put("plant", "boiler", 21.5).expect("it is written");
     seeds.push(("one".into(), rows(&memory)));
@@ -64,24 +64,6 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     store.delete("plant", "boiler").expect("it is there");
     seeds.push(("some".into(), rows(&memory)));
     seeds
-}
-
-struct Shared(std::sync::Arc<Memory>);
-
-impl Backend for Shared {
-    type View<'b> = anabranch_store::MemoryView;
-
-    fn view(&self) -> Result<Self::View<'_>, anabranch_store::BackendError> {
-        self.0.view()
-    }
-
-    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), anabranch_store::BackendError> {
-        self.0.commit(batch, durability)
-    }
-
-    fn usage(&self) -> Result<anabranch_store::Usage, anabranch_store::BackendError> {
-        self.0.usage()
-    }
 }
 
 fn rows(memory: &Memory) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! What the store asks of a place that keeps bytes: a few ordered tables, written many rows at once or not at all.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::ops::{Bound, ControlFlow, Range};
 
 /// A table: rows with keys of bytes, in the order of those.
@@ -87,28 +87,35 @@ pub trait Backend {
     }
 }
 
-impl<B: Backend + ?Sized> Backend for &B {
-    type View<'b>
-        = B::View<'b>
-    where
-        Self: 'b;
+/// A backend that others have, too, is one.
+macro_rules! passed_on {
+    ($($shared:ty),*) => {$(
+        impl<B: Backend + ?Sized> Backend for $shared {
+            type View<'b>
+                = B::View<'b>
+            where
+                Self: 'b;
 
-    fn view(&self) -> Result<Self::View<'_>, BackendError> {
-        (**self).view()
-    }
+            fn view(&self) -> Result<Self::View<'_>, BackendError> {
+                (**self).view()
+            }
 
-    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), BackendError> {
-        (**self).commit(batch, durability)
-    }
+            fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), BackendError> {
+                (**self).commit(batch, durability)
+            }
 
-    fn usage(&self) -> Result<Usage, BackendError> {
-        (**self).usage()
-    }
+            fn usage(&self) -> Result<Usage, BackendError> {
+                (**self).usage()
+            }
 
-    fn is_lasting(&self) -> bool {
-        (**self).is_lasting()
-    }
+            fn is_lasting(&self) -> bool {
+                (**self).is_lasting()
+            }
+        }
+    )*};
 }
+
+passed_on!(&B, Arc<B>);
 
 impl<V: View + ?Sized> View for Box<V> {
     fn get(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), BackendError> {

@@ -312,23 +312,11 @@ fn check_replay(store: &Store, model: &Model) -> Result<(), TestCaseError> {
 
 /// A file brings all that is kept elsewhere, and nothing to where it is from.
 fn check_copy(store: &Store, model: &Model) -> Result<(), TestCaseError> {
-    let mut file = Vec::new();
-    let sink = &mut |bytes: &[u8]| {
-        file.extend_from_slice(bytes);
-        Ok(())
-    };
-    let exported = store.export(sink, &mut |_| ()).unwrap();
+    let (file, exported) = common::exported(store);
     prop_assert_eq!((exported.versions, exported.damages), (model.all().len() as u64, vec![]));
     let copy = common::in_memory();
     for (into, new) in [(&copy, exported.versions), (&copy, 0), (store, 0)] {
-        let mut rest = &*file;
-        let source = &mut |buffer: &mut [u8]| {
-            let count = rest.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&rest[..count]);
-            rest = &rest[count..];
-            Ok(count)
-        };
-        prop_assert_eq!(into.import(source, &mut |_| ()).unwrap().new, new);
+        prop_assert_eq!(common::import(into, &file, usize::MAX, &mut |_| ()).unwrap().new, new);
     }
     for names @ (namespace, key) in NAMES {
         let chain = model.chain(names);

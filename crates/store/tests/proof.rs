@@ -2,61 +2,14 @@
 
 mod common;
 
-use anabranch_store::{
-    Backend, Batch, Direction, Durability, Engine, ImportError, Memory, Options, Store, StoreError, Table, Timestamp,
-    View, Write,
-};
+use anabranch_store::{Engine, ImportError, Memory, Options, Store, StoreError, Table, Timestamp, Write};
 use anabranch_value::value;
-use common::{assert_whole, chain};
-use std::ops::{Bound, ControlFlow};
+use common::{assert_each_damage_is_found, assert_whole, chain, rows, set_row};
 use std::sync::Arc;
 
-/// A backend whose rows a test can change behind the store's back.
-#[derive(Debug, Clone, Default)]
-struct Open(Arc<Memory>);
-
-impl Backend for Open {
-    type View<'b> = anabranch_store::MemoryView;
-
-    fn view(&self) -> Result<Self::View<'_>, anabranch_store::BackendError> {
-        self.0.view()
-    }
-
-    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), anabranch_store::BackendError> {
-        self.0.commit(batch, durability)
-    }
-
-    fn usage(&self) -> Result<anabranch_store::Usage, anabranch_store::BackendError> {
-        self.0.usage()
-    }
-}
-
-impl Open {
-    fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut rows = Vec::new();
-        let all = (Bound::Unbounded, Bound::Unbounded);
-        let view = self.view().unwrap();
-        view.scan(table, all, Direction::Forward, &mut |key, row| {
-            rows.push((key.to_vec(), row.to_vec()));
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-        rows
-    }
-
-    fn put(&self, table: Table, key: &[u8], row: Option<&[u8]>) {
-        let mut batch = Batch::new();
-        match row {
-            Some(row) => batch.put(table, key, row),
-            None => batch.delete(table, key),
-        }
-        self.commit(&batch, Durability::Immediate).unwrap();
-    }
-}
-
 /// Keys with chains, deletions, causes, and a key that is deleted.
-fn filled() -> (Open, Store) {
-    let backend = Open::default();
+fn filled() -> (Arc<Memory>, Store) {
+    let backend = Arc::new(Memory::new());
     let store = Store::open(backend.clone(), Options::new(|| Timestamp::from_nanos(1000)).hot_bytes(0)).unwrap();
     let reading = store.put("sensor", "a", 1).unwrap();
     store.put("sensor", "b", "x".repeat(100)).unwrap();
@@ -72,29 +25,12 @@ fn filled() -> (Open, Store) {
 }
 
 fn exported(store: &Store) -> Vec<u8> {
-    let mut file = Vec::new();
-    let exported = store
-        .export(
-            &mut |bytes| {
-                file.extend_from_slice(bytes);
-                Ok(())
-            },
-            &mut |_| (),
-        )
-        .unwrap();
-    assert_eq!(exported.bytes, file.len() as u64);
-    file
+    common::exported(store).0
 }
 
-fn import(store: &Store, mut file: &[u8]) -> Result<anabranch_store::Imported, StoreError> {
-    // In small pieces, as a file comes.
-    let source = &mut |buffer: &mut [u8]| {
-        let count = file.len().min(buffer.len()).min(7);
-        buffer[..count].copy_from_slice(&file[..count]);
-        file = &file[count..];
-        Ok(count)
-    };
-    store.import(source, &mut |_| ())
+/// In small pieces, as a file comes.
+fn import(store: &Store, file: &[u8]) -> Result<anabranch_store::Imported, StoreError> {
+    common::import(store, file, 7, &mut |_| ())
 }
 
 fn empty() -> Store {
@@ -114,21 +50,7 @@ fn a_database_that_was_not_touched_is_whole() {
 fn every_flipped_bit_and_every_lost_row_is_found() {
     let (backend, store) = filled();
     for table in Table::ALL {
-        for (key, row) in backend.rows(table) {
-            let damaged = |what: &str| {
-                let verified = store.verify(&mut |_| ()).unwrap();
-                assert!(!verified.is_whole(), "{what} of {key:02x?} in {table:?} is not found");
-            };
-            backend.put(table, &key, None);
-            damaged("the loss");
-            for bit in 0..row.len() * 8 {
-                let mut flipped = row.clone();
-                flipped[bit / 8] ^= 1 << (bit % 8);
-                backend.put(table, &key, Some(&flipped));
-                damaged("a flipped bit");
-            }
-            backend.put(table, &key, Some(&row));
-        }
+        assert_each_damage_is_found(&store, &backend, table, rows(&backend, table), 1);
     }
     assert!(store.verify(&mut |_| ()).unwrap().is_whole());
 }
@@ -137,10 +59,10 @@ fn every_flipped_bit_and_every_lost_row_is_found() {
 fn a_key_whose_own_rows_are_damaged_is_named_by_the_index() {
     let (backend, store) = filled();
     // The first row of a chain has the key's name.
-    let (key, row) = backend.rows(Table::Versions).into_iter().find(|(key, _)| key[8..] == [0; 8]).unwrap();
+    let (key, row) = rows(&backend, Table::Versions).into_iter().find(|(key, _)| key[8..] == [0; 8]).unwrap();
     let mut flipped = row.clone();
     flipped[0] ^= 1;
-    backend.put(Table::Versions, &key, Some(&flipped));
+    set_row(&backend, Table::Versions, &key, Some(&flipped));
     let verified = store.verify(&mut |_| ()).unwrap();
     let named = Some(("sensor".to_string(), "a".to_string()));
     assert!(verified.damages.iter().any(|damage| damage.of == named), "{:?}", verified.damages);
@@ -150,14 +72,13 @@ fn a_key_whose_own_rows_are_damaged_is_named_by_the_index() {
 fn what_is_damaged_is_named_and_never_served() {
     let (backend, store) = filled();
     let versions = chain(&store, "sensor", "a");
-    let (key, row) = backend
-        .rows(Table::Versions)
+    let (key, row) = rows(&backend, Table::Versions)
         .into_iter()
         .find(|(key, _)| key[8..] == versions[1].timestamp.nanos().to_be_bytes())
         .unwrap();
     let mut flipped = row.clone();
     *flipped.last_mut().unwrap() ^= 1;
-    backend.put(Table::Versions, &key, Some(&flipped));
+    set_row(&backend, Table::Versions, &key, Some(&flipped));
     let error = store.get_at("sensor", "a", versions[1].timestamp).unwrap_err();
     assert!(error.is_damage() && error.to_string().contains("`verify`"), "{error}");
     assert_eq!(store.get_at("sensor", "a", versions[0].timestamp).unwrap(), versions[0]);
@@ -290,14 +211,7 @@ fn a_large_database_goes_through_a_file() {
     let other = empty();
     let mut told = 0;
     let file = exported(&store);
-    let mut rest = &*file;
-    let source = &mut |buffer: &mut [u8]| {
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        rest = &rest[count..];
-        Ok(count)
-    };
-    assert_eq!(other.import(source, &mut |versions| told = versions).unwrap().new, 6000);
+    assert_eq!(common::import(&other, &file, usize::MAX, &mut |versions| told = versions).unwrap().new, 6000);
     assert_eq!(told, 6000);
     assert_eq!(exported(&other), file);
     assert_eq!(other.stats().unwrap().key_count, 3001);
@@ -306,12 +220,12 @@ fn a_large_database_goes_through_a_file() {
 #[test]
 fn a_later_format_and_another_database_are_refused() {
     let (backend, _) = filled();
-    let (key, row) = backend.rows(Table::Meta).pop().unwrap();
-    backend.put(Table::Meta, &key, None);
+    let (key, row) = rows(&backend, Table::Meta).pop().unwrap();
+    set_row(&backend, Table::Meta, &key, None);
     let error = Engine::open(backend.clone()).unwrap_err();
     assert!(error.to_string().contains("no database of Anabranch"), "{error}");
     let mut damaged = row.clone();
     damaged[7] = 9;
-    backend.put(Table::Meta, &key, Some(&damaged));
+    set_row(&backend, Table::Meta, &key, Some(&damaged));
     assert!(Engine::open(backend).unwrap_err().is_damage());
 }

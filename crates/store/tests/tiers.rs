@@ -3,13 +3,12 @@
 mod common;
 
 use anabranch_store::{
-    Backend, Batch, Direction, Durability, Engine, Lifecycle, Maintained, Memory, Options, Retention, Start, Store,
-    StoreError, Table, Timestamp, VersionedValue, View, Write,
+    Backend, Batch, Durability, Engine, Lifecycle, Maintained, Memory, Options, Retention, Start, Store, StoreError,
+    Table, Timestamp, VersionedValue, Write,
 };
 use anabranch_value::{Value, value};
-use common::{assert_whole, chain};
+use common::{assert_each_damage_is_found, assert_whole, chain, exported, import, rows, set_row};
 use std::num::NonZeroU64;
-use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -46,28 +45,6 @@ impl Backend for Open {
 
     fn usage(&self) -> Result<anabranch_store::Usage, anabranch_store::BackendError> {
         self.memory.usage()
-    }
-}
-
-impl Open {
-    fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut rows = Vec::new();
-        let all = (Bound::Unbounded, Bound::Unbounded);
-        let visit = &mut |key: &[u8], row: &[u8]| {
-            rows.push((key.to_vec(), row.to_vec()));
-            ControlFlow::Continue(())
-        };
-        self.view().unwrap().scan(table, all, Direction::Forward, visit).unwrap();
-        rows
-    }
-
-    fn put(&self, table: Table, key: &[u8], row: Option<&[u8]>) {
-        let mut batch = Batch::new();
-        match row {
-            Some(row) => batch.put(table, key, row),
-            None => batch.delete(table, key),
-        }
-        self.commit(&batch, Durability::Immediate).unwrap();
     }
 }
 
@@ -116,21 +93,8 @@ fn every_flipped_bit_and_every_lost_row_is_found_in_all_tiers() {
     // What retention is set is no version: that its row was lost nothing tells, as that it was never set.
     let retention = |key: &[u8]| key.starts_with(b"retention");
     for table in [Table::Meta, Table::Segments] {
-        for (key, row) in backend.rows(table).into_iter().filter(|(key, _)| !retention(key)) {
-            let damaged = |what: &str| {
-                let verified = store.verify(&mut |_| ()).unwrap();
-                assert!(!verified.is_whole(), "{what} of {key:02x?} in {table:?} is not found");
-            };
-            backend.put(table, &key, None);
-            damaged("the loss");
-            for bit in (0..row.len() * 8).step_by(11) {
-                let mut flipped = row.clone();
-                flipped[bit / 8] ^= 1 << (bit % 8);
-                backend.put(table, &key, Some(&flipped));
-                damaged("a flipped bit");
-            }
-            backend.put(table, &key, Some(&row));
-        }
+        let rows = rows(&backend, table).into_iter().filter(|(key, _)| !retention(key));
+        assert_each_damage_is_found(&store, &backend, table, rows, 11);
     }
     assert!(store.verify(&mut |_| ()).unwrap().is_whole());
 }
@@ -146,12 +110,12 @@ fn a_damaged_segment_is_named_once_and_never_served_and_the_rest_is_saved() {
     let versions = chain(&store, "plant", "boiler");
     assert_eq!(maintain(&store, Timestamp::LATEST).moved, 599);
     assert_eq!(chain(&store, "plant", "boiler"), versions);
-    let segments = backend.rows(Table::Segments);
+    let segments = rows(&backend, Table::Segments);
     assert_eq!(segments.len(), 3, "256, 256 and 87 versions");
     let (key, row) = &segments[1];
     let mut flipped = row.clone();
     *flipped.last_mut().unwrap() ^= 1;
-    backend.put(Table::Segments, key, Some(&flipped));
+    set_row(&backend, Table::Segments, key, Some(&flipped));
 
     let error = store.get_at("plant", "boiler", versions[300].timestamp).unwrap_err();
     assert!(error.is_damage() && error.to_string().contains("\"boiler\" in \"plant\""), "{error}");
@@ -165,23 +129,11 @@ fn a_damaged_segment_is_named_once_and_never_served_and_the_rest_is_saved() {
     assert_eq!(damage.of, Some(("plant".into(), "boiler".into())));
     assert_eq!(damage.since, Some(versions[256].timestamp));
 
-    let mut file = Vec::new();
-    let sink = &mut |bytes: &[u8]| {
-        file.extend_from_slice(bytes);
-        Ok(())
-    };
-    let exported = store.export(sink, &mut |_| ()).unwrap();
+    let (file, exported) = exported(&store);
     assert_eq!((exported.versions, exported.damages.len()), (601 - 256, 1));
     // With the gap, the copy is cold and whole, too.
     let copy = opened(Memory::new());
-    let mut rest = &*file;
-    let source = &mut |buffer: &mut [u8]| {
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        rest = &rest[count..];
-        Ok(count)
-    };
-    assert_eq!(copy.import(source, &mut |_| ()).unwrap().new, 601 - 256);
+    assert_eq!(import(&copy, &file, usize::MAX, &mut |_| ()).unwrap().new, 601 - 256);
     assert_eq!(maintain(&copy, Timestamp::LATEST).moved, 599 - 256);
     let saved: Vec<_> = versions[..256].iter().chain(&versions[512..]).cloned().collect();
     assert_eq!(chain(&copy, "plant", "boiler"), saved);
@@ -274,23 +226,11 @@ fn an_import_does_not_bring_back_what_retention_has_dropped_here() {
     for number in 0..100 {
         store.put("n", "k", number).unwrap();
     }
-    let mut file = Vec::new();
-    let sink = &mut |bytes: &[u8]| {
-        file.extend_from_slice(bytes);
-        Ok(())
-    };
-    store.export(sink, &mut |_| ()).unwrap();
+    let (file, _) = exported(&store);
     store.set_retention("n", last(10)).unwrap();
     assert_eq!(maintain(&store, Timestamp::LATEST).dropped, 90);
     let newest = store.put("n", "k", 100).unwrap();
-    let mut rest = &*file;
-    let source = &mut |buffer: &mut [u8]| {
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        rest = &rest[count..];
-        Ok(count)
-    };
-    let imported = store.import(source, &mut |_| ()).unwrap();
+    let imported = import(&store, &file, usize::MAX, &mut |_| ()).unwrap();
     assert_eq!((imported.new, imported.known), (0, 100));
     let kept = chain(&store, "n", "k");
     assert_eq!((kept.len(), kept.last()), (11, Some(&newest)));
@@ -461,7 +401,7 @@ fn the_warm_tier_keeps_its_limit_and_knows_to_the_byte_what_it_takes() {
     let options = Options::new(|| Timestamp::from_nanos(1000)).lifecycle(lifecycle);
     let store = Store::open(backend.clone(), options.clone()).unwrap();
     let measured = || -> u64 {
-        let versions = backend.rows(Table::Versions).into_iter().filter(|(key, _)| key[8..] != [0; 8]);
+        let versions = rows(&backend, Table::Versions).into_iter().filter(|(key, _)| key[8..] != [0; 8]);
         versions.map(|(key, row)| (key.len() + row.len()) as u64).sum()
     };
     for number in 0..3000_i64 {
@@ -486,26 +426,14 @@ fn the_warm_tier_keeps_its_limit_and_knows_to_the_byte_what_it_takes() {
     // What an import brings into the past is counted, too.
     let other = opened(Memory::new());
     other.put("n", "imported", "x".repeat(1000)).unwrap();
-    let mut file = Vec::new();
-    let sink = &mut |bytes: &[u8]| {
-        file.extend_from_slice(bytes);
-        Ok(())
-    };
-    other.export(sink, &mut |_| ()).unwrap();
-    let mut rest = &*file;
-    let source = &mut |buffer: &mut [u8]| {
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        rest = &rest[count..];
-        Ok(count)
-    };
+    let (file, _) = exported(&other);
     let into = Open::default();
     let lifecycle = Lifecycle { cold_after: Duration::MAX, warm_bytes: Some(LIMIT) };
     let options = Options::new(|| Timestamp::from_nanos(5000)).lifecycle(lifecycle);
     let store = Store::open(into.clone(), options).unwrap();
     store.put("n", "k", 1).unwrap();
     drop(maintain(&store, Timestamp::from_nanos(5000)));
-    assert_eq!(store.import(source, &mut |_| ()).unwrap().new, 1);
+    assert_eq!(import(&store, &file, usize::MAX, &mut |_| ()).unwrap().new, 1);
     drop(maintain(&store, Timestamp::from_nanos(5000)));
     assert!(store.stats().unwrap().warm.bytes > 1000);
 }

@@ -19,7 +19,7 @@ pub mod versions;
 
 use anabranch_redb::{
     Options,
-    sim::{Chance, Faults, SimPlace},
+    sim::{Chance, Event, Faults, Replay, SimPlace},
 };
 use std::{
     error::Error,
@@ -161,4 +161,29 @@ impl Possible {
     fn all(&self) -> impl Iterator<Item = u64> {
         [self.durable].into_iter().chain(self.may.iter().copied()).chain(self.committing)
     }
+}
+
+/// Lets the power fail after each event of a disk but those of the first `created`, and has `check` look at what is left: at
+/// the replay, and at which commits may be the last one there. Gives how often it did.
+fn after_each_event(
+    place: &SimPlace,
+    created: usize,
+    chance: &mut Chance,
+    mut check: impl FnMut(&Replay, &Possible, &mut Chance) -> Result<(), Lost>,
+) -> Result<u64, Lost> {
+    let events = place.events();
+    let (mut replay, mut possible, mut played) = (Replay::default(), Possible::default(), 0);
+    for (at, event) in events.iter().enumerate() {
+        replay.play(event, chance);
+        if let Event::Mark(mark) = event {
+            possible.pass(Mark::of(*mark));
+            continue;
+        }
+        if at < created {
+            continue;
+        }
+        played += 1;
+        check(&replay, &possible, chance).map_err(|error| format!("after event {at} of {}: {error}", events.len()))?;
+    }
+    Ok(played)
 }

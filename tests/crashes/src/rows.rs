@@ -1,10 +1,10 @@
 //! The tables of `storage/redb` on a disk that loses power after each of its writes and syncs, fails, is full, and flips
 //! bits: every commit that was durable is there, and none by half.
 
-use crate::{Lost, Mark, Played, Possible, faults, options};
+use crate::{Lost, Mark, Played, Possible, after_each_event, faults, options};
 use anabranch_redb::{
     Options, RedbBackend,
-    sim::{Chance, Event, Faults, Replay, SimPlace},
+    sim::{Chance, Faults, Replay, SimPlace},
 };
 use anabranch_store::{Backend, BackendError, Batch, Direction, Durability, Table, View};
 use std::{
@@ -131,22 +131,9 @@ pub fn crashes(seed: u64) -> Result<Played, Lost> {
     drop(backend);
     equal(&rows(&RedbBackend::open_at(place.copy(), options.clone())?.view()?)?, &now, "after an orderly end")?;
 
-    let events = place.events();
-    let (mut replay, mut played) = (Replay::default(), 0);
-    let mut possible = Possible::default();
-    for (at, event) in events.iter().enumerate() {
-        replay.play(event, &mut chance);
-        if let Event::Mark(mark) = event {
-            possible.pass(Mark::of(*mark));
-            continue;
-        }
-        if at < created {
-            continue;
-        }
-        played += 1;
-        check_a_crash(&replay, &mut chance, &options, &after, &possible)
-            .map_err(|error| format!("after event {at} of {}: {error}", events.len()))?;
-    }
+    let played = after_each_event(&place, created, &mut chance, |replay, possible, chance| {
+        check_a_crash(replay, chance, &options, &after, possible)
+    })?;
     Ok(Played::new(played, &place))
 }
 

@@ -4,14 +4,13 @@
 //! Several writers have a request each in flight, and whoever waits first commits them all. Which requests can be made
 //! and which are refused is known beforehand, by a plain model.
 
-use crate::{Lost, Mark, Played, Possible, faults, options};
+use crate::{Lost, Mark, Played, Possible, after_each_event, faults, options};
 use anabranch_redb::{
-    RedbBackend, RedbView,
-    sim::{Chance, Event, Faults, Replay, SimPlace},
+    RedbBackend,
+    sim::{Chance, Faults, SimPlace},
 };
 use anabranch_store::{
-    Backend, BackendError, Batch, Durability, Expected, Options, Store, StoreError, Ticket, Timestamp, Usage,
-    VersionId, VersionedValue, Write,
+    BackendError, Durability, Expected, Options, Store, StoreError, Ticket, Timestamp, VersionId, VersionedValue, Write,
 };
 use anabranch_value::Value;
 use std::{
@@ -38,25 +37,6 @@ const NAMES: [Names; 7] = [
 /// A version with what it is of.
 type Keyed = (Names, VersionedValue);
 
-/// A backend that the test compacts while the store has it.
-struct Kept(Arc<RedbBackend>);
-
-impl Backend for Kept {
-    type View<'b> = RedbView<'b>;
-
-    fn view(&self) -> Result<RedbView<'_>, BackendError> {
-        self.0.view()
-    }
-
-    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), BackendError> {
-        self.0.commit(batch, durability)
-    }
-
-    fn usage(&self) -> Result<Usage, BackendError> {
-        self.0.usage()
-    }
-}
-
 /// How a store is opened, again and again.
 #[derive(Clone)]
 struct Setting {
@@ -75,7 +55,7 @@ impl Setting {
         let backend = Arc::new(RedbBackend::open_at(place.clone(), self.backend.clone())?);
         let clock = self.clock.clone();
         let options = Options::new(move || Timestamp::from_nanos(clock.load(Ordering::SeqCst)));
-        Ok((backend.clone(), Store::open(Kept(backend), options.hot_bytes(self.hot_bytes))?))
+        Ok((backend.clone(), Store::open(backend, options.hot_bytes(self.hot_bytes))?))
     }
 }
 
@@ -314,21 +294,9 @@ pub fn crashes(seed: u64) -> Result<Played, Lost> {
     drop((backend, store));
     agrees(&setting.open(&place.copy())?.1, &model, "after an orderly end")?;
 
-    let events = place.events();
-    let (mut replay, mut possible, mut played) = (Replay::default(), Possible::default(), 0);
-    for (at, event) in events.iter().enumerate() {
-        replay.play(event, &mut chance);
-        if let Event::Mark(mark) = event {
-            possible.pass(Mark::of(*mark));
-            continue;
-        }
-        if at < created {
-            continue;
-        }
-        played += 1;
-        after_a_crash(&replay.crash(&mut chance), &setting, &model, &possible, &mut chance)
-            .map_err(|error| format!("after event {at} of {}: {error}", events.len()))?;
-    }
+    let played = after_each_event(&place, created, &mut chance, |replay, possible, chance| {
+        after_a_crash(&replay.crash(chance), &setting, &model, possible, chance)
+    })?;
     Ok(Played::new(played, &place))
 }
 

@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use anabranch_store::{
-    Backend, Causes, Expected, Options, Retention, Store, StoreError, Timestamp, VersionId, VersionedValue, Write,
+    Backend, Batch, Causes, Direction, Durability, Expected, Exported, Imported, Options, Retention, Store, StoreError,
+    Table, Timestamp, VersionId, VersionedValue, View, Write,
 };
 use std::collections::{BTreeMap, HashSet};
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -23,6 +25,84 @@ pub fn opened(
     hot_bytes: usize,
 ) -> Store {
     Store::open(backend, Options::new(clock).hot_bytes(hot_bytes)).unwrap()
+}
+
+/// A row's key and what it holds.
+type Row = (Vec<u8>, Vec<u8>);
+
+/// What a table holds, behind the store's back.
+pub fn rows(backend: &impl Backend, table: Table) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let visit = &mut |key: &[u8], row: &[u8]| {
+        rows.push((key.to_vec(), row.to_vec()));
+        ControlFlow::Continue(())
+    };
+    backend.view().unwrap().scan(table, all, Direction::Forward, visit).unwrap();
+    rows
+}
+
+/// Sets a row behind the store's back, or takes it out.
+pub fn set_row(backend: &impl Backend, table: Table, key: &[u8], row: Option<&[u8]>) {
+    let mut batch = Batch::new();
+    match row {
+        Some(row) => batch.put(table, key, row),
+        None => batch.delete(table, key),
+    }
+    backend.commit(&batch, Durability::Immediate).unwrap();
+}
+
+/// The loss of each of these rows is found, and when one bit of it is another: every `each`th is tried.
+pub fn assert_each_damage_is_found(
+    store: &Store,
+    backend: &impl Backend,
+    table: Table,
+    rows: impl IntoIterator<Item = Row>,
+    each: usize,
+) {
+    for (key, row) in rows {
+        let damaged = |what: &str| {
+            let verified = store.verify(&mut |_| ()).unwrap();
+            assert!(!verified.is_whole(), "{what} of {key:02x?} in {table:?} is not found");
+        };
+        set_row(backend, table, &key, None);
+        damaged("the loss");
+        for bit in (0..row.len() * 8).step_by(each) {
+            let mut flipped = row.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            set_row(backend, table, &key, Some(&flipped));
+            damaged("a flipped bit");
+        }
+        set_row(backend, table, &key, Some(&row));
+    }
+}
+
+/// The file of an export, and what is said of it.
+pub fn exported(store: &Store) -> (Vec<u8>, Exported) {
+    let mut file = Vec::new();
+    let sink = &mut |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    let exported = store.export(sink, &mut |_| ()).unwrap();
+    assert_eq!(exported.bytes, file.len() as u64);
+    (file, exported)
+}
+
+/// Imports a file that comes in pieces of at most so many bytes.
+pub fn import(
+    store: &Store,
+    mut file: &[u8],
+    at_once: usize,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Imported, StoreError> {
+    let source = &mut |buffer: &mut [u8]| {
+        let count = file.len().min(buffer.len()).min(at_once);
+        buffer[..count].copy_from_slice(&file[..count]);
+        file = &file[count..];
+        Ok(count)
+    };
+    store.import(source, progress)
 }
 
 type Names = (String, String);
