@@ -50,6 +50,17 @@ impl Backend for Moody {
     }
 }
 
+/// A database with a record of numbers, all of which are kept in `store`.
+async fn keeping_numbers<R>(runtime: &R, store: Store) -> Anabranch<R>
+where
+    R: Runtime + SpawnDynamically + SpawnBlocking + Send + Sync,
+{
+    let configured = Anabranch::builder().runtime(runtime.clone()).with_store(store).configure::<u32>("number", |r| {
+        r.with_buffer(BufferCfg::SingleLatest).keep("numbers");
+    });
+    configured.build().await.expect("it is right")
+}
+
 #[test]
 fn what_finds_no_room_is_counted_and_goes_on_to_its_readers() {
     simulated(|runtime| async move {
@@ -86,15 +97,7 @@ fn a_full_disk_holds_values_back_until_there_is_room() {
     simulated(|runtime| async move {
         let disk = Moody::new();
         let store = Store::open(disk.clone(), Options::new(clock(&runtime))).expect("it is empty");
-        let db = Anabranch::builder()
-            .runtime(runtime.clone())
-            .with_store(store.clone())
-            .configure::<u32>("number", |r| {
-                r.with_buffer(BufferCfg::SingleLatest).keep("numbers");
-            })
-            .build()
-            .await
-            .expect("it is right");
+        let db = keeping_numbers(&runtime, store.clone()).await;
         db.start();
         let producer = db.producer::<u32>("number").expect("nobody else writes");
         disk.be_full(true);
@@ -117,15 +120,7 @@ fn a_disk_that_stays_full_does_not_hold_up_the_end_and_what_is_lost_is_said() {
     simulated(|runtime| async move {
         let disk = Moody::new();
         let store = Store::open(disk.clone(), Options::new(clock(&runtime))).expect("it is empty");
-        let db = Anabranch::builder()
-            .runtime(runtime.clone())
-            .with_store(store)
-            .configure::<u32>("number", |r| {
-                r.with_buffer(BufferCfg::SingleLatest).keep("numbers");
-            })
-            .build()
-            .await
-            .expect("it is right");
+        let db = keeping_numbers(&runtime, store).await;
         db.start();
         disk.be_full(true);
         let producer = db.producer::<u32>("number").expect("nobody else writes");
@@ -173,15 +168,7 @@ fn no_async_thread_writes() {
     on_tokio(|runtime| async move {
         let disk = Moody::new();
         let store = Store::open(disk.clone(), Options::new(clock(&runtime))).expect("it is empty");
-        let db = Anabranch::builder()
-            .runtime(runtime.clone())
-            .with_store(store)
-            .configure::<u32>("number", |r| {
-                r.with_buffer(BufferCfg::SingleLatest).keep("numbers");
-            })
-            .build()
-            .await
-            .expect("it is right");
+        let db = keeping_numbers(&runtime, store).await;
         db.start();
         db.producer::<u32>("number").expect("nobody else writes").produce(1);
         let _ = db.shutdown(GRACE).await;

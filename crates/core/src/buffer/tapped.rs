@@ -129,14 +129,49 @@ impl<T> Drop for Reserved<'_, T> {
     }
 }
 
-impl<T: Clone + Send + 'static> Shared<T> for Tapped<T> {
-    fn name(&self) -> &str {
-        self.record.name()
-    }
+/// What both have the record itself do.
+macro_rules! as_the_record {
+    () => {
+        fn name(&self) -> &str {
+            self.record.name()
+        }
 
-    fn status(&self) -> BufferStatus {
-        self.record.status()
-    }
+        fn status(&self) -> BufferStatus {
+            self.record.status()
+        }
+
+        fn cancel_send(&self, waiter: Pin<&mut Waiter>) {
+            self.record.cancel_send(waiter);
+        }
+
+        fn cancel_recv(&self, waiter: Pin<&mut Waiter>) {
+            self.record.cancel_recv(waiter);
+        }
+
+        fn lend_producer(&self, outside: bool) {
+            self.record.lend_producer(outside);
+        }
+
+        fn claim_consumer(&self) -> Result<Cursor, ClaimError> {
+            self.record.claim_consumer()
+        }
+
+        fn clone_consumer(&self, cursor: &Cursor) -> Cursor {
+            self.record.clone_consumer(cursor)
+        }
+
+        fn drop_consumer(&self, cursor: &Cursor) {
+            self.record.drop_consumer(cursor);
+        }
+
+        fn refuse(&self) -> u64 {
+            self.record.refuse()
+        }
+    };
+}
+
+impl<T: Clone + Send + 'static> Shared<T> for Tapped<T> {
+    as_the_record!();
 
     fn push(&self, value: T) -> u64 {
         let mut place = self.place(None);
@@ -186,10 +221,6 @@ impl<T: Clone + Send + 'static> Shared<T> for Tapped<T> {
         sent
     }
 
-    fn cancel_send(&self, waiter: Pin<&mut Waiter>) {
-        self.record.cancel_send(waiter);
-    }
-
     fn take(&self, cursor: &mut Cursor, out: &mut MaybeUninit<T>) -> bool {
         self.record.take(cursor, out)
     }
@@ -203,18 +234,10 @@ impl<T: Clone + Send + 'static> Shared<T> for Tapped<T> {
         self.record.poll_recv(cursor, waiting, out)
     }
 
-    fn cancel_recv(&self, waiter: Pin<&mut Waiter>) {
-        self.record.cancel_recv(waiter);
-    }
-
     fn claim_producer(&self, outside: bool) -> Result<(), ClaimError> {
         self.record.claim_producer(outside)?;
         self.tap.changed();
         Ok(())
-    }
-
-    fn lend_producer(&self, outside: bool) {
-        self.record.lend_producer(outside);
     }
 
     fn drop_producer(&self, outside: bool) {
@@ -222,25 +245,9 @@ impl<T: Clone + Send + 'static> Shared<T> for Tapped<T> {
         self.tap.changed();
     }
 
-    fn claim_consumer(&self) -> Result<Cursor, ClaimError> {
-        self.record.claim_consumer()
-    }
-
-    fn clone_consumer(&self, cursor: &Cursor) -> Cursor {
-        self.record.clone_consumer(cursor)
-    }
-
-    fn drop_consumer(&self, cursor: &Cursor) {
-        self.record.drop_consumer(cursor);
-    }
-
     fn drain(&self) {
         self.record.drain();
         self.tap.changed();
-    }
-
-    fn refuse(&self) -> u64 {
-        self.record.refuse()
     }
 
     fn watch(&self) -> Option<Arc<Position>> {
@@ -262,13 +269,7 @@ pub(crate) struct Watched<T: 'static> {
 }
 
 impl<T: Clone + Send + 'static> Shared<T> for Watched<T> {
-    fn name(&self) -> &str {
-        self.record.name()
-    }
-
-    fn status(&self) -> BufferStatus {
-        self.record.status()
-    }
+    as_the_record!();
 
     fn push(&self, value: T) -> u64 {
         self.record.push(value)
@@ -285,10 +286,6 @@ impl<T: Clone + Send + 'static> Shared<T> for Watched<T> {
         waker: &Waker,
     ) -> Poll<Result<u64, SendError<T>>> {
         self.record.poll_send(value, waiter, waker)
-    }
-
-    fn cancel_send(&self, waiter: Pin<&mut Waiter>) {
-        self.record.cancel_send(waiter);
     }
 
     fn take(&self, cursor: &mut Cursor, out: &mut MaybeUninit<T>) -> bool {
@@ -312,39 +309,15 @@ impl<T: Clone + Send + 'static> Shared<T> for Watched<T> {
         found
     }
 
-    fn cancel_recv(&self, waiter: Pin<&mut Waiter>) {
-        self.record.cancel_recv(waiter);
-    }
-
     fn claim_producer(&self, outside: bool) -> Result<(), ClaimError> {
         self.record.claim_producer(outside)
-    }
-
-    fn lend_producer(&self, outside: bool) {
-        self.record.lend_producer(outside);
     }
 
     fn drop_producer(&self, outside: bool) {
         self.record.drop_producer(outside);
     }
 
-    fn claim_consumer(&self) -> Result<Cursor, ClaimError> {
-        self.record.claim_consumer()
-    }
-
-    fn clone_consumer(&self, cursor: &Cursor) -> Cursor {
-        self.record.clone_consumer(cursor)
-    }
-
-    fn drop_consumer(&self, cursor: &Cursor) {
-        self.record.drop_consumer(cursor);
-    }
-
     fn drain(&self) {
         self.record.drain();
-    }
-
-    fn refuse(&self) -> u64 {
-        self.record.refuse()
     }
 }
