@@ -35,6 +35,14 @@ pub struct Version {
     pub causes: Vec<VersionId>,
 }
 
+impl Version {
+    /// A version of this key.
+    #[must_use]
+    pub fn of(namespace: &str, key: &str, version: VersionedValue) -> Self {
+        KeyedVersion { namespace: namespace.into(), key: key.into(), version }.into()
+    }
+}
+
 impl From<KeyedVersion> for Version {
     fn from(KeyedVersion { namespace, key, version }: KeyedVersion) -> Self {
         let VersionedValue { value, timestamp, version_id, previous_version, causes, deleted } = version;
@@ -126,6 +134,21 @@ pub struct Page<T> {
     /// Where the rest begins; none where there is no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+impl From<store::Page<String, String>> for Page<String> {
+    fn from(store::Page { items, next }: store::Page<String, String>) -> Self {
+        Page { items, next }
+    }
+}
+
+impl Page<Version> {
+    /// A part of the history of this key.
+    #[must_use]
+    pub fn of(namespace: &str, key: &str, page: store::Page<VersionedValue, Timestamp>) -> Self {
+        let items = page.items.into_iter().map(|version| Version::of(namespace, key, version)).collect();
+        Page { items, next: page.next.map(|next| next.to_string()) }
+    }
 }
 
 /// What changed between two versions of a key.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anabranch::store::{KeyedVersion, Moment, Store, StoreError, Timestamp, VersionId, VersionedValue, Write};
+use anabranch::store::{Moment, Store, StoreError, Timestamp, VersionId, Write};
 use anabranch_node::{
     Client, ClientError, StoreClient, Which,
     shown::{Diff, Page, Stats, Trace, Version},
@@ -41,10 +41,6 @@ impl Asked {
     }
 }
 
-fn keyed(namespace: &str, key: &str, version: VersionedValue) -> Version {
-    KeyedVersion { namespace: namespace.into(), key: key.into(), version }.into()
-}
-
 impl Database {
     pub fn get(&self, namespace: &str, key: &str, which: Which) -> Result<Version, Failure> {
         let found = match self {
@@ -53,7 +49,7 @@ impl Database {
                 Which::At(at) => store.get_at(namespace, key, at),
                 Which::Version(id) => store.get_version(namespace, key, &id),
             }
-            .map(|version| keyed(namespace, key, version))
+            .map(|version| Version::of(namespace, key, version))
             .map_err(Failure::from),
             Database::Node(node) => node.ask(node.store.get(namespace, key, which)),
         };
@@ -66,7 +62,7 @@ impl Database {
         let (namespace, key) = (write.namespace().to_owned(), write.key().to_owned());
         let written = match self {
             Database::Own(store) => {
-                store.write(write).map(|version| keyed(&namespace, &key, version)).map_err(Failure::from)
+                store.write(write).map(|version| Version::of(&namespace, &key, version)).map_err(Failure::from)
             }
             Database::Node(node) => node.ask(node.store.write(&write)),
         };
@@ -88,7 +84,7 @@ impl Database {
                 let name = |write: &Write| (write.namespace().to_owned(), write.key().to_owned());
                 let names: Vec<_> = writes.iter().map(name).collect();
                 let versions = names.iter().zip(store.write_batch(writes)?);
-                Ok(versions.map(|((namespace, key), version)| keyed(namespace, key, version)).collect())
+                Ok(versions.map(|((namespace, key), version)| Version::of(namespace, key, version)).collect())
             }
             Database::Node(node) => node.ask(node.store.write_batch(&writes)),
         }
@@ -104,8 +100,7 @@ impl Database {
         match self {
             Database::Own(store) => {
                 let page = store.history(namespace, key, ..=at.unwrap_or(Timestamp::LATEST), limit)?;
-                let items = page.items.into_iter().map(|version| keyed(namespace, key, version)).collect();
-                Ok(Page { items, next: page.next.map(|next| next.to_string()) })
+                Ok(Page::of(namespace, key, page))
             }
             Database::Node(node) => node.ask(node.store.history(namespace, key, at, limit)),
         }
@@ -120,7 +115,7 @@ impl Database {
         match self {
             Database::Own(store) => {
                 let page = store.list_namespaces(at, after, limit)?;
-                Ok(Page { items: page.items, next: page.next })
+                Ok(page.into())
             }
             Database::Node(node) => node.ask(node.store.namespaces(at, after, limit)),
         }
@@ -137,7 +132,7 @@ impl Database {
         match self {
             Database::Own(store) => {
                 let page = store.list_keys(namespace, prefix, at, after, limit)?;
-                Ok(Page { items: page.items, next: page.next })
+                Ok(page.into())
             }
             Database::Node(node) => node.ask(node.store.keys(namespace, prefix, at, after, limit)),
         }

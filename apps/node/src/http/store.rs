@@ -153,13 +153,13 @@ fn act(
         (&Method::GET, Asked::Namespaces) => {
             query.only(&["at", "after", "limit"])?;
             let page = store.list_namespaces(query.get("at")?, query.text("after"), limit).map_err(failed)?;
-            json_of(StatusCode::OK, &Page { items: page.items, next: page.next })
+            json_of(StatusCode::OK, &Page::from(page))
         }
         (&Method::GET, Asked::Keys(namespace)) => {
             query.only(&["prefix", "at", "after", "limit"])?;
             let (prefix, after) = (query.text("prefix").unwrap_or_default(), query.text("after"));
             let page = store.list_keys(&namespace, prefix, query.get("at")?, after, limit).map_err(failed)?;
-            json_of(StatusCode::OK, &Page { items: page.items, next: page.next })
+            json_of(StatusCode::OK, &Page::from(page))
         }
         (&Method::GET, Asked::Key(namespace, key)) => {
             query.only(&["at", "version"])?;
@@ -191,7 +191,8 @@ fn act(
             let names: Vec<_> =
                 writes.iter().map(|write| (write.namespace().to_owned(), write.key().to_owned())).collect();
             let versions = store.write_batch(writes).map_err(failed)?;
-            let items = names.iter().zip(versions).map(|((namespace, key), version)| keyed(namespace, key, version));
+            let items =
+                names.iter().zip(versions).map(|((namespace, key), version)| Version::of(namespace, key, version));
             json_of(StatusCode::OK, &Page { items: items.collect(), next: None })
         }
         (&Method::DELETE, Asked::Key(namespace, key)) => {
@@ -211,8 +212,7 @@ fn act(
             };
             let range = (Bound::<Timestamp>::Unbounded, until);
             let page = store.history(&namespace, &key, range, limit).map_err(failed)?;
-            let items: Vec<_> = page.items.into_iter().map(|version| keyed(&namespace, &key, version)).collect();
-            json_of(StatusCode::OK, &Page { items, next: page.next.map(|next| next.to_string()) })
+            json_of(StatusCode::OK, &Page::of(&namespace, &key, page))
         }
         (&Method::GET, Asked::Diff(namespace, key)) => {
             query.only(&["from", "to"])?;
@@ -238,14 +238,10 @@ fn act(
     })
 }
 
-fn keyed(namespace: &str, key: &str, version: VersionedValue) -> Version {
-    KeyedVersion { namespace: namespace.into(), key: key.into(), version }.into()
-}
-
 /// A version, tagged with its id.
 fn version(namespace: &str, key: &str, version: VersionedValue) -> Answer {
     let tag = HeaderValue::try_from(format!("\"{}\"", version.version_id));
-    let mut answer = json_of(StatusCode::OK, &keyed(namespace, key, version));
+    let mut answer = json_of(StatusCode::OK, &Version::of(namespace, key, version));
     answer.headers_mut().extend(tag.ok().map(|tag| (ETAG, tag)));
     answer
 }
