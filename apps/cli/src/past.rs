@@ -8,11 +8,9 @@ use std::{
 };
 
 use anabranch::{
-    TokioAdapter,
-    keep::clock,
+    TokioAdapter, keep,
     prelude::*,
-    redb::{self, RedbBackend},
-    store::{BackendError, Options, Store, StoreError},
+    store::{BackendError, Store, StoreError},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -59,12 +57,7 @@ impl Past {
         let Some(directory) = demo.data.clone().or_else(of_the_user) else {
             return Ok((None, Some("nothing is kept: there is no home directory; name one with `--data`".into())));
         };
-        let (place, now) = (directory.clone(), clock(runtime));
-        let opening = runtime.spawn_blocking(move || {
-            let backend = RedbBackend::open(&place, redb::Options::default()).map_err(StoreError::Backend)?;
-            Store::open(backend, Options::new(now))
-        });
-        match opening.await.unwrap_or(Err(StoreError::WriterPanicked)) {
+        match keep::on_disk(runtime, &directory).await {
             Ok(store) => {
                 let past = Past::of(store, directory);
                 past.look(runtime).await;

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use anabranch::store;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// When something was measured.
@@ -31,9 +32,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, nanos) = (self.0.div_euclid(NANOS), self.0.rem_euclid(NANOS));
-        let (year, month, day) = civil(seconds.div_euclid(DAY));
-        write!(f, "{year:04}-{month:02}-{day:02}T{}.{nanos:09}Z", self.clock())
+        store::Timestamp::from_nanos(self.0).fmt(f)
     }
 }
 
@@ -53,25 +52,10 @@ impl FromStr for Timestamp {
 
     /// Reads what `Display` writes: nine digits and the `Z` included.
     fn from_str(text: &str) -> Result<Self, NoTimestamp> {
-        const SHAPE: &[u8] = b"0000-00-00T00:00:00.000000000Z";
-        let fits = |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
-        if text.len() != SHAPE.len() || !text.as_bytes().iter().zip(SHAPE).all(fits) {
-            return Err(NoTimestamp);
-        }
-        let number = |from: usize, to: usize| text.get(from..to).and_then(|digits| digits.parse::<i64>().ok());
-        let [Some(year), Some(month), Some(day)] = [number(0, 4), number(5, 7), number(8, 10)] else {
-            return Err(NoTimestamp);
-        };
-        let [Some(hour), Some(minute), Some(second)] = [number(11, 13), number(14, 16), number(17, 19)] else {
-            return Err(NoTimestamp);
-        };
-        let days = days(year, month, day);
-        if civil(days) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
-            return Err(NoTimestamp);
-        }
-        let seconds = days * DAY + hour * 3600 + minute * 60 + second;
-        let nanos = seconds.checked_mul(NANOS).zip(number(20, 29)).and_then(|(whole, part)| whole.checked_add(part));
-        nanos.map(Timestamp).ok_or(NoTimestamp)
+        let moment: store::Timestamp = text.parse().map_err(|_| NoTimestamp)?;
+        // The store reads more than is written.
+        let is_as_written = moment.to_string() == text;
+        is_as_written.then_some(Timestamp(moment.nanos())).ok_or(NoTimestamp)
     }
 }
 
@@ -79,29 +63,6 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
-}
-
-/// The day of a date, counted from 1970-01-01: the way back from [`civil`], which says whether there is such a date.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let from_march = (month + 9) % 12;
-    let day_of_year = (153 * from_march + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-/// Year, month and day of a day counted from 1970-01-01, by Howard Hinnant's `civil_from_days`: years begin in March, so
-/// that the leap day is the last of its year.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468; // from 0000-03-01
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

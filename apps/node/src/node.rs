@@ -8,10 +8,9 @@ use crate::{
     socket::{self, Owned, SocketError},
 };
 use anabranch::{
-    ConnectionState, Graph, LinkDirection, SpawnBlocking, TokioAdapter,
-    keep::{KeepStatus, StoreOf, clock},
-    redb::{self, RedbBackend},
-    store::{Options, Store, StoreError},
+    ConnectionState, Graph, LinkDirection, TokioAdapter,
+    keep::{self, KeepStatus, StoreOf},
+    store::{Store, StoreError},
 };
 use std::{
     fmt,
@@ -100,12 +99,7 @@ impl Node {
         if let (None, Some(data)) = (&self.opened, &self.config.data) {
             let socket = Owned::take(data)?;
             let fails = |source| NodeError::Store { data: data.clone(), source: Box::new(source) };
-            let (place, now) = (data.clone(), clock(self.db.runtime()));
-            let opening = self.db.runtime().spawn_blocking(move || {
-                let backend = RedbBackend::open(&place, redb::Options::default()).map_err(StoreError::Backend)?;
-                Store::open(backend, Options::new(now))
-            });
-            let store = opening.await.unwrap_or(Err(StoreError::WriterPanicked)).map_err(fails)?;
+            let store = keep::on_disk(self.db.runtime(), data).await.map_err(fails)?;
             // Where no record is kept there is nobody to give it to.
             let _is_kept_in = self.db.set_store(store.clone());
             self.opened = Some(Opened { socket, store });

@@ -148,6 +148,24 @@ pub fn clock<R: TimeSource + Send + Sync>(runtime: &R) -> impl Fn() -> Timestamp
     }
 }
 
+/// Opens the store in a directory, or makes one there, by the runtime's clock; not on this thread, since a disk lets one wait.
+///
+/// # Errors
+/// [`StoreError`]: above all [`BackendError::InUse`](crate::store::BackendError::InUse) while another has the directory, and what else
+/// [`RedbBackend::open`](crate::redb::RedbBackend::open) may find there.
+#[cfg(feature = "redb")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
+pub async fn on_disk<R>(runtime: &R, directory: impl Into<std::path::PathBuf>) -> Result<Store, StoreError>
+where
+    R: SpawnBlocking + TimeSource + Send + Sync,
+{
+    let (directory, now) = (directory.into(), clock(runtime));
+    let opening = runtime.spawn_blocking(move || {
+        Store::open(crate::redb::RedbBackend::open(directory, crate::redb::Options::default())?, Options::new(now))
+    });
+    opening.await.unwrap_or(Err(StoreError::WriterPanicked))
+}
+
 /// Gives a database its store.
 pub trait WithStore: Sized {
     /// The store that kept records are written to. Without one, it is a store in memory, which goes with the database.
