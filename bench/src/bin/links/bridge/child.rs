@@ -40,10 +40,11 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// Starts one to the broker on `port` of this machine.
-    pub fn start(kind: Kind, port: u16, qos: u8) -> io::Result<Self> {
+    /// Starts one from the broker on the first port of this machine to the one on the second, which may be the same.
+    pub fn start(kind: Kind, ports: [u16; 2], qos: u8) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([ARGUMENT, kind.prefix(), &port.to_string(), &qos.to_string()]);
+        let [from, to] = ports.map(|port| port.to_string());
+        command.args([ARGUMENT, kind.prefix(), &from, &to, &qos.to_string()]);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (Some(questions), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(io::Error::other("its pipes were asked for"));
@@ -70,11 +71,12 @@ impl Drop for Bridge {
 /// Is a bridge, if that is what this process was started for.
 pub fn be_a_bridge() -> bool {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [first, prefix, port, qos] = arguments.as_slice() else { return false };
+    let [first, prefix, from, to, qos] = arguments.as_slice() else { return false };
     if first != ARGUMENT {
         return false;
     }
-    let (port, qos) = (port.parse().expect("a port"), qos.parse().expect("a quality of service"));
+    let ports = [from, to].map(|port| port.parse().expect("a port"));
+    let qos = qos.parse().expect("a quality of service");
     thread::spawn(|| {
         for _ in io::stdin().lines() {
             let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -88,9 +90,9 @@ pub fn be_a_bridge() -> bool {
     // A task of its own, as the two others have them: what `block_on` runs is woken from another thread each time.
     let bridge = runtime.spawn(async move {
         match Kind::ALL.into_iter().find(|kind| kind.prefix() == prefix) {
-            Some(Kind::Ours) => ours::run(port, &prefix, qos).await,
-            Some(Kind::ByHand) => by_hand::run(port, &prefix, qos).await,
-            Some(Kind::AimDb) => aimdb::run(port, &prefix, qos).await,
+            Some(Kind::Ours) => ours::run(ports, &prefix, qos).await,
+            Some(Kind::ByHand) => by_hand::run(ports, &prefix, qos).await,
+            Some(Kind::AimDb) => aimdb::run(ports[0], &prefix, qos).await,
             None => panic!("there is no bridge {prefix}"),
         }
     });

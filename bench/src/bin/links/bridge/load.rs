@@ -64,10 +64,10 @@ pub struct Ran {
 }
 
 impl Load {
-    /// Through the broker on `port`.
-    pub fn through(port: u16, prefix: &'static str, qos: u8) -> io::Result<Self> {
-        let client = || TcpStream::connect(("127.0.0.1", port));
-        let (mut into, mut out_of) = (Way::new(client()?, qos == 1, false)?, Way::new(client()?, false, true)?);
+    /// Into the broker on the first port, and out of the one on the second, which may be the same.
+    pub fn through(ports: [u16; 2], prefix: &'static str, qos: u8) -> io::Result<Self> {
+        let [from, to] = ports.map(|port| TcpStream::connect(("127.0.0.1", port)));
+        let (mut into, mut out_of) = (Way::new(from?, qos == 1, false)?, Way::new(to?, false, true)?);
         for (way, name) in [(&mut into, "in"), (&mut out_of, "out")] {
             way.say(&connect(&format!("{prefix}-{name}")))?;
             way.expect(CONNACK)?;

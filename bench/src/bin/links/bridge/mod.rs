@@ -2,8 +2,9 @@
 //!
 //! Each bridge is a process of its own ([`child`]) and does the same: it decodes JSON from a hundred topics into a struct,
 //! and publishes the struct as JSON to a hundred others. One load ([`load`]) drives all of them, through a real Mosquitto
-//! and alone. With two processors Mosquitto, through which every value goes twice, holds all of them up alike: what a
-//! bridge itself can do shows alone, where the load is its broker.
+//! through two, and alone. One Mosquitto, which has one thread and through which every value goes twice, holds all bridges up
+//! alike; with one on either side the machine is full, and what a bridge takes of it is what the others lack. What a bridge
+//! itself can do shows alone, where the load is its broker.
 
 mod aimdb;
 mod by_hand;
@@ -85,12 +86,12 @@ impl Figures {
 }
 
 impl Contestant {
-    fn start(kind: Kind, qos: u8, broker: Option<&Mosquitto>) -> io::Result<Self> {
-        let (bridge, mut load) = match broker {
-            Some(broker) => (Bridge::start(kind, broker.port, qos)?, Load::through(broker.port, kind.prefix(), qos)?),
+    fn start(kind: Kind, qos: u8, brokers: Option<[&Mosquitto; 2]>) -> io::Result<Self> {
+        let (bridge, mut load) = match brokers.map(|brokers| brokers.map(|broker| broker.port)) {
+            Some(ports) => (Bridge::start(kind, ports, qos)?, Load::through(ports, kind.prefix(), qos)?),
             None => {
                 let listener = TcpListener::bind(("127.0.0.1", 0))?;
-                let bridge = Bridge::start(kind, listener.local_addr()?.port(), qos)?;
+                let bridge = Bridge::start(kind, [listener.local_addr()?.port(); 2], qos)?;
                 (bridge, Load::alone(&listener, kind.prefix(), qos)?)
             }
         };
@@ -147,6 +148,7 @@ fn percentile(latencies: &[Duration], percent: usize) -> f64 {
 }
 
 /// What is compared.
+#[derive(Clone, Copy)]
 struct Measure {
     words: &'static str,
     unit: &'static str,
@@ -155,6 +157,9 @@ struct Measure {
     /// What is said of each beside it.
     beside: fn(&Contestant) -> String,
 }
+
+/// Of one broker that every value goes through twice: it is what is measured where it is the limit, so no bound is set.
+const THROUGH_ONE: [Measure; 2] = [Measure { bound: Bound::Shown, ..CAPACITY[0] }, CAPACITY[1]];
 
 const CAPACITY: [Measure; 2] = [
     Measure {
@@ -253,20 +258,41 @@ fn through_mosquitto(report: &mut Report, qos: u8) -> io::Result<()> {
     let broker = Mosquitto::start(IN_FLIGHT)?;
     let mut all = Vec::new();
     for kind in Kind::ALL {
-        all.push(Contestant::start(kind, qos, Some(&broker))?);
+        all.push(Contestant::start(kind, qos, Some([&broker; 2]))?);
     }
     if capacity {
-        let before = broker.cpu();
-        let begun = std::time::Instant::now();
-        rounds(&mut all, Contestant::flood)?;
-        let its = (broker.cpu() - before).as_secs_f64() / begun.elapsed().as_secs_f64();
-        let note = format!("busy: Mosquitto {:.0} %, {}", its * 100.0, busy(&all));
-        compare(report, &case, &all, &CAPACITY, &note);
+        let note = flood(&mut all, &[&broker])?;
+        compare(report, &case, &all, &THROUGH_ONE, &note);
     }
     if latency {
         rounds(&mut all, Contestant::latency)?;
         compare(report, &case, &all, &LATENCY, "");
     }
+    Ok(())
+}
+
+/// Floods all of them, and says how busy they and the brokers were.
+fn flood(all: &mut [Contestant], brokers: &[&Mosquitto]) -> io::Result<String> {
+    let cpu = || brokers.iter().map(|broker| broker.cpu()).sum::<Duration>();
+    let (before, begun) = (cpu(), std::time::Instant::now());
+    rounds(all, Contestant::flood)?;
+    let theirs = (cpu() - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    Ok(format!("busy: Mosquitto {:.0} %, {}", theirs * 100.0, busy(all)))
+}
+
+/// From one Mosquitto to another. AimDB has no two brokers in one database.
+fn through_two(report: &mut Report, qos: u8) -> io::Result<()> {
+    let case = format!("MQTT bridge, QoS {qos}, two Mosquittos");
+    if !asked(&format!("{case}: values a second")) {
+        return Ok(());
+    }
+    let (from, to) = (Mosquitto::start(IN_FLIGHT)?, Mosquitto::start(IN_FLIGHT)?);
+    let mut all = Vec::new();
+    for kind in [Kind::Ours, Kind::ByHand] {
+        all.push(Contestant::start(kind, qos, Some([&from, &to]))?);
+    }
+    let note = flood(&mut all, &[&from, &to])?;
+    compare(report, &case, &all, &CAPACITY, &note);
     Ok(())
 }
 
@@ -287,7 +313,7 @@ fn alone(report: &mut Report, qos: u8) -> io::Result<()> {
 
 pub fn run(report: &mut Report) {
     for qos in [0, 1] {
-        for part in [through_mosquitto, alone] {
+        for part in [through_mosquitto, through_two, alone] {
             if let Err(error) = part(report, qos) {
                 eprintln!("the bridges at QoS {qos} could not be measured: {error}");
             }
