@@ -276,3 +276,19 @@ pub enum BackendError {
     #[error("the database could not be read or written: {0}")]
     Io(String),
 }
+
+impl BackendError {
+    /// What it is, as programs in other languages and over HTTP are told: a code that stays the same.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            BackendError::Full => "STORAGE_FULL",
+            BackendError::Damaged(_) => "DAMAGED",
+            BackendError::InUse => "IN_USE",
+            BackendError::NotADatabase(_) => "NOT_A_DATABASE",
+            BackendError::Newer { .. } => "NEWER_FORMAT",
+            BackendError::Poisoned(_) => "REOPEN_NEEDED",
+            BackendError::Io(_) => "STORAGE_FAILED",
+        }
+    }
+}

@@ -204,6 +204,31 @@ pub enum ImportError {
 }
 
 impl StoreError {
+    /// What it is, as programs in other languages and over HTTP are told: a code that stays the same.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            StoreError::KeyNotFound { .. } => "KEY_NOT_FOUND",
+            StoreError::NoValueAt { .. } => "NO_VALUE_AT",
+            StoreError::NoLongerKept { .. } => "NO_LONGER_KEPT",
+            StoreError::VersionNotFound { .. } | StoreError::NoSuchVersion { .. } => "VERSION_NOT_FOUND",
+            StoreError::BadVersionId(_) => "INVALID_VERSION_ID",
+            StoreError::BadTimestamp(_) => "INVALID_TIMESTAMP",
+            StoreError::Conflict { .. } => "CONFLICT",
+            StoreError::SameKeyTwice { .. } => "SAME_KEY_TWICE",
+            StoreError::EmptyName { .. } | StoreError::NameTooLong { .. } => "INVALID_NAME",
+            StoreError::BadValue { .. } => "INVALID_VALUE",
+            StoreError::ValueTooLarge { .. } => "VALUE_TOO_LARGE",
+            StoreError::TooManyCauses { .. } => "TOO_MANY_CAUSES",
+            StoreError::NoLimit => "NO_LIMIT",
+            StoreError::TimeIsUp => "TIME_IS_UP",
+            StoreError::Import { .. } => "INVALID_IMPORT",
+            StoreError::Export { .. } => "EXPORT_FAILED",
+            StoreError::WriterPanicked => "PANICKED",
+            StoreError::Backend(error) => error.code(),
+        }
+    }
+
     #[cold]
     pub(crate) fn damaged(what: impl fmt::Display) -> Self {
         StoreError::Backend(BackendError::Damaged(what.to_string()))

@@ -40,5 +40,7 @@ fn nanoseconds(milliseconds: f64) -> u64 {
 
 /// The time since 1970 that the host knows, if it is after that.
 pub fn unix_time() -> Option<Duration> {
-    Duration::try_from_secs_f64(js_sys::Date::now() / 1e3).ok()
+    let milliseconds = js_sys::Date::now();
+    // Whole ones: as seconds with a fraction they would come out some nanoseconds early.
+    (milliseconds >= 0.0).then(|| Duration::from_millis(milliseconds as u64))
 }

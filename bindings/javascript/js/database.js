@@ -1,0 +1,337 @@
+// What users call: a database, its store, and those who follow it.
+
+import { AnabranchError } from "./errors.js";
+import { Reader, Writer } from "./values.js";
+import { Subscription } from "./subscription.js";
+
+const writer = new Writer();
+
+/** An open database: see index.d.ts, where each method is described. */
+export class Anabranch {
+  #port;
+  #closed = false;
+  #subscriptions = new Set();
+
+  /** Made by `Anabranch.open`: `port` speaks to the engine, wherever that is. */
+  constructor(port) {
+    this.#port = port;
+  }
+
+  get storage() {
+    return this.#port.storage;
+  }
+
+  get name() {
+    return this.#port.name;
+  }
+
+  async put(namespace, key, value, options) {
+    return this.#ask("put", (call) => {
+      named(call, namespace, key);
+      conditions(call, undefined, options);
+      call.value(value);
+    });
+  }
+
+  async putIf(namespace, key, value, expected, options) {
+    return this.#ask("put", (call) => {
+      named(call, namespace, key);
+      if (expected === undefined) throw wrong("expected", "a version id is needed, or null where there may be nothing");
+      conditions(call, expected, options);
+      call.value(value);
+    });
+  }
+
+  async delete(namespace, key, options) {
+    return this.#ask("delete", (call) => {
+      named(call, namespace, key);
+      conditions(call, options?.expected, options);
+    });
+  }
+
+  async writeBatch(writes) {
+    return this.#ask("writeBatch", (call) => {
+      if (!Array.isArray(writes)) throw wrong("writes", "a list of { namespace, key, value } is needed");
+      call.list(writes.length);
+      writes.forEach((write, at) => {
+        const { namespace, key, value, deleted, expected } = record(write, `writes[${at}]`);
+        named(call, namespace, key);
+        conditions(call, expected, write);
+        if (deleted === true) {
+          if (value !== undefined) throw wrong(`writes[${at}]`, "it has a value, and says deleted; leave one of the two out");
+          call.null();
+        } else {
+          const wrapped = new Writer();
+          try {
+            wrapped.value(value);
+          } catch (error) {
+            if (error instanceof AnabranchError) error.message = `writes[${at}]: ${error.message}`;
+            throw error;
+          }
+          call.bytes(wrapped.take());
+        }
+      });
+    });
+  }
+
+  async get(namespace, key) {
+    return this.#ask("get", (call) => named(call, namespace, key));
+  }
+
+  async getAt(namespace, key, timestamp) {
+    return (await this.getVersionAt(namespace, key, timestamp)).value;
+  }
+
+  async getVersionAt(namespace, key, timestamp) {
+    return this.#ask("getAt", (call) => named(call, namespace, key).text(time(timestamp, "timestamp")));
+  }
+
+  async getVersion(namespace, key, versionId) {
+    return this.#ask("getVersion", (call) => named(call, namespace, key).text(text(versionId, "versionId")));
+  }
+
+  async findVersion(versionId) {
+    return this.#ask("findVersion", (call) => call.text(text(versionId, "versionId")));
+  }
+
+  async history(namespace, key, options) {
+    const { from, to, before, limit } = record(options ?? {}, "options");
+    const page = await this.#ask("history", (call) => {
+      named(call, namespace, key);
+      optionalTime(call, from, "from");
+      optionalTime(call, before, "before");
+      optionalTime(call, to, "to");
+      call.count(count(limit ?? 100, "limit"));
+    });
+    return page.items;
+  }
+
+  async listNamespaces(options) {
+    const { at, limit } = record(options ?? {}, "options");
+    return this.#pages("listNamespaces", limit, (call, after) => {
+      optionalTime(call, at, "at");
+      optionalText(call, after, "after");
+    });
+  }
+
+  async listKeys(namespace, options) {
+    const { prefix, at, after, limit } = record(options ?? {}, "options");
+    return this.#pages("listKeys", limit, (call, next) => {
+      call.text(text(namespace, "namespace"));
+      optionalText(call, prefix, "prefix");
+      optionalTime(call, at, "at");
+      optionalText(call, next ?? after, "after");
+    });
+  }
+
+  async snapshotAt(timestamp) {
+    return this.#ask("snapshotAt", (call) => call.text(time(timestamp, "timestamp")));
+  }
+
+  async diff(namespace, key, before, after) {
+    return this.#ask("diff", (call) => named(call, namespace, key).text(time(before, "before")).text(time(after, "after")));
+  }
+
+  async why(versionId, options) {
+    return this.#walk("why", versionId, options);
+  }
+
+  async effects(versionId, options) {
+    return this.#walk("effects", versionId, options);
+  }
+
+  #walk(name, versionId, options) {
+    const { limit } = record(options ?? {}, "options");
+    return this.#ask(name, (call) => call.text(text(versionId, "versionId")).count(count(limit ?? 100, "limit")));
+  }
+
+  async stats() {
+    return this.#ask("stats", () => {});
+  }
+
+  async verify() {
+    return this.#ask("verify", () => {});
+  }
+
+  async export() {
+    const { file } = await this.#ask("export", () => {});
+    return file;
+  }
+
+  async import(file) {
+    const whole = await collected(file);
+    return this.#ask("import", (call) => call.bytes(whole));
+  }
+
+  subscribe(namespace, options, callback) {
+    if (typeof options === "function") [options, callback] = [{}, options];
+    const { prefix, from } = record(options ?? {}, "options");
+    if (callback !== undefined && typeof callback !== "function") throw wrong("callback", "a function is needed");
+    const start = (wants) =>
+      this.#ask("subscribe", (call) => {
+        call.text(text(namespace, "namespace"));
+        optionalText(call, prefix, "prefix");
+        if (from === undefined || from === "now") call.null();
+        else call.text(from === "beginning" ? from : time(from, "from"));
+        call.count(wants);
+      });
+    return this.#follow(start, callback);
+  }
+
+  #follow(start, callback) {
+    const subscription = new Subscription(this.#port, {
+      start,
+      more: (id, wants) => this.#ask("more", (call) => call.count(id).count(wants)),
+      leave: (id) => this.#ask("unfollow", (call) => call.count(id)),
+      ended: () => this.#subscriptions.delete(subscription),
+    }, callback);
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  async close() {
+    if (this.#closed) return;
+    for (const subscription of [...this.#subscriptions]) subscription.close();
+    this.#closed = true;
+    await this.#port.close();
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    await this.close();
+  }
+
+  async #pages(name, limit, ask) {
+    const wanted = limit === undefined ? Infinity : count(limit, "limit");
+    const all = [];
+    let after;
+    do {
+      const page = await this.#ask(name, (call) => {
+        ask(call, after);
+        call.count(Math.min(wanted - all.length, 1000));
+      });
+      all.push(...page.items);
+      after = page.next;
+    } while (after !== undefined && all.length < wanted);
+    return all;
+  }
+
+  /** Asks the engine. Its answer may be there at once, and is waited for where it is not. */
+  #ask(name, write) {
+    if (this.#closed) throw new AnabranchError("CLOSED", "the database is closed; open it again");
+    let call;
+    try {
+      write(writer.text(name));
+      call = writer.take();
+    } catch (error) {
+      writer.clear();
+      throw error;
+    }
+    const answer = this.#port.call(call);
+    return answer instanceof Uint8Array ? read(answer) : answer.then(read);
+  }
+}
+
+/** What an answer says, or the error that it is. */
+export function read(answer) {
+  const reader = new Reader(answer);
+  const code = reader.value();
+  const result = reader.value();
+  if (code === null) return result;
+  throw new AnabranchError(code, result, reader.isAtEnd ? {} : reader.value());
+}
+
+function wrong(what, why) {
+  return new AnabranchError("INVALID_ARGUMENT", `${what}: ${why}`);
+}
+
+function record(value, what) {
+  if (typeof value !== "object" || value === null) throw wrong(what, `an object is needed, and not ${said(value)}`);
+  return value;
+}
+
+function text(value, what) {
+  if (typeof value !== "string") throw wrong(what, `text is needed, and not ${said(value)}`);
+  return value;
+}
+
+function said(value) {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "object") return Array.isArray(value) ? "a list" : "an object";
+  return typeof value === "function" ? "a function" : `the ${typeof value} ${String(value).slice(0, 40)}`;
+}
+
+function count(value, what) {
+  if (!Number.isSafeInteger(value) || value < 0) throw wrong(what, `a whole number of 0 or more is needed, and not ${said(value)}`);
+  return value;
+}
+
+/** A moment as the engine reads it: a text of RFC 3339, a version id, or a Date. */
+function time(value, what) {
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw new AnabranchError("INVALID_TIMESTAMP", `${what}: this Date is no time`);
+    return value.toISOString();
+  }
+  if (typeof value !== "string") throw wrong(what, `a time is needed, as a Date or as text like 2026-03-29T13:37:00Z, and not ${said(value)}`);
+  return value;
+}
+
+function optionalTime(call, value, what) {
+  return value === undefined ? call.null() : call.text(time(value, what));
+}
+
+function optionalText(call, value, what) {
+  return value === undefined ? call.null() : call.text(text(value, what));
+}
+
+function named(call, namespace, key) {
+  return call.text(text(namespace, "namespace")).text(text(key, "key"));
+}
+
+/** What has to be there, and what a write was made from. */
+function conditions(call, expected, options) {
+  if (expected === undefined) call.null();
+  else if (expected === null) call.flag(false);
+  else call.text(text(expected, "expected"));
+  const because = options === undefined ? undefined : record(options, "options").because;
+  if (because === undefined) {
+    call.null();
+    return;
+  }
+  if (!Array.isArray(because)) throw wrong("because", "a list of version ids is needed");
+  call.list(because.length);
+  because.forEach((id, at) => call.text(text(id, `because[${at}]`)));
+}
+
+/** The bytes of a file, whatever it comes as. */
+async function collected(file) {
+  if (file instanceof Uint8Array) return file;
+  if (file instanceof ArrayBuffer) return new Uint8Array(file);
+  if (typeof Blob !== "undefined" && file instanceof Blob) return new Uint8Array(await file.arrayBuffer());
+  if (file?.[Symbol.asyncIterator] === undefined && typeof file?.getReader !== "function") {
+    throw wrong("the file", `a Uint8Array, a Blob or a stream of those is needed, and not ${said(file)}`);
+  }
+  const parts = [];
+  let length = 0;
+  for await (const part of file[Symbol.asyncIterator] ? file : parted(file)) {
+    if (!(part instanceof Uint8Array)) throw wrong("the file", "its stream gives something else than Uint8Array");
+    parts.push(part);
+    length += part.length;
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Not every browser's streams can be iterated. */
+async function* parted(stream) {
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}

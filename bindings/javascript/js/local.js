@@ -1,0 +1,97 @@
+// The engine in this very thread: a call is answered before it returns.
+
+import { read } from "./database.js";
+import { AnabranchError } from "./errors.js";
+
+/** A port to an engine of this thread. */
+export class LocalPort {
+  #engine;
+  #instance;
+  #followers = new Map();
+  #events = [];
+  #scheduled = false;
+
+  /**
+   * @param instance the engine's module, as `load` gives it
+   * @param open opens an engine: is given what the engine calls with its events
+   */
+  static async open(instance, storage, name, open) {
+    const port = new LocalPort();
+    port.#instance = instance;
+    port.storage = storage;
+    port.name = name;
+    try {
+      port.#engine = await instance.guard(() => open((kind, id, bytes) => port.#emitted(kind, id, bytes)));
+    } catch (error) {
+      if (error instanceof Uint8Array) read(error);
+      throw error;
+    }
+    return port;
+  }
+
+  call(call) {
+    return this.#instance.guard(() => this.#engine.call(call));
+  }
+
+  /** Starts to follow: its events come to `came`, from the first on. */
+  async following(start, came) {
+    const id = await start();
+    this.#followers.set(id, came);
+    return id;
+  }
+
+  #emitted(kind, id, bytes) {
+    this.#events.push([kind, id, bytes]);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // Not now: the engine is in the midst of a call.
+    queueMicrotask(() => this.#deliver());
+  }
+
+  #deliver() {
+    this.#scheduled = false;
+    for (const [kind, id, bytes] of this.#events.splice(0)) {
+      const came = this.#followers.get(id);
+      if (came === undefined) continue;
+      if (kind === 2) this.#followers.delete(id);
+      came(kind, bytes);
+    }
+  }
+
+  async close() {
+    this.#followers.clear();
+    const engine = this.#engine;
+    this.#engine = undefined;
+    if (engine !== undefined) this.#instance.guard(() => engine.free());
+  }
+}
+
+/** An instance of the engine's module. What panics in it ends it: whatever is asked of it later says so. */
+export class Instance {
+  #poisoned = null;
+
+  constructor(exports) {
+    this.exports = exports;
+  }
+
+  get isPoisoned() {
+    return this.#poisoned !== null;
+  }
+
+  guard(work) {
+    if (this.#poisoned !== null) throw this.#poisoned;
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) {
+        const said = this.exports.panicked?.() ?? error.message;
+        this.#poisoned = new AnabranchError(
+          "PANICKED",
+          `the engine has panicked (${said}); what was acknowledged is safe: open the database again`,
+        );
+        throw this.#poisoned;
+      }
+      throw error;
+    }
+  }
+}

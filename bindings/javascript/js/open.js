@@ -1,0 +1,46 @@
+// Opening a database: its options are checked, the engine is loaded once, and the storage is chosen.
+
+import { Anabranch } from "./database.js";
+import { AnabranchError } from "./errors.js";
+import { Instance, LocalPort } from "./local.js";
+
+const KNOWN = ["name", "storage", "hotBytes"];
+const STORAGES = ["memory", "opfs", "indexeddb", "file"];
+
+/** `Anabranch.open` for a host: `load` gives the engine's module, `storages` are those that the host has. */
+export function opener({ load, storages }) {
+  let loading;
+  const instance = async () => {
+    if (loading === undefined || (await loading).isPoisoned) loading = load().then((exports) => new Instance(exports));
+    try {
+      return await loading;
+    } catch (error) {
+      loading = undefined;
+      throw new AnabranchError("ENGINE_NOT_LOADED", `the engine's WebAssembly could not be loaded: ${error.message ?? error}`);
+    }
+  };
+  return async function open(options = {}) {
+    if (typeof options !== "object" || options === null) {
+      throw new AnabranchError("INVALID_ARGUMENT", "open takes an object, such as { storage: \"memory\" }");
+    }
+    for (const key of Object.keys(options)) {
+      if (!KNOWN.includes(key)) throw new AnabranchError("INVALID_ARGUMENT", `open has no option "${key}"; there are ${KNOWN.join(", ")}`);
+    }
+    const { name, storage = "memory", hotBytes = 64 << 20 } = options;
+    if (name !== undefined && (typeof name !== "string" || name === "")) {
+      throw new AnabranchError("INVALID_ARGUMENT", "name: text is needed, of one character or more");
+    }
+    if (!STORAGES.includes(storage)) {
+      throw new AnabranchError("INVALID_ARGUMENT", `storage: there is no ${JSON.stringify(storage) ?? String(storage)}; there are ${STORAGES.join(", ")}`);
+    }
+    if (!Number.isSafeInteger(hotBytes) || hotBytes < 0 || hotBytes > 0xffffffff) {
+      throw new AnabranchError("INVALID_ARGUMENT", "hotBytes: a whole number of bytes is needed");
+    }
+    if (!storages.includes(storage)) {
+      throw new AnabranchError("STORAGE_NOT_HERE", `storage: ${storage} is not to be had here; there are ${storages.join(", ")}`);
+    }
+    const loaded = await instance();
+    const port = await LocalPort.open(loaded, storage, name, (emit) => loaded.exports.Engine.memory(hotBytes, emit));
+    return new Anabranch(port);
+  };
+}

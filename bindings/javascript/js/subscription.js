@@ -1,0 +1,143 @@
+// One who follows: what comes is held until it is taken, and no more is asked for than there is room for.
+
+import { AnabranchError } from "./errors.js";
+import { Reader } from "./values.js";
+
+/** How many may be on their way to one who follows. */
+const ROOM = 1024;
+
+/** Follows until it is closed: `for await (const item of subscription)`, or with a callback. */
+export class Subscription {
+  #source;
+  #ready;
+  #id;
+  #items = [];
+  #waiting = [];
+  #callback;
+  #taken = 0;
+  #end = null;
+
+  constructor(port, source, callback) {
+    this.#source = source;
+    this.#callback = callback;
+    this.#ready = this.#start(port);
+    // Whoever iterates, or waits for `ready`, is told; else it is reported.
+    this.#ready.catch((error) => this.#finish(error));
+  }
+
+  /** Resolves when nothing that is written from now on is missed; rejects if it cannot follow. */
+  get ready() {
+    return this.#ready;
+  }
+
+  async #start(port) {
+    // The engine may send what there is before its answer is read.
+    const answer = port.following(() => this.#source.start(ROOM), (event, bytes) => this.#came(event, bytes));
+    this.#id = await answer;
+    if (this.#end !== null) this.#leave();
+  }
+
+  #came(event, bytes) {
+    if (this.#end !== null) return;
+    const reader = new Reader(bytes);
+    if (event === 2) {
+      const [code, message] = [reader.value(), reader.value()];
+      this.#finish(code === null ? undefined : new AnabranchError(code, message));
+      return;
+    }
+    while (!reader.isAtEnd) {
+      const item = reader.value();
+      if (this.#callback) {
+        call(this.#callback, item);
+        this.#took();
+      } else if (this.#waiting.length > 0) {
+        this.#waiting.shift().resolve({ done: false, value: item });
+        this.#took();
+      } else {
+        this.#items.push(item);
+      }
+    }
+  }
+
+  /** Asks for more when half of the room is free. */
+  #took() {
+    this.#taken += 1;
+    if (this.#taken >= ROOM / 2 && this.#end === null) {
+      const wants = this.#taken;
+      this.#taken = 0;
+      this.#ready.then(() => this.#end ?? this.#source.more(this.#id, wants)).catch(() => {});
+    }
+  }
+
+  #finish(error) {
+    if (this.#end !== null) return;
+    this.#end = { error };
+    this.#source.ended();
+    for (const { resolve, reject } of this.#waiting.splice(0)) {
+      if (error) reject(error);
+      else resolve({ done: true, value: undefined });
+    }
+    if (error && this.#callback) report(error);
+  }
+
+  #leave() {
+    if (this.#id === undefined) return;
+    try {
+      Promise.resolve(this.#source.leave(this.#id)).catch(() => {});
+    } catch {
+      // The database is closed, and with it all that followed it.
+    }
+  }
+
+  async next() {
+    if (this.#items.length > 0) {
+      const value = this.#items.shift();
+      this.#took();
+      return { done: false, value };
+    }
+    if (this.#end !== null) {
+      const { error } = this.#end;
+      // Told once; then it is over.
+      this.#end = {};
+      if (error) throw error;
+      return { done: true, value: undefined };
+    }
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  async return() {
+    this.close();
+    return { done: true, value: undefined };
+  }
+
+  /** Follows no more. What came and was not taken is dropped. */
+  close() {
+    if (this.#end !== null) return;
+    this.#items = [];
+    this.#finish(undefined);
+    this.#leave();
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")]() {
+    this.close();
+  }
+}
+
+/** A callback that throws is its own affair: it is reported, and the next item comes. */
+function call(callback, item) {
+  try {
+    const result = callback(item);
+    if (typeof result?.then === "function") result.then(undefined, report);
+  } catch (error) {
+    report(error);
+  }
+}
+
+function report(error) {
+  if (typeof reportError === "function") reportError(error);
+  else queueMicrotask(() => { throw error; });
+}

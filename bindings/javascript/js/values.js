@@ -1,0 +1,420 @@
+// JavaScript's values and the engine's: both ways through CBOR (RFC 8949), which is also how calls and answers are written.
+//
+//   null, boolean, string                 themselves
+//   number                                an integer if it is a safe one, else a float; -0 is a float
+//   BigInt                                an integer of 64 bits; one beyond ±2^53 comes back as a BigInt
+//   Uint8Array, ArrayBuffer               bytes, which come back as a Uint8Array of their own
+//   Date                                  a moment, of UTC and to the millisecond
+//   Temporal                              every other date, time or duration: kept as its text
+//   Array, Float32Array, Float64Array     a list
+//   a plain object                        a map, in the order of its keys
+//
+// Whatever else there is (undefined, functions, symbols, instances of classes) is refused, with the path of its place.
+
+import { AnabranchError } from "./errors.js";
+
+const DEEPEST = 64;
+const TAG_MOMENT = 0;
+const TAG_NAMED = 27;
+const TAG_DATE = 1004;
+
+/** A date, a time or a duration that a `Date` cannot hold: with its kind, and its text as ISO 8601 has it. */
+export class Temporal {
+  /**
+   * @param {"date" | "time" | "localtime" | "datetime" | "localdatetime" | "duration"} kind
+   * @param {string} text
+   */
+  constructor(kind, text) {
+    if (!KINDS.has(kind)) {
+      throw new AnabranchError("INVALID_VALUE", `there is no kind of time "${kind}"; there are ${[...KINDS].join(", ")}`);
+    }
+    this.kind = kind;
+    this.text = String(text);
+    Object.freeze(this);
+  }
+
+  toString() {
+    return this.text;
+  }
+
+  toJSON() {
+    return this.text;
+  }
+}
+
+const KINDS = new Set(["date", "time", "localtime", "datetime", "localdatetime", "duration"]);
+
+const encoder = new TextEncoder();
+// A byte order mark is text like other text.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Writes items of CBOR, one after the other, into memory that is used again. */
+export class Writer {
+  #bytes = new Uint8Array(1024);
+  #view = new DataView(this.#bytes.buffer);
+  #at = 0;
+
+  /** What was written since the last time, as bytes of their own. */
+  take() {
+    const taken = this.#bytes.slice(0, this.#at);
+    this.clear();
+    return taken;
+  }
+
+  clear() {
+    this.#at = 0;
+    // One huge value does not hold its memory for ever.
+    if (this.#bytes.length > 1 << 20) {
+      this.#bytes = new Uint8Array(1024);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
+  }
+
+  #room(bytes) {
+    if (this.#at + bytes <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + bytes));
+    larger.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+
+  /** The head of an item: its major type, and a number of up to 2^53. */
+  #head(major, number) {
+    this.#room(9);
+    const type = major << 5;
+    if (number < 24) {
+      this.#bytes[this.#at++] = type | number;
+    } else if (number < 0x100) {
+      this.#bytes[this.#at++] = type | 24;
+      this.#bytes[this.#at++] = number;
+    } else if (number < 0x10000) {
+      this.#bytes[this.#at++] = type | 25;
+      this.#view.setUint16(this.#at, number);
+      this.#at += 2;
+    } else if (number < 0x100000000) {
+      this.#bytes[this.#at++] = type | 26;
+      this.#view.setUint32(this.#at, number);
+      this.#at += 4;
+    } else {
+      this.#bytes[this.#at++] = type | 27;
+      this.#view.setUint32(this.#at, Math.floor(number / 0x100000000));
+      this.#view.setUint32(this.#at + 4, number >>> 0);
+      this.#at += 8;
+    }
+    return this;
+  }
+
+  null() {
+    this.#room(1);
+    this.#bytes[this.#at++] = 0xf6;
+    return this;
+  }
+
+  flag(flag) {
+    this.#room(1);
+    this.#bytes[this.#at++] = flag ? 0xf5 : 0xf4;
+    return this;
+  }
+
+  /** A whole number of 0 or more, that is safe. */
+  count(number) {
+    return this.#head(0, number);
+  }
+
+  list(length) {
+    return this.#head(4, length);
+  }
+
+  map(length) {
+    return this.#head(5, length);
+  }
+
+  text(text) {
+    const length = text.length;
+    // Short text is mostly ASCII, which is written faster by hand than handed over.
+    if (length < 48) {
+      this.#room(length + 2);
+      const begin = this.#at;
+      if (length < 24) this.#bytes[this.#at++] = 0x60 | length;
+      else {
+        this.#bytes[this.#at++] = 0x78;
+        this.#bytes[this.#at++] = length;
+      }
+      let place = 0;
+      for (; place < length; place++) {
+        const code = text.charCodeAt(place);
+        if (code > 0x7f) break;
+        this.#bytes[this.#at++] = code;
+      }
+      if (place === length) return this;
+      this.#at = begin;
+    }
+    const bytes = encoder.encode(text);
+    return this.#head(3, bytes.length).#raw(bytes);
+  }
+
+  bytes(bytes) {
+    return this.#head(2, bytes.length).#raw(bytes);
+  }
+
+  #raw(bytes) {
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+    return this;
+  }
+
+  #float(number) {
+    this.#room(9);
+    this.#bytes[this.#at++] = 0xfb;
+    this.#view.setFloat64(this.#at, number);
+    this.#at += 8;
+    return this;
+  }
+
+  #integer(number) {
+    return number < 0 ? this.#head(1, -1 - number) : this.#head(0, number);
+  }
+
+  #bigint(number, path) {
+    if (BigInt.asIntN(64, number) !== number) {
+      throw refused(path, `${number}n is beyond 64 bits; the largest integers are ±2^63`);
+    }
+    this.#room(9);
+    this.#bytes[this.#at++] = number < 0n ? 0x3b : 0x1b;
+    this.#view.setBigUint64(this.#at, number < 0n ? -1n - number : number);
+    this.#at += 8;
+    return this;
+  }
+
+  /** Any value; what cannot be one is refused with the path of its place. */
+  value(value) {
+    return this.#value(value, 0, null);
+  }
+
+  // `place` is { up, name } of the place in what holds it: a list from the value to the root, made into words when needed.
+  #value(value, depth, place) {
+    switch (typeof value) {
+      case "string":
+        if (!isWellFormed(value)) throw refused(place, "text with half a surrogate pair is no Unicode; mend it, or keep bytes");
+        return this.text(value);
+      case "number":
+        return Number.isSafeInteger(value) && !Object.is(value, -0) ? this.#integer(value) : this.#float(value);
+      case "boolean":
+        return this.flag(value);
+      case "bigint":
+        return this.#bigint(value, place);
+      case "object":
+        return value === null ? this.null() : this.#object(value, depth, place);
+      case "undefined":
+        throw refused(place, "undefined cannot be kept; leave it out, or use null");
+      default:
+        throw refused(place, `a ${typeof value} cannot be kept`);
+    }
+  }
+
+  #object(value, depth, place) {
+    if (value instanceof Uint8Array) return this.bytes(value);
+    if (value instanceof ArrayBuffer) return this.bytes(new Uint8Array(value));
+    if (value instanceof Date) {
+      if (Number.isNaN(value.getTime())) throw refused(place, "this Date is no time");
+      return this.#head(6, TAG_MOMENT).text(value.toISOString());
+    }
+    if (value instanceof Temporal) {
+      if (value.kind === "date") return this.#head(6, TAG_DATE).text(value.text);
+      return this.#head(6, TAG_NAMED).list(2).text(value.kind).text(value.text);
+    }
+    if (depth >= DEEPEST) {
+      const again = cycle(place, value);
+      throw refused(again ?? place, again ? "the value holds itself" : `the value nests more than ${DEEPEST} deep`);
+    }
+    if (Array.isArray(value)) {
+      this.list(value.length);
+      // Not `forEach`, which passes over holes: those are undefined.
+      for (let at = 0; at < value.length; at++) this.#value(value[at], depth + 1, { up: place, name: at, of: value });
+      return this;
+    }
+    if (value instanceof Float32Array || value instanceof Float64Array) {
+      this.list(value.length);
+      for (const number of value) this.#float(number);
+      return this;
+    }
+    const prototype = Object.getPrototypeOf(value);
+    if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
+      throw refused(place, `an instance of ${prototype.constructor?.name ?? "a class"} cannot be kept; make a plain object of it`);
+    }
+    if (ArrayBuffer.isView(value) || prototype?.[Symbol.toStringTag] !== undefined) {
+      throw refused(place, `a ${value[Symbol.toStringTag] ?? "view"} cannot be kept; make a plain object, a list or a Uint8Array of it`);
+    }
+    const keys = Object.keys(value);
+    this.map(keys.length);
+    for (const key of keys) {
+      const here = { up: place, name: key, of: value };
+      if (!isWellFormed(key)) throw refused(here, "a key with half a surrogate pair is no Unicode");
+      this.text(key).#value(value[key], depth + 1, here);
+    }
+    return this;
+  }
+}
+
+const isWellFormed = String.prototype.isWellFormed
+  ? (text) => text.isWellFormed()
+  : (text) => !/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(text);
+
+/** The outermost place on the way to `value` that holds what holds it. */
+function cycle(place, value) {
+  let outermost = null;
+  const inside = [value];
+  for (let up = place; up !== null; up = up.up) {
+    // `up` leads to the last of these.
+    if (isAbove(up, inside.at(-1))) outermost = up;
+    inside.push(up.of);
+  }
+  return outermost;
+}
+
+function isAbove(place, value) {
+  for (let up = place; up !== null; up = up.up) if (up.of === value) return true;
+  return false;
+}
+
+/** Where a value stands, as `rooms[2].name`. */
+function path(place) {
+  let text = "";
+  for (; place !== null; place = place.up) {
+    const { name } = place;
+    const step = typeof name === "number" ? `[${name}]` : /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+    text = step + text;
+  }
+  return text.replace(/^\./, "");
+}
+
+function refused(place, why) {
+  const where = path(place);
+  return new AnabranchError("INVALID_VALUE", `${where === "" ? "the value" : `the value at ${where}`}: ${why}`, { path: where });
+}
+
+/** Reads items of CBOR, as the engine writes them. */
+export class Reader {
+  #bytes;
+  #view;
+  #at = 0;
+
+  /** @param {Uint8Array} bytes */
+  constructor(bytes) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get isAtEnd() {
+    return this.#at >= this.#bytes.length;
+  }
+
+  /** The next item. */
+  value() {
+    const head = this.#bytes[this.#at++];
+    const major = head >> 5;
+    const low = head & 31;
+    if (major === 7) return this.#simple(low);
+    const number = this.#number(low);
+    switch (major) {
+      case 0:
+        return number;
+      case 1:
+        return typeof number === "bigint" ? narrow(-1n - number) : narrow(-1n - BigInt(number));
+      case 2:
+        this.#at += number;
+        return this.#bytes.slice(this.#at - number, this.#at);
+      case 3:
+        return this.#text(number);
+      case 4: {
+        const list = new Array(number);
+        for (let at = 0; at < number; at++) list[at] = this.value();
+        return list;
+      }
+      case 5: {
+        const map = {};
+        for (let at = 0; at < number; at++) {
+          const key = this.value();
+          // Assigned, it would be the object's prototype.
+          if (key === "__proto__") {
+            Object.defineProperty(map, key, { value: this.value(), enumerable: true, configurable: true, writable: true });
+          } else {
+            map[key] = this.value();
+          }
+        }
+        return map;
+      }
+      default:
+        return tagged(number, this.value());
+    }
+  }
+
+  #number(low) {
+    if (low < 24) return low;
+    const at = this.#at;
+    switch (low) {
+      case 24:
+        this.#at += 1;
+        return this.#bytes[at];
+      case 25:
+        this.#at += 2;
+        return this.#view.getUint16(at);
+      case 26:
+        this.#at += 4;
+        return this.#view.getUint32(at);
+      default:
+        this.#at += 8;
+        return narrow(this.#view.getBigUint64(at));
+    }
+  }
+
+  #simple(low) {
+    const at = this.#at;
+    switch (low) {
+      case 20:
+        return false;
+      case 21:
+        return true;
+      case 26:
+        this.#at += 4;
+        return this.#view.getFloat32(at);
+      case 27:
+        this.#at += 8;
+        return this.#view.getFloat64(at);
+      default:
+        return null;
+    }
+  }
+
+  #text(length) {
+    const begin = this.#at;
+    this.#at += length;
+    if (length < 80) {
+      let text = "";
+      for (let at = begin; at < this.#at; at++) {
+        const code = this.#bytes[at];
+        if (code > 0x7f) return decoder.decode(this.#bytes.subarray(begin, this.#at));
+        text += String.fromCharCode(code);
+      }
+      return text;
+    }
+    return decoder.decode(this.#bytes.subarray(begin, this.#at));
+  }
+}
+
+/** A number if it is a safe one. */
+function narrow(integer) {
+  if (typeof integer === "number") return integer;
+  return integer >= -9007199254740991n && integer <= 9007199254740991n ? Number(integer) : integer;
+}
+
+function tagged(tag, item) {
+  if (tag === TAG_DATE) return new Temporal("date", item);
+  if (tag === TAG_NAMED) return new Temporal(item[0], item[1]);
+  // A moment of UTC to the millisecond is a Date; what a Date would lose is kept as it is.
+  const date = new Date(item);
+  return isWhole(item) && !Number.isNaN(date.getTime()) ? date : new Temporal("datetime", item);
+}
+
+const isWhole = (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3}(0*))?Z$/.test(text);

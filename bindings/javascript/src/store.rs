@@ -1,0 +1,236 @@
+//! The calls on the store: their arguments, and what they answer.
+
+use crate::{
+    code::Failure,
+    wire::{Answer, Arguments},
+};
+use anabranch::store::{
+    Damage, Diff, Expected, Imported, Moment, Store, Tier, Timestamp, Trace, VersionId, VersionedValue, Write,
+};
+use std::ops::Bound;
+
+/// Does what `name` asks for.
+pub fn answer<'a>(
+    store: &Store,
+    name: &str,
+    call: &mut Arguments<'_>,
+    answer: &'a mut Answer,
+) -> Result<&'a mut Answer, Failure> {
+    Ok(match name {
+        "put" => {
+            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+            let expected = expected(call)?;
+            let causes = causes(call)?;
+            let write = Write::put(namespace, key, call.value()?).expecting(expected).because(causes);
+            answer.version(None, &store.write(write)?)
+        }
+        "delete" => {
+            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+            let write = Write::delete(namespace, key).expecting(expected(call)?).because(causes(call)?);
+            answer.version(None, &store.write(write)?)
+        }
+        "writeBatch" => {
+            let writes = call.list("writes", write)?;
+            let versions = store.write_batch(writes)?;
+            answer.list(versions.len());
+            versions.iter().fold(answer, |answer, version| answer.version(None, version))
+        }
+        "get" => answer.version(None, &store.get(call.text("namespace")?, call.text("key")?)?),
+        "getAt" => {
+            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+            answer.version(None, &store.get_at(namespace, key, call.parsed("time")?)?)
+        }
+        "getVersion" => {
+            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+            answer.version(None, &store.get_version(namespace, key, &call.parsed("version")?)?)
+        }
+        "findVersion" => answer.keyed(&store.find_version(&call.parsed("version")?)?),
+        "history" => {
+            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+            let (from, before) = (time(call, "from")?, time(call, "before")?);
+            let until = time(call, "to")?;
+            let range = (
+                from.map_or(Bound::Unbounded, Bound::Included),
+                before.map_or(until.map_or(Bound::Unbounded, Bound::Included), Bound::Excluded),
+            );
+            let page = store.history(namespace, key, range, call.size("limit")?)?;
+            let next = page.next.map(|next| next.to_string());
+            page_of(answer, &page.items, next, |answer, version| answer.version(None, version))
+        }
+        "listNamespaces" => {
+            let (at, after) = (time(call, "at")?, call.optional(|call| call.text("after"))?);
+            let page = store.list_namespaces(at, after, call.size("limit")?)?;
+            page_of(answer, &page.items, page.next, |answer, name| answer.text(name))
+        }
+        "listKeys" => {
+            let namespace = call.text("namespace")?;
+            let prefix = call.optional(|call| call.text("prefix"))?.unwrap_or_default();
+            let (at, after) = (time(call, "at")?, call.optional(|call| call.text("after"))?);
+            let page = store.list_keys(namespace, prefix, at, after, call.size("limit")?)?;
+            page_of(answer, &page.items, page.next, |answer, key| answer.text(key))
+        }
+        "snapshotAt" => {
+            let snapshot = store.snapshot_at(call.parsed("time")?)?;
+            let versions = snapshot.collect::<Result<Vec<_>, _>>()?;
+            answer.list(versions.len());
+            versions.iter().fold(answer, Answer::keyed)
+        }
+        "diff" => {
+            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+            let (before, after) = (call.parsed::<Moment>("the first")?, call.parsed::<Moment>("the second")?);
+            diff(answer, &store.diff(namespace, key, before, after)?)
+        }
+        "why" => trace(answer, &store.why(&call.parsed("version")?, call.size("limit")?)?),
+        "effects" => trace(answer, &store.effects(&call.parsed("version")?, call.size("limit")?)?),
+        "stats" => stats(store, answer)?,
+        "verify" => {
+            let found = store.verify(&mut |_| ())?;
+            answer.map(3).text("keys").number(found.keys).text("versions").number(found.versions);
+            damages(answer, &found.damages)
+        }
+        "export" => {
+            let mut file = Vec::new();
+            let mut sink = |bytes: &[u8]| {
+                file.extend_from_slice(bytes);
+                Ok(())
+            };
+            let exported = store.export(&mut sink, &mut |_| ())?;
+            answer.map(4).text("keys").number(exported.keys).text("versions").number(exported.versions);
+            damages(answer, &exported.damages).text("file").bytes(&file)
+        }
+        "import" => {
+            let mut file = call.bytes("the file")?;
+            let mut source = |into: &mut [u8]| {
+                let count = into.len().min(file.len());
+                let (now, rest) = file.split_at(count);
+                into[..count].copy_from_slice(now);
+                file = rest;
+                Ok(count)
+            };
+            let Imported { new, known } = store.import(&mut source, &mut |_| ())?;
+            answer.map(2).text("new").number(new).text("known").number(known)
+        }
+        name => return Err(Failure::new("INVALID_ARGUMENT", format_args!("the engine knows no call {name:?}"))),
+    })
+}
+
+fn time(call: &mut Arguments<'_>, what: &str) -> Result<Option<Timestamp>, Failure> {
+    call.optional(|call| call.parsed(what))
+}
+
+/// Left out: anything. `false`: nothing. A version: that one.
+fn expected(call: &mut Arguments<'_>) -> Result<Expected, Failure> {
+    if let Ok(false) = call.peek_flag() {
+        call.flag("what is expected")?;
+        return Ok(Expected::Absent);
+    }
+    Ok(call
+        .optional(|call| call.parsed::<VersionId>("the version that is expected"))?
+        .map_or(Expected::Any, Expected::Version))
+}
+
+fn causes(call: &mut Arguments<'_>) -> Result<Vec<VersionId>, Failure> {
+    Ok(call.optional(|call| call.list("because", |call| call.parsed("because")))?.unwrap_or_default())
+}
+
+/// namespace, key, what is expected, causes, the value; none where the key is to be deleted.
+fn write(call: &mut Arguments<'_>) -> Result<Write, Failure> {
+    let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+    let (expected, causes) = (expected(call)?, causes(call)?);
+    let write = match call.optional(Arguments::wrapped_value)? {
+        Some(value) => Write::put(namespace, key, value),
+        None => Write::delete(namespace, key),
+    };
+    Ok(write.expecting(expected).because(causes))
+}
+
+fn page_of<'a, T>(
+    answer: &'a mut Answer,
+    items: &[T],
+    next: Option<String>,
+    each: impl Fn(&'a mut Answer, &T) -> &'a mut Answer,
+) -> &'a mut Answer {
+    answer.map(1 + usize::from(next.is_some())).text("items").list(items.len());
+    let answer = items.iter().fold(answer, each);
+    match next {
+        Some(next) => answer.text("next").text(&next),
+        None => answer,
+    }
+}
+
+fn diff<'a>(answer: &'a mut Answer, diff: &Diff) -> &'a mut Answer {
+    let sides = [("before", &diff.before), ("after", &diff.after)];
+    let side = |side: &(&str, &Option<VersionedValue>)| usize::from(side.1.is_some());
+    answer.map(1 + sides.iter().map(side).sum::<usize>());
+    for (name, version) in sides {
+        if let Some(version) = version {
+            answer.text(name).version(None, version);
+        }
+    }
+    answer.text("changes").list(diff.changes.len());
+    for change in &diff.changes {
+        let sides = [("before", &change.before), ("after", &change.after)];
+        answer.map(1 + sides.iter().filter(|(_, value)| value.is_some()).count());
+        answer.text("path").text(&change.path.to_string());
+        for (name, value) in sides {
+            if let Some(value) = value {
+                answer.text(name).value(value);
+            }
+        }
+    }
+    answer
+}
+
+fn trace<'a>(answer: &'a mut Answer, trace: &Trace) -> &'a mut Answer {
+    answer.map(2).text("isWhole").flag(trace.is_whole).text("steps").list(trace.steps.len());
+    for step in &trace.steps {
+        answer.map(3 + usize::from(step.via.is_some())).text("depth").number(step.depth as u64);
+        if let Some(via) = &step.via {
+            answer.text("via").id(via);
+        }
+        answer.text("versionId").id(&step.id).text("version");
+        match &step.version {
+            Some(version) => answer.keyed(version),
+            None => answer.null(),
+        };
+    }
+    answer
+}
+
+fn stats<'a>(store: &Store, answer: &'a mut Answer) -> Result<&'a mut Answer, Failure> {
+    let stats = store.stats()?;
+    let times = [("oldest", stats.oldest), ("newest", stats.newest)];
+    answer.map(10 + times.iter().filter(|(_, at)| at.is_some()).count());
+    answer.text("keyCount").number(stats.key_count).text("totalVersions").number(stats.total_versions);
+    answer.text("namespaceCount").number(stats.namespace_count).text("memoryBytes").number(stats.memory_bytes);
+    answer.text("diskBytes").number(stats.disk_bytes).text("commits").number(stats.commits);
+    for (name, at) in times {
+        if let Some(at) = at {
+            answer.text(name).time(at);
+        }
+    }
+    for (name, tier) in [("hot", stats.hot), ("warm", stats.warm), ("cold", stats.cold), ("deep", stats.deep)] {
+        let Tier { versions, bytes, limit, .. } = tier;
+        answer.text(name).map(2 + usize::from(limit.is_some()));
+        answer.text("versions").number(versions).text("bytes").number(bytes);
+        if let Some(limit) = limit {
+            answer.text("limit").number(limit);
+        }
+    }
+    Ok(answer)
+}
+
+fn damages<'a>(answer: &'a mut Answer, damages: &[Damage]) -> &'a mut Answer {
+    answer.text("damages").list(damages.len());
+    for damage in damages {
+        answer.map(1 + 2 * usize::from(damage.of.is_some()) + usize::from(damage.since.is_some()));
+        if let Some((namespace, key)) = &damage.of {
+            answer.text("namespace").text(namespace).text("key").text(key);
+        }
+        if let Some(since) = damage.since {
+            answer.text("since").time(since);
+        }
+        answer.text("what").text(&damage.what);
+    }
+    answer
+}

@@ -1,0 +1,194 @@
+//! What a call and an answer are made of: items of CBOR, one after the other.
+//!
+//! ```text
+//!   call      "name", argument, argument, …      null where one is left out; a value, if there is one, comes last
+//!   answer    null, result                       or   "CODE", "what happened, and what to do", { details }
+//! ```
+
+use crate::code::Failure;
+use anabranch::store::{KeyedVersion, Timestamp, VersionId, VersionedValue};
+use anabranch_value::{Value, cbor};
+use minicbor::{Decoder, Encoder, data::Type};
+use std::str::FromStr;
+
+/// The arguments of a call that are left.
+pub struct Arguments<'c>(Decoder<'c>);
+
+impl<'c> Arguments<'c> {
+    pub fn of(call: &'c [u8]) -> Self {
+        Arguments(Decoder::new(call))
+    }
+
+    pub fn text(&mut self, what: &str) -> Result<&'c str, Failure> {
+        self.0.str().map_err(|_| Failure::argument(what, "text is needed"))
+    }
+
+    /// None where it is left out.
+    pub fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<Option<T>, Failure> {
+        if self.0.datatype().is_ok_and(|kind| kind == Type::Null) {
+            self.0.skip().map_err(|_| Failure::argument("the call", "it is cut short"))?;
+            return Ok(None);
+        }
+        read(self).map(Some)
+    }
+
+    /// The flag that comes next, if one does.
+    pub fn peek_flag(&mut self) -> Result<bool, Failure> {
+        self.0.probe().bool().map_err(|_| Failure::argument("a flag", "true or false is needed"))
+    }
+
+    pub fn flag(&mut self, what: &str) -> Result<bool, Failure> {
+        self.0.bool().map_err(|_| Failure::argument(what, "true or false is needed"))
+    }
+
+    pub fn number(&mut self, what: &str) -> Result<u64, Failure> {
+        self.0.u64().map_err(|_| Failure::argument(what, "a whole number is needed, of 0 or more"))
+    }
+
+    pub fn size(&mut self, what: &str) -> Result<usize, Failure> {
+        Ok(usize::try_from(self.number(what)?).unwrap_or(usize::MAX))
+    }
+
+    pub fn bytes(&mut self, what: &str) -> Result<&'c [u8], Failure> {
+        self.0.bytes().map_err(|_| Failure::argument(what, "bytes are needed"))
+    }
+
+    /// A version id, a time, or the one or the other.
+    pub fn parsed<T: FromStr<Err: ToString>>(&mut self, what: &str) -> Result<T, Failure> {
+        self.text(what)?.parse().map_err(|error: T::Err| Failure::argument(what, &error.to_string()))
+    }
+
+    pub fn list<T>(&mut self, what: &str, each: impl Fn(&mut Self) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
+        let wrong = || Failure::argument(what, "a list is needed");
+        let count = self.0.array().ok().flatten().ok_or_else(wrong)?;
+        // What it says is not believed: memory is taken as items come.
+        let mut items = Vec::new();
+        for _ in 0..count {
+            items.push(each(self)?);
+        }
+        Ok(items)
+    }
+
+    /// The value that the rest of the call is.
+    pub fn value(&mut self) -> Result<Value, Failure> {
+        let rest = self.0.input().get(self.0.position()..).unwrap_or_default();
+        self.0.set_position(self.0.input().len());
+        cbor::from_slice(rest).map_err(|error| Failure::new("INVALID_VALUE", error))
+    }
+
+    /// A value that has bytes of its own.
+    pub fn wrapped_value(&mut self) -> Result<Value, Failure> {
+        let bytes = self.bytes("value")?;
+        cbor::from_slice(bytes).map_err(|error| Failure::new("INVALID_VALUE", error))
+    }
+}
+
+/// An answer, or an event, as it is written.
+pub struct Answer(Vec<u8>);
+
+impl Answer {
+    /// What a call that has done its work answers, but for the result.
+    pub fn done() -> Self {
+        Answer(vec![0xf6])
+    }
+
+    /// Items with nothing before them.
+    pub const fn empty() -> Self {
+        Answer(Vec::new())
+    }
+
+    pub fn failed(failure: &Failure) -> Vec<u8> {
+        let mut answer = Self::empty();
+        answer.text(failure.code).text(&failure.message).map(failure.details.len());
+        for (name, detail) in &failure.details {
+            answer.text(name).text(detail);
+        }
+        answer.0
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    fn with(&mut self, write: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> &mut Self {
+        write(&mut Encoder::new(&mut self.0));
+        self
+    }
+
+    /// A map of so many entries, each of which is its name and its value.
+    pub fn map(&mut self, entries: usize) -> &mut Self {
+        // Memory takes every byte: what is dropped here cannot be an error.
+        self.with(|to| drop(to.map(entries as u64)))
+    }
+
+    pub fn list(&mut self, items: usize) -> &mut Self {
+        self.with(|to| drop(to.array(items as u64)))
+    }
+
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        self.with(|to| drop(to.str(text)))
+    }
+
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.with(|to| drop(to.u64(number)))
+    }
+
+    pub fn flag(&mut self, flag: bool) -> &mut Self {
+        self.with(|to| drop(to.bool(flag)))
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.with(|to| drop(to.bytes(bytes)))
+    }
+
+    pub fn null(&mut self) -> &mut Self {
+        self.0.push(0xf6);
+        self
+    }
+
+    pub fn time(&mut self, at: Timestamp) -> &mut Self {
+        self.text(&at.to_string())
+    }
+
+    pub fn id(&mut self, id: &VersionId) -> &mut Self {
+        self.text(&id.to_string())
+    }
+
+    pub fn value(&mut self, value: &Value) -> &mut Self {
+        // What is in the store was checked for its depth when it came in.
+        if cbor::write(value, &mut self.0).is_err() {
+            self.null();
+        }
+        self
+    }
+
+    /// A version as JavaScript sees it: of a key that is known, or with it.
+    pub fn version(&mut self, of: Option<(&str, &str)>, version: &VersionedValue) -> &mut Self {
+        let VersionedValue { value, timestamp, version_id, previous_version, causes, deleted } = version;
+        let entries = 3
+            + 2 * usize::from(of.is_some())
+            + usize::from(previous_version.is_some())
+            + usize::from(!causes.is_empty());
+        self.map(entries);
+        if let Some((namespace, key)) = of {
+            self.text("namespace").text(namespace).text("key").text(key);
+        }
+        match deleted {
+            true => self.text("deleted").flag(true),
+            false => self.text("value").value(value),
+        };
+        self.text("timestamp").time(*timestamp).text("versionId").id(version_id);
+        if let Some(previous) = previous_version {
+            self.text("previousVersion").id(previous);
+        }
+        if !causes.is_empty() {
+            self.text("causes").list(causes.len());
+            return causes.iter().fold(self, Answer::id);
+        }
+        self
+    }
+
+    pub fn keyed(&mut self, version: &KeyedVersion) -> &mut Self {
+        self.version(Some((&version.namespace, &version.key)), &version.version)
+    }
+}
