@@ -81,6 +81,7 @@ pub use store::{Clock, Options, Store, Ticket};
 pub use subscribe::{Start, Subscription};
 pub use timestamp::{BadTimestamp, Timestamp};
 pub use transfer::{Exported, Imported, Sink, Source};
+pub use tree::Tree;
 pub use verify::{Damage, Verified};
 pub use version::{Causes, KeyedVersion, Page, VersionedValue};
 pub use version_id::{BadVersionId, VersionId};

@@ -14,8 +14,20 @@ use crate::Direction;
 /// How many keys a node has at most.
 const FULL: usize = 64;
 
+/// A map in the order of its keys that is cloned for nothing, however large it is: what holds rows in memory. A clone stays as it
+/// was when the other changes; that then copies the nodes on its way, once.
+///
+/// ```
+/// use anabranch_store::Tree;
+///
+/// let mut tree = Tree::default();
+/// tree.insert(1, "one");
+/// let before = tree.clone();
+/// tree.insert(1, "another");
+/// assert_eq!((before.get(&1), tree.get(&1)), (Some(&"one"), Some(&"another")));
+/// ```
 #[derive(Debug, Clone)]
-pub(crate) struct Tree<K, V> {
+pub struct Tree<K, V> {
     root: Arc<Node<K, V>>,
     len: usize,
 }
@@ -66,12 +78,19 @@ impl<K, V> Default for Tree<K, V> {
 }
 
 impl<K, V> Tree<K, V> {
+    /// How many keys it has.
     pub const fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether it has none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 }
 
 impl<K: Ord + Clone, V: Clone> Tree<K, V> {
+    /// The value of a key, in O(log n).
     pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -87,7 +106,8 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         }
     }
 
-    /// Sets the value of a key, and gives back the one that it had.
+    /// Sets the value of a key, and gives back the one that it had. O(log n), and a copy of each node on its way that a clone
+    /// has, too.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let (before, split) = Node::insert(&mut self.root, key, value);
         if let Some((lowest, right)) = split {
@@ -101,7 +121,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         before
     }
 
-    /// Takes a key out, and gives back its value.
+    /// Takes a key out, and gives back its value. Costs what [`insert`](Self::insert) does.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -120,7 +140,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         removed
     }
 
-    /// Visits each key within a range, until the visitor breaks off.
+    /// Visits each key within a range, until the visitor breaks off. None is within one that ends before it begins.
     pub fn scan<Q: Ord + ?Sized>(
         &self,
         from: Bound<&Q>,

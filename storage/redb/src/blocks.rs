@@ -17,7 +17,7 @@
 //! pair of blocks that does not hold the last one that was synced. A power loss can spoil that pair, and then the other
 //! one stands, which is the state before; what alters one block later leaves its twin.
 
-use crate::medium::Medium;
+use anabranch_medium::Medium;
 use anabranch_store::BackendError;
 use std::{
     collections::{HashMap, hash_map::Entry},

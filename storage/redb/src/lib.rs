@@ -6,7 +6,7 @@
 //!    redb        B+trees, copy on write, two-phase commits
 //!    Disk        no failure of a write reaches a reader                             disk.rs
 //!    Blocks      checksums, the header, the format                                  blocks.rs
-//!    Place       a directory that is locked, or a simulated one                     medium.rs, sim.rs
+//!    Place       a directory that is locked, or a simulated one                     directory.rs, anabranch_medium
 //! ```
 //!
 //! **The contract**, beside [`Backend`]'s: when [`commit`](Backend::commit) fails for want of room or by an error of the
@@ -30,21 +30,21 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+mod directory;
 mod disk;
-mod medium;
-#[cfg(feature = "sim")]
-pub mod sim;
 mod tables;
 mod trouble;
 mod view;
 
-pub use medium::{Medium, Place};
+#[cfg(feature = "sim")]
+pub use anabranch_medium::sim;
+pub use anabranch_medium::{Medium, Place};
 pub use view::RedbView;
 
 use anabranch_store::{Backend, BackendError, Batch, Direction, Durability, Table, Usage};
 use blocks::{Blocks, reading, writing};
+use directory::Directory;
 use disk::Disk;
-use medium::Directory;
 use redb::WriteTransaction;
 use std::{
     ops::{Bound, ControlFlow},
@@ -110,7 +110,7 @@ impl RedbBackend {
     /// one.
     #[must_use]
     pub fn may_be_at(directory: impl AsRef<Path>) -> bool {
-        medium::may_be_at(directory.as_ref())
+        directory::may_be_at(directory.as_ref())
     }
 
     /// Opens the database in a place, or makes one there. Who has the place has it alone.

@@ -1,6 +1,6 @@
 //! What redb and the platform say, in the words of the backend's contract.
 
-use crate::{blocks::DamagedBlock, disk::Failure, medium::NotTaken};
+use crate::{blocks::DamagedBlock, directory::NotTaken, disk::Failure};
 use anabranch_store::BackendError;
 use redb::{CommitError, DatabaseError, SetDurabilityError, StorageError, TableError, TransactionError};
 use std::io::{self, ErrorKind};

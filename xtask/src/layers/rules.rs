@@ -24,12 +24,12 @@ pub enum Nature {
     Free,
 }
 
-const EVERYTHING_BELOW_ADAPTERS: &[&str] = &["contract", "value", "macros", "core", "engine"];
+const EVERYTHING_BELOW_ADAPTERS: &[&str] = &["contract", "value", "macros", "core", "engine", "medium"];
 const EVERYTHING_BELOW_THE_FACADE: &[&str] = &["contract", "value", "macros", "core", "engine", "adapter"];
 const PRODUCT: &[&str] = &["contract", "value", "macros", "core", "engine", "adapter", "façade"];
 const PRODUCT_AND_NODE: &[&str] = &["contract", "value", "macros", "core", "engine", "adapter", "façade", "node"];
 const EVERYTHING: &[&str] =
-    &["contract", "value", "macros", "core", "engine", "adapter", "façade", "binding", "node", "app", "proof"];
+    &["contract", "value", "macros", "core", "engine", "medium", "adapter", "façade", "binding", "node", "app", "proof"];
 
 /// From the bottom to the top. Imports point down, and never sideways: no layer stands in its own list but the last.
 pub const LAYERS: &[Layer] = &[
@@ -44,6 +44,8 @@ pub const LAYERS: &[Layer] = &[
         imports: &["value", "macros"],
         nature: Nature::Pure,
     },
+    // The seam of storages to their device, and a simulated one: what several of them share.
+    Layer { name: "medium", at: &["storage/medium"], imports: &[], nature: Nature::Adapter },
     Layer {
         name: "adapter",
         at: &["runtimes/*", "storage/*", "connectors/*"],
@@ -274,6 +276,8 @@ mod tests {
         assert_eq!(layer("crates/executor"), Some("contract"));
         assert_eq!(layer("crates/core/src/buffer/ring.rs"), Some("core"));
         assert_eq!(layer("runtimes/sim"), Some("adapter"));
+        assert_eq!(layer("storage/medium/src/lib.rs"), Some("medium"));
+        assert_eq!(layer("storage/redb"), Some("adapter"));
         assert_eq!(layer("examples/sensors-to-alerts/node"), Some("proof"));
         assert_eq!(layer("crates/anabranch"), Some("façade"));
         assert_eq!(layer("crates/unheard-of"), None);

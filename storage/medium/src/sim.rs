@@ -10,29 +10,24 @@
 //! A test plays its history once and then has the power fail after each of its events, as often as it likes.
 //!
 //! ```
-//! use anabranch_redb::{Options, RedbBackend, sim::{Chance, Replay, SimPlace}};
-//! use anabranch_store::{Backend, Batch, Durability, Table, View};
+//! use anabranch_medium::{Medium, sim::{Chance, Replay, SimPlace}};
 //!
-//! let place = SimPlace::default();
-//! let backend = RedbBackend::open_at(place.clone(), Options::default())?;
-//! let created = place.events().len();
-//! let mut batch = Batch::new();
-//! batch.put(Table::Meta, b"a", b"1");
-//! backend.commit(&batch, Durability::Immediate)?;
+//! let place = SimPlace::with_media(1);
+//! let medium = place.fixed(0);
+//! medium.write(0, b"safe")?;
+//! medium.sync()?;
+//! medium.write(0, b"lost")?;
 //!
-//! let events = place.events();
 //! let (mut replay, mut chance) = (Replay::default(), Chance::new(1));
-//! for (at, event) in events.iter().enumerate() {
-//!     replay.play(event, &mut chance);
-//!     if at >= created {
-//!         let after = RedbBackend::open_at(replay.crash(&mut chance), Options::default())?;
-//!         assert!(after.view()?.count(Table::Meta)? <= 1);
-//!     }
+//! for event in place.events() {
+//!     replay.play(&event, &mut chance);
+//!     let after = replay.crash(&mut chance);
+//!     assert!(after.size() <= 4);
 //! }
-//! # Ok::<(), anabranch_store::BackendError>(())
+//! # Ok::<(), std::io::Error>(())
 //! ```
 
-use crate::medium::{Medium, Place};
+use crate::{Medium, Place};
 use std::{
     collections::BTreeSet,
     io::{self, ErrorKind},
@@ -91,6 +86,8 @@ pub enum Event {
     Sync(usize),
     /// It could not be.
     SyncFailed(usize),
+    /// There are so many media from the beginning, and none of them is a spare.
+    Fixed(usize),
     /// An empty medium was made.
     Spare(usize),
     /// The last of those became the database's.
@@ -106,6 +103,8 @@ pub struct SimPlace(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     media: Vec<Image>,
+    /// How many of them were there from the beginning, if they were.
+    fixed: usize,
     main: Option<usize>,
     spare: Option<usize>,
     events: Vec<Event>,
@@ -127,6 +126,12 @@ fn at(offset: u64) -> usize {
 }
 
 impl Image {
+    fn of(bytes: &[u8]) -> Self {
+        let mut image = Image::default();
+        image.write(0, bytes);
+        image
+    }
+
     fn write(&mut self, offset: u64, bytes: &[u8]) {
         let end = at(offset) + bytes.len();
         if self.bytes.len() < end {
@@ -163,11 +168,27 @@ impl SimPlace {
         self.state().events.clone()
     }
 
-    /// How many bytes the database's medium has.
+    /// A place with so many media that are there from the beginning, empty: what it has instead of one and a spare.
+    #[must_use]
+    pub fn with_media(count: usize) -> SimPlace {
+        SimPlace::of(vec![Image::default(); count], count)
+    }
+
+    /// One of the media that are there from the beginning.
+    ///
+    /// # Panics
+    /// Where there are fewer.
+    #[must_use]
+    pub fn fixed(&self, number: usize) -> Arc<dyn Medium> {
+        assert!(number < self.state().fixed, "there is no medium {number}");
+        self.handle(number)
+    }
+
+    /// How many bytes the database's media have: those that are fixed one after another, or the main one.
     #[must_use]
     pub fn size(&self) -> u64 {
         let state = self.state();
-        state.main.map_or(0, |main| state.media[main].bytes.len() as u64)
+        state.database().map(|medium| state.media[medium].bytes.len() as u64).sum()
     }
 
     /// How much room all its media take.
@@ -182,39 +203,57 @@ impl SimPlace {
         self.state().read
     }
 
-    /// Changes a bit of the database's medium, where it lies.
+    /// Changes a bit of the database's media, where it lies.
     pub fn flip(&self, byte: u64, bit: u8) {
-        let mut state = self.state();
-        if let Some(byte) = state.main.and_then(|main| state.media[main].bytes.get_mut(at(byte))) {
-            *byte ^= 1 << (bit % 8);
+        let (mut state, mut place) = (self.state(), at(byte));
+        for medium in state.database() {
+            let bytes = &mut state.media[medium].bytes;
+            match bytes.get_mut(place) {
+                Some(byte) => {
+                    *byte ^= 1 << (bit % 8);
+                    return;
+                }
+                None => place -= bytes.len(),
+            }
         }
     }
 
     /// A place whose database has these bytes.
     #[must_use]
     pub fn with(bytes: Vec<u8>) -> SimPlace {
-        let mut image = Image::default();
-        image.write(0, &bytes);
-        SimPlace::of(Some(image))
+        SimPlace::of(vec![Image::of(&bytes)], 0)
     }
 
-    /// The bytes of the database's medium.
+    /// A place whose fixed media have these bytes each.
+    #[must_use]
+    pub fn with_bytes(media: &[Vec<u8>]) -> SimPlace {
+        SimPlace::of(media.iter().map(|bytes| Image::of(bytes)).collect(), media.len())
+    }
+
+    /// The bytes of the database's media, one after another.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let state = self.state();
-        state.main.map_or_else(Vec::new, |main| state.media[main].bytes.clone())
+        state.database().flat_map(|medium| state.media[medium].bytes.clone()).collect()
     }
 
-    /// The database's medium as it is, in a place of its own.
+    /// The bytes of a fixed medium.
+    #[must_use]
+    pub fn bytes_of(&self, number: usize) -> Vec<u8> {
+        self.state().media.get(number).map_or_else(Vec::new, |image| image.bytes.clone())
+    }
+
+    /// The database's media as they are, in a place of their own.
     #[must_use]
     pub fn copy(&self) -> SimPlace {
         let state = self.state();
-        SimPlace::of(state.main.map(|main| state.media[main].clone()))
+        SimPlace::of(state.database().map(|medium| state.media[medium].clone()).collect(), state.fixed)
     }
 
-    fn of(image: Option<Image>) -> Self {
-        let main = image.is_some().then_some(0);
-        SimPlace(Arc::new(Mutex::new(State { media: image.into_iter().collect(), main, ..State::default() })))
+    fn of(media: Vec<Image>, fixed: usize) -> Self {
+        let main = (fixed == 0 && !media.is_empty()).then_some(0);
+        let events = if fixed > 0 { vec![Event::Fixed(fixed)] } else { Vec::new() };
+        SimPlace(Arc::new(Mutex::new(State { media, fixed, main, events, ..State::default() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -227,8 +266,13 @@ impl SimPlace {
 }
 
 impl State {
+    /// The media that are there after a crash, too.
+    fn database(&self) -> impl Iterator<Item = usize> + use<> {
+        (0..self.fixed).chain(self.main)
+    }
+
     fn taken(&self) -> u64 {
-        let used = [self.main, self.spare].into_iter().flatten();
+        let used = self.database().chain(self.spare);
         used.map(|medium| self.media[medium].taken.len() as u64 * BLOCK).sum()
     }
 }
@@ -346,6 +390,7 @@ impl Medium for SimMedium {
 #[derive(Debug, Default)]
 pub struct Replay {
     media: Vec<Half>,
+    fixed: usize,
     main: Option<usize>,
     spare: Option<usize>,
 }
@@ -401,6 +446,10 @@ impl Replay {
                 half.safe = half.after_a_loss(chance);
                 half.since.clear();
             }
+            Event::Fixed(count) => {
+                self.media.resize_with(*count, Half::default);
+                self.fixed = *count;
+            }
             Event::Spare(medium) => {
                 self.media.resize_with(medium + 1, Half::default);
                 self.spare = Some(*medium);
@@ -413,7 +462,8 @@ impl Replay {
     /// The power fails: what was synced is there, and of what was not any part, in any order, torn or not.
     #[must_use]
     pub fn crash(&self, chance: &mut Chance) -> SimPlace {
-        SimPlace::of(self.main.map(|main| self.media[main].after_a_loss(chance)))
+        let database = (0..self.fixed).chain(self.main);
+        SimPlace::of(database.map(|medium| self.media[medium].after_a_loss(chance)).collect(), self.fixed)
     }
 }
 
