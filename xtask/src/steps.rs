@@ -5,8 +5,8 @@ use crate::process::Run;
 use crate::runner::{Counts, Step};
 use crate::sizes;
 use crate::tools::{
-    CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, OPENSSL,
-    PKG_CONFIG, QEMU, RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
+    BROWSER_PACKAGES, CHROMIUM, CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO,
+    MOSQUITTO_CLIENTS, NODE, NPM, OPENSSL, PKG_CONFIG, QEMU, RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
 };
 use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32, Workspace};
 
@@ -122,6 +122,13 @@ const TESTS: &[Step] = &[
         needs: &[WASM, NODE],
         counts: Counts::Tests,
         runs: |workspace| in_node(workspace, "tests/node"),
+    },
+    Step {
+        name: "browser",
+        shows: "what the tests in browsers are built on, in headless Chromium",
+        needs: &[NODE, NPM, BROWSER_PACKAGES, CHROMIUM],
+        counts: Counts::Tests,
+        runs: |_| Ok(vec![Run::new("node", ["tests/browser/rig.test.mjs"]).within(300)]),
     },
     Step {
         name: "simulator",

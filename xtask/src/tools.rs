@@ -1,7 +1,10 @@
 //! The tools that the tests need, and how each gets onto this machine.
 
 use std::fmt;
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32};
@@ -21,6 +24,8 @@ pub enum Tool {
     Library { name: &'static str, package: &'static str },
     /// A cargo subcommand, in this version.
     Cargo { name: &'static str, version: &'static str },
+    /// What the `package-lock.json` of a folder names, beside it.
+    Npm { folder: &'static str },
 }
 
 pub const THUMB: Tool = Tool::Target(THUMBV7M);
@@ -33,6 +38,9 @@ pub const MIRI: Tool = Tool::Nightly("miri");
 pub const MIRI_SOURCES: Tool = Tool::Nightly("rust-src");
 pub const QEMU: Tool = Tool::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
 pub const NODE: Tool = Tool::Program { name: "node", package: "nodejs" };
+pub const NPM: Tool = Tool::Program { name: "npm", package: "npm" };
+pub const CHROMIUM: Tool = Tool::Program { name: "chromium", package: "chromium" };
+pub const BROWSER_PACKAGES: Tool = Tool::Npm { folder: "tests/browser" };
 pub const MOSQUITTO: Tool = Tool::Program { name: "mosquitto", package: "mosquitto" };
 pub const MOSQUITTO_CLIENTS: Tool = Tool::Program { name: "mosquitto_pub", package: "mosquitto-clients" };
 pub const EJABBERD: Tool = Tool::Program { name: "ejabberdctl", package: "ejabberd" };
@@ -41,6 +49,9 @@ pub const OPENSSL: Tool = Tool::Library { name: "openssl", package: "libssl-dev"
 pub const DENY: Tool = Tool::Cargo { name: "deny", version: "0.20.2" };
 pub const HACK: Tool = Tool::Cargo { name: "hack", version: "0.6.46" };
 pub const COVERAGE: Tool = Tool::Cargo { name: "llvm-cov", version: "0.9.1" };
+
+/// The workspace, whose folders some tools are for.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 const ALL: &[Tool] = &[
     THUMB,
@@ -53,6 +64,9 @@ const ALL: &[Tool] = &[
     MIRI_SOURCES,
     QEMU,
     NODE,
+    NPM,
+    CHROMIUM,
+    BROWSER_PACKAGES,
     MOSQUITTO,
     MOSQUITTO_CLIENTS,
     EJABBERD,
@@ -103,7 +117,8 @@ fn install(tool: Tool, machine: &Machine) -> Result<Machine, String> {
     let typed = commands.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join(" && ");
     eprintln!("setup: {tool} is missing; running: {typed}");
     for words in &commands {
-        let status = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).status();
+        let mut command = Command::new(&words[0]);
+        let status = command.args(&words[1..]).current_dir(ROOT).stdin(Stdio::null()).stdout(Stdio::null()).status();
         match status {
             Ok(status) if status.success() => {}
             _ => return Err(format!("`{typed}` did not succeed; with the network at hand, type it yourself")),
@@ -131,6 +146,8 @@ impl Tool {
             }
             Self::Nightly(_) => one("rustup toolchain install nightly --profile minimal --component miri,rust-src"),
             Self::Cargo { name, version } => one(&format!("cargo install --locked cargo-{name}@{version}")),
+            // What packages would run when they are installed is not wanted: none of them has to be built.
+            Self::Npm { folder } => one(&format!("npm ci --prefix {folder} --ignore-scripts --no-audit --no-fund")),
             Self::Program { package, .. } | Self::Library { package, .. } => {
                 let apt = |rights: &str| {
                     let update = format!("{rights}apt-get update");
@@ -160,6 +177,7 @@ impl fmt::Display for Tool {
             Self::Program { name, .. } => f.write_str(name),
             Self::Library { name, .. } => write!(f, "the library {name}"),
             Self::Cargo { name, version } => write!(f, "cargo-{name} {version}"),
+            Self::Npm { folder } => write!(f, "what npm installs for {folder}"),
         }
     }
 }
@@ -205,6 +223,7 @@ impl Machine {
             Tool::Nightly(component) => self.nightly.as_deref().is_some_and(|list| has_line(list, component)),
             Tool::Program { name, .. } => on_path(name),
             Tool::Library { name, .. } => printed(&format!("pkg-config --exists {name}")).is_some(),
+            Tool::Npm { folder } => npm_has_installed(&Path::new(ROOT).join(folder)),
             Tool::Cargo { name, version } => printed(&format!("cargo {name} --version"))
                 .is_some_and(|said| said.split_whitespace().any(|word| word == version)),
         }
@@ -235,6 +254,19 @@ fn printed(line: &str) -> Option<String> {
     let mut words = line.split(' ');
     let output = Command::new(words.next()?).args(words).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether npm has installed all that the folder's lock file names; it keeps a list of its own of what it has. Optional
+/// packages may be for other platforms.
+fn npm_has_installed(folder: &Path) -> bool {
+    let read = |name: &str| serde_json::from_slice::<Value>(&std::fs::read(folder.join(name)).ok()?).ok();
+    let [Some(wanted), Some(installed)] = ["package-lock.json", "node_modules/.package-lock.json"].map(read) else {
+        return false;
+    };
+    let wanted = wanted["packages"].as_object().into_iter().flatten();
+    // The folder's own package has no name there.
+    let mut others = wanted.filter(|(name, its)| !name.is_empty() && its["optional"] != true);
+    others.all(|(name, its)| installed["packages"][name]["integrity"] == its["integrity"])
 }
 
 /// Servers stand in `sbin`, which only root has on its path.
@@ -269,6 +301,10 @@ mod tests {
         let with_nightly = Machine { nightly: Some(String::new()), ..BARE };
         assert_eq!(typed(MIRI, &with_nightly), "rustup component add --toolchain nightly miri");
         assert!(typed(NODE, &BARE).ends_with("apt-get install --yes --no-install-recommends nodejs"));
+        assert_eq!(
+            typed(BROWSER_PACKAGES, &BARE),
+            "npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund"
+        );
         assert!(typed(OPENSSL, &BARE).ends_with("apt-get install --yes --no-install-recommends libssl-dev"));
     }
 
@@ -280,6 +316,28 @@ mod tests {
             "type: sudo apt-get update && sudo apt-get install --yes --no-install-recommends qemu-system-arm"
         );
         assert!(THUMB.installation(&Machine { rustup: false, ..BARE }).unwrap_err().contains("rustup.rs"));
+    }
+
+    #[test]
+    fn npm_s_packages_are_there_when_all_that_the_lock_file_names_is_installed_as_it_says() {
+        let folder = std::env::temp_dir().join(format!("xtask-npm-{}", std::process::id()));
+        let modules = folder.join("node_modules");
+        std::fs::create_dir_all(&modules).unwrap();
+        let write = |lock: &Path, packages: &str| {
+            std::fs::write(lock, format!("{{\"packages\":{{\"\":{{\"name\":\"x\"}}{packages}}}}}")).unwrap();
+        };
+        let package = |name: &str, hash: &str, rest: &str| {
+            format!(",\"node_modules/{name}\":{{\"integrity\":\"sha512-{hash}\"{rest}}}")
+        };
+        let (lock, installed) = (folder.join("package-lock.json"), modules.join(".package-lock.json"));
+        let here = package("ws", "a", "");
+        write(&lock, &(here.clone() + &package("for-windows", "b", ",\"optional\":true")));
+        assert!(!npm_has_installed(&folder), "nothing is installed");
+        write(&installed, &package("ws", "other", ""));
+        assert!(!npm_has_installed(&folder), "another version is");
+        write(&installed, &here);
+        assert!(npm_has_installed(&folder));
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
