@@ -12,8 +12,8 @@ use std::{
 };
 
 use anabranch::{
-    AccessError, ConnectionState, GraphServiceKind, JoinError, RunError, ServicePhase, Shutdown, TokioAdapter,
-    prelude::*,
+    AccessError, ConnectionState, GraphService, GraphServiceKind, JoinError, RunError, ServicePhase, Shutdown,
+    TokioAdapter, prelude::*,
 };
 use ratatui::crossterm::event::KeyEvent;
 use tokio::{
@@ -255,7 +255,8 @@ fn is_connected(db: &Database) -> bool {
 
 /// Whether somebody still measures: a service that reads nothing.
 fn measures(db: &Database) -> bool {
-    let sources = db.graph().services.iter().filter(|service| service.reads.is_empty());
+    let is_source = |service: &&GraphService| service.kind == GraphServiceKind::Service && service.reads.is_empty();
+    let sources = db.graph().services.iter().filter(is_source);
     let goes_on = |phase| matches!(phase, ServicePhase::Waiting | ServicePhase::Running | ServicePhase::BackingOff);
     let services = db.services();
     sources.into_iter().any(|source| services.iter().any(|one| one.name == source.name && goes_on(one.phase)))

@@ -130,7 +130,7 @@ fn of_store(error: &StoreError) -> u8 {
 /// What a node has answered.
 fn of_status(status: u16) -> u8 {
     match status {
-        404 => 3,
+        404 | 410 => 3,
         412 => 4,
         400 | 413 => 2,
         _ => 1,

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::{
     mqtt::{self, Mqtt, Topics},
-    past::Past,
+    past::{self, Past},
     readings::{
         Alert, Command, Cpu, Crossing, Disk, Level, Limits, Load, Memory, Network, Quantity, Reading, Temperature,
     },
@@ -47,6 +47,9 @@ pub const CROSSING: &str = "crossing";
 /// The records, as people want to read them: what is measured, what is made of it, what is wrong, what came from outside.
 pub const IN_ORDER: [&str; 13] =
     [CPU, MEMORY, DISK, NETWORK, TEMPERATURE, LOAD, LEVELS, SMOOTH, ALERTS, LIMITS, COMMANDS, RETURNED, CROSSING];
+
+/// Those that are kept, each in a namespace of its name.
+pub const KEPT: [&str; 10] = [CPU, MEMORY, DISK, NETWORK, TEMPERATURE, LOAD, LEVELS, SMOOTH, ALERTS, LIMITS];
 
 /// What the flow depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -212,7 +215,7 @@ pub async fn of_this_machine<R: Runtime + SpawnDynamically + SpawnBlocking + Net
         builder = builder.with_connector(mqtt.connector());
     }
     if let Some(past) = past {
-        builder = builder.with_store(past.store.clone());
+        builder = builder.with_store(past.store.clone()).with_lifecycle(past::MAINTAINED);
     }
     flow(builder, options, mqtt.map(|mqtt| &mqtt.topics)).build().await
 }

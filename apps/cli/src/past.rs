@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    num::NonZeroU64,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 use anabranch::{
     TokioAdapter, keep,
     prelude::*,
-    store::{BackendError, Store, StoreError},
+    store::{BackendError, Lifecycle, Options, Retention, Store, StoreError},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -18,6 +19,7 @@ use crate::{
     arguments::Demo,
     failure::Failure,
     flow,
+    look::count,
     readings::{Alert, Cpu, Disk, Level, Load, Memory, Network, Reading, Seen, Temperature, Value, bytes},
     timestamp::Timestamp,
 };
@@ -47,6 +49,16 @@ pub struct Extent {
 /// How far back the view goes at its start.
 const RECALLED: usize = 120;
 
+/// How many versions of each key are kept: at one a second, those of a day. With as many keys as a demo has, that is some 60 MB at
+/// most; and a demo of last week is remembered by the next, however long ago it was.
+pub const KEPT: NonZeroU64 = NonZeroU64::new(86_400).unwrap();
+
+/// After this time versions are compressed.
+const COLD_AFTER: Duration = Duration::from_secs(600);
+
+/// How often is looked whether there are some to compress, or to drop.
+pub const MAINTAINED: Duration = Duration::from_secs(60);
+
 impl Past {
     /// Opens the directory that was named, or else the user's; and what is to be said about it. One that was named and cannot be
     /// had is an error; where the user's cannot be, as another demo has it, this one runs and keeps nothing.
@@ -57,7 +69,9 @@ impl Past {
         let Some(directory) = demo.data.clone().or_else(of_the_user) else {
             return Ok((None, Some("nothing is kept: there is no home directory; name one with `--data`".into())));
         };
-        match keep::on_disk(runtime, &directory).await {
+        let lifecycle = Lifecycle { cold_after: COLD_AFTER, ..Lifecycle::default() };
+        let options = Options::new(keep::clock(runtime)).lifecycle(lifecycle);
+        match keep::on_disk(runtime, &directory, options).await.and_then(|store| bounded(store, KEPT)) {
             Ok(store) => {
                 let past = Past::of(store, directory);
                 past.look(runtime).await;
@@ -127,8 +141,20 @@ impl Extent {
         let Extent { versions, since, disk_bytes, age } = self;
         let back = since.map_or_else(String::new, |_| format!(" of the last {}", length(*age)));
         let plural = if *versions == 1 { "" } else { "s" };
-        format!("{versions} version{plural}{back}, {} on disk", bytes(*disk_bytes as f64))
+        let most = count(KEPT.get());
+        format!("{versions} version{plural}{back} ({most} a key at most), {} on disk", bytes(*disk_bytes as f64))
     }
+}
+
+/// A store that keeps so many versions of each key that a demo has.
+pub fn bounded(store: Store, versions: NonZeroU64) -> Result<Store, StoreError> {
+    let retention = Retention::Last(versions);
+    for record in flow::KEPT {
+        if store.retention(record)? != retention {
+            store.set_retention(record, retention)?;
+        }
+    }
+    Ok(store)
 }
 
 /// Where the demo keeps what it measures when no place is named.
@@ -160,6 +186,41 @@ fn values<T: DeserializeOwned + Into<Value>>(store: &Store, record: &'static str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scripted::{Machine, OPTIONS, Written};
+    use anabranch::store::Memory;
+    use anabranch_sim::Sim;
+    use std::error::Error;
+
+    #[test]
+    fn however_long_it_measures_what_it_keeps_is_bounded() {
+        const FEW: NonZeroU64 = NonZeroU64::new(100).unwrap();
+        let mut sim = Sim::new(11);
+        let adapter = sim.adapter();
+        let store = Store::open(Memory::new(), Options::new(keep::clock(&adapter))).unwrap();
+        let store = bounded(store, FEW).unwrap();
+        let kept = store.clone();
+        let measuring = sim.block_on(async move {
+            let builder = Anabranch::builder().runtime(adapter).with_store(kept.clone()).with_lifecycle(MAINTAINED);
+            let machine = Machine::new(builder, flow::Options { keep: true, ..OPTIONS }).await?;
+            machine.db.start();
+            for second in 0..900 {
+                machine.measure(Written { cpu: 50.0, memory: f64::from(second % 60), celsius: 40.0 }).await;
+            }
+            assert!(machine.db.keeps().iter().all(|keep| flow::KEPT.contains(&&*keep.namespace)));
+            let _ = machine.db.shutdown(Duration::from_secs(10)).await;
+            Ok::<_, Box<dyn Error + Send + Sync>>(())
+        });
+        measuring.unwrap().unwrap();
+        // What came since it was last looked is there as well.
+        let most = usize::try_from(FEW.get() + 2 * MAINTAINED.as_secs()).unwrap();
+        for (record, key) in [("cpu", "cpu"), ("levels", "memory"), ("smooth", "temperature"), ("load", "load")] {
+            let count = store.history(record, key, .., 10_000).unwrap().items.len();
+            assert!((100..=most).contains(&count), "{count} of {record} {key}");
+        }
+        let stats = store.stats().unwrap();
+        assert!(stats.deep.versions > 9 * (900 - most as u64), "{stats:?}");
+        assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+    }
 
     #[test]
     fn an_extent_is_said_by_its_largest_units() {
@@ -169,10 +230,13 @@ mod tests {
             disk_bytes: 1 << 20,
             age: Duration::from_secs(age),
         };
-        assert_eq!(Extent::default().in_words(), "0 versions, 0.0 KiB on disk");
-        assert_eq!(extent(1, 3).in_words(), "1 version of the last 3 s, 1.0 MiB on disk");
-        assert_eq!(extent(2, 600).in_words(), "2 versions of the last 10 min, 1.0 MiB on disk");
-        assert_eq!(extent(2, 10_000).in_words(), "2 versions of the last 2 h, 1.0 MiB on disk");
-        assert_eq!(extent(2, 259_200).in_words(), "2 versions of the last 3 days, 1.0 MiB on disk");
+        assert_eq!(Extent::default().in_words(), "0 versions (86,400 a key at most), 0.0 KiB on disk");
+        assert_eq!(extent(1, 3).in_words(), "1 version of the last 3 s (86,400 a key at most), 1.0 MiB on disk");
+        assert_eq!(extent(2, 600).in_words(), "2 versions of the last 10 min (86,400 a key at most), 1.0 MiB on disk");
+        assert_eq!(extent(2, 10_000).in_words(), "2 versions of the last 2 h (86,400 a key at most), 1.0 MiB on disk");
+        assert_eq!(
+            extent(2, 259_200).in_words(),
+            "2 versions of the last 3 days (86,400 a key at most), 1.0 MiB on disk"
+        );
     }
 }

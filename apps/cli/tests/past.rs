@@ -2,13 +2,14 @@
 
 use std::{
     io::{BufRead, BufReader, Lines},
+    num::NonZeroU64,
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
 use anabranch::{
     redb::{self, RedbBackend},
-    store::{Options, Store, Timestamp},
+    store::{Options, Retention, Store, Timestamp},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -90,6 +91,11 @@ fn a_second_run_begins_with_what_the_first_one_kept() {
         .collect();
     assert!(printed.len() > 4 && printed.iter().all(|time| kept.contains(time)), "{printed:?} of {kept:?}");
     assert_eq!(store.stats().expect("it can be read").total_versions, later["versions"].as_u64().unwrap());
+    // Nothing that it keeps grows for ever.
+    for namespace in store.list_namespaces(None, None, 100).expect("they can be read").items {
+        let retention = store.retention(&namespace).expect("it can be read");
+        assert_eq!(retention, Retention::Last(NonZeroU64::new(86_400).unwrap()), "{namespace}");
+    }
 }
 
 #[test]
@@ -115,9 +121,18 @@ fn plain_output_says_how_much_is_kept_and_where() {
     let (_place, data) = place();
     let output = demo(&["--plain", "--for", "1s", "--data", &data]).output().expect("it starts");
     let (printed, said) = (text(&output.stdout), text(&output.stderr));
-    assert!(said.contains(&format!("note: what is measured is kept in {data}: 0 versions, ")), "{said}");
+    assert!(
+        said.contains(&format!("note: what is measured is kept in {data}: 0 versions (86,400 a key at most), ")),
+        "{said}"
+    );
     let kept = printed.lines().find(|line| line.starts_with("kept: ")).expect("it is said at the end");
-    assert!(kept.contains(" versions of the last ") && kept.contains(" on disk") && kept.ends_with(&data), "{kept}");
+    assert!(
+        kept.contains(" versions of the last ")
+            && kept.contains("(86,400 a key at most)")
+            && kept.contains(" on disk")
+            && kept.ends_with(&data),
+        "{kept}"
+    );
 }
 
 #[test]

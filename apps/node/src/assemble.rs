@@ -3,7 +3,7 @@
 use crate::config::{Config, ConnectorSection, Fault, LinkSection, Place};
 use anabranch::{
     Anabranch, BuildError, BuildErrors, Builder, ConnectorError, LinkDirection, LinkProblem, TokioAdapter,
-    keep::KeepValues,
+    keep::{KeepValues, WithStore},
 };
 use anabranch_value::Value;
 use std::convert::Infallible;
@@ -22,7 +22,8 @@ pub(crate) async fn assemble(config: &Config, runtime: &TokioAdapter) -> Result<
         return Err(faults);
     }
     let mut faults = config.faults.clone();
-    let whole = with_connectors(with_records(Anabranch::builder().runtime(runtime.clone()), config), config);
+    let begun = with_lifecycle(Anabranch::builder().runtime(runtime.clone()), config);
+    let whole = with_connectors(with_records(begun, config), config);
     let db = match whole.build().await {
         Ok(db) => Some(db),
         Err(errors) => {
@@ -42,6 +43,14 @@ pub(crate) async fn assemble(config: &Config, runtime: &TokioAdapter) -> Result<
     match db {
         Some(db) if faults.is_empty() => Ok(db),
         _ => Err(faults),
+    }
+}
+
+/// Where there is a store, its tiers are kept in order.
+fn with_lifecycle(builder: Builder<TokioAdapter>, config: &Config) -> Builder<TokioAdapter> {
+    match config.data {
+        Some(_) => builder.with_lifecycle(config.store.maintain_every),
+        None => builder,
     }
 }
 

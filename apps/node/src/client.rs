@@ -61,9 +61,9 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether what was asked for is not there.
+    /// Whether what was asked for is not there, or not any more.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, ClientError::Refused { status: 404, .. })
+        matches!(self, ClientError::Refused { status: 404 | 410, .. })
     }
 }
 

@@ -6,11 +6,13 @@
 //!         keys.rs  (also: the reference page)   └──────── Faults ◀───────┘   each with its line and column
 //! ```
 
+mod kept;
 mod keys;
 mod page;
 mod place;
 mod read;
 
+pub(crate) use kept::{NamespaceSection, StoreSection};
 pub use page::reference_page;
 pub(crate) use place::nearest;
 pub use place::{Fault, Faults, Place};
@@ -35,9 +37,11 @@ pub struct Config {
     pub(crate) file: PathBuf,
     pub(crate) name: Option<String>,
     pub(crate) data: Option<PathBuf>,
+    pub(crate) store: StoreSection,
     pub(crate) connectors: Vec<ConnectorSection>,
     pub(crate) records: Vec<RecordSection>,
     pub(crate) links: Vec<LinkSection>,
+    pub(crate) namespaces: Vec<NamespaceSection>,
     /// What it holds that is not active yet.
     pub(crate) later: Vec<String>,
     pub(crate) faults: Vec<Fault>,
@@ -146,9 +150,11 @@ impl Config {
             file: file.into(),
             name: None,
             data: None,
+            store: StoreSection::default(),
             connectors: Vec::new(),
             records: Vec::new(),
             links: Vec::new(),
+            namespaces: Vec::new(),
             later,
             faults,
             misread,
@@ -172,6 +178,7 @@ impl Config {
         let known = Known { connectors: known.connectors && config.connectors.len() == several, ..known };
         records.into_iter().for_each(|entry| config.record(entry));
         entries.remove("link").unwrap_or_default().into_iter().for_each(|entry| config.link(entry, known));
+        entries.remove("namespace").unwrap_or_default().iter().for_each(|entry| config.namespace(entry));
         config
     }
 
@@ -188,6 +195,7 @@ impl Config {
     fn node(&mut self, entry: &Entry) {
         self.name = entry.text("name").map(|name| name.value);
         self.data = entry.text("data").map(|data| self.beside(&data.value));
+        self.store(entry);
         if let Some(listen) = entry.text("listen") {
             let port = listen.value.rsplit_once(':').filter(|(host, _)| !host.is_empty());
             if port.and_then(|(_, port)| port.parse::<u16>().ok()).is_none() {

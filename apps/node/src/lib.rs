@@ -34,6 +34,7 @@ mod http;
 mod node;
 mod records;
 mod socket;
+mod stored;
 
 pub mod shown;
 

@@ -2,14 +2,16 @@
 
 use crate::{
     assemble::{Database, assemble},
-    config::{Config, Faults},
+    config::{Config, Faults, NamespaceSection},
     http::{Ending, Face},
     records::Records,
+    shown::Retained,
     socket::{self, Owned, SocketError},
+    stored,
 };
 use anabranch::{
     ConnectionState, Graph, LinkDirection, TokioAdapter,
-    keep::{self, KeepStatus, StoreOf},
+    keep::{KeepStatus, StoreOf},
     store::{Store, StoreError},
 };
 use std::{
@@ -99,8 +101,8 @@ impl Node {
         if let (None, Some(data)) = (&self.opened, &self.config.data) {
             let socket = Owned::take(data)?;
             let fails = |source| NodeError::Store { data: data.clone(), source: Box::new(source) };
-            let store = keep::on_disk(self.db.runtime(), data).await.map_err(fails)?;
-            // Where no record is kept there is nobody to give it to.
+            let store = stored::open(&self.config, &self.db, data).await.map_err(fails)?;
+            // It has none yet, as it was not open.
             let _is_kept_in = self.db.set_store(store.clone());
             self.opened = Some(Opened { socket, store });
         }
@@ -128,7 +130,7 @@ impl Node {
     }
 
     fn summarize(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Config { connectors, records, links, .. } = &self.config;
+        let Config { connectors, records, links, namespaces, .. } = &self.config;
         for connector in connectors {
             writeln!(f, "connector {:<20} {}", format!("{}://", connector.scheme), without_secrets(&connector.url))?;
         }
@@ -146,6 +148,9 @@ impl Node {
                 let arrow = if link.direction == LinkDirection::In { "from" } else { "to  " };
                 writeln!(f, "  {arrow}    {} ({})", link.address, link.format)?;
             }
+        }
+        for NamespaceSection { name, retention } in namespaces {
+            writeln!(f, "namespace {name:<20} keeps {}", Retained::of(name, *retention))?;
         }
         Ok(())
     }

@@ -3,7 +3,11 @@
 //! Times are RFC 3339 in UTC with nanoseconds, version ids 64 hexadecimal digits, and values as
 //! [`anabranch_value::json`] writes them: 64-bit integers and the order of keys are kept.
 
-use anabranch::store::{self, Expected, KeyedVersion, Timestamp, VersionId, VersionedValue};
+mod retained;
+
+pub use retained::Retained;
+
+use anabranch::store::{self, Expected, KeyedVersion, Store, StoreError, Timestamp, VersionId, VersionedValue};
 use anabranch_value::{Text, Value};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -265,6 +269,22 @@ pub struct Stats {
     pub cold: Tier,
     /// What retention has dropped: a digest for each chain is there, and no version.
     pub deep: Tier,
+    /// The namespaces of which not all versions are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retention: Vec<Retained>,
+}
+
+impl Stats {
+    /// Those of a store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn of(store: &Store) -> Result<Self, StoreError> {
+        let retention = store.retentions()?;
+        let retention =
+            retention.into_iter().map(|(namespace, retention)| Retained::of(namespace, retention)).collect();
+        Ok(Stats { retention, ..store.stats()?.into() })
+    }
 }
 
 /// What a tier holds.
@@ -300,6 +320,7 @@ impl From<store::Stats> for Stats {
             warm: stats.warm.into(),
             cold: stats.cold.into(),
             deep: stats.deep.into(),
+            retention: Vec::new(),
         }
     }
 }

@@ -215,13 +215,11 @@ async fn what_is_no_toml_is_said_with_what_is_wrong_before_it() {
 
 #[tokio::test]
 async fn what_is_not_active_yet_is_accepted_and_said() {
-    let text = format!(
-        "{GOOD}\n[node]\nlisten = '127.0.0.1:7340'\n[[namespace]]\nname = 'a'\n[[query]]\nx = 1\n[[query]]\n[[reaction]]\n"
-    );
+    let text = format!("{GOOD}\n[node]\nlisten = '127.0.0.1:7340'\n[[query]]\nx = 1\n[[query]]\n[[reaction]]\n");
     let node = node(&text).await.expect("it is accepted");
     let mut later = node.not_active().to_vec();
     later.sort();
-    assert_eq!(later, ["[[namespace]]", "[[query]] (2 times)", "[[reaction]]", "[node] listen"]);
+    assert_eq!(later, ["[[query]] (2 times)", "[[reaction]]", "[node] listen"]);
 }
 
 #[tokio::test]
@@ -248,6 +246,50 @@ async fn what_cannot_be_kept_is_said_where_it_stands() {
     let faults = node(&homeless).await.expect_err("there is no place");
     assert_eq!((faults.len(), &*faults[0].key), (1, "[[record]] keep"));
     assert!(faults[0].message.contains("set `data` in [node]"), "{faults:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_hold_for_the_store_is_said_where_it_stands() {
+    let long = format!("name = '{}'", "n".repeat(300));
+    let with = |node: &str, namespaces: &str| format!("[node]\ndata = 'data'\n{node}\n[[namespace]]\n{namespaces}\n");
+    for (of_node, namespaces, key, line, says) in [
+        ("", "nmae = 'a'", "[[namespace]] nmae", 5, "did you mean `name`?"),
+        ("", "retention = 'all'", "[[namespace]] name", 4, "this key is missing"),
+        ("", "name = 'a'\nretenton = 'all'", "[[namespace]] retenton", 6, "did you mean `retention`?"),
+        ("", "name = 'a'\nretention = 'al'", "[[namespace]] retention", 6, "did you mean \"all\"?"),
+        ("", "name = 'a'\nretention = 7", "[[namespace]] retention", 6, "7 is not \"all\" or a table"),
+        ("", "name = 'a'\nretention = {}", "[[namespace]] retention", 6, "{ for = \"7d\" }"),
+        ("", "name = 'a'\nretention = { lst = 3 }", "[[namespace]] retention lst", 6, "did you mean `last`?"),
+        ("", "name = 'a'\nretention = { last = 0 }", "[[namespace]] retention last", 6, "from 1 to"),
+        ("", "name = 'a'\nretention = { for = '7' }", "[[namespace]] retention for", 6, "a time with its unit"),
+        ("", "name = 'a'\nretention = { last = 3, for = '7d' }", "[[namespace]] retention for", 6, "leave one of them"),
+        ("", "name = 'a'\n[[namespace]]\nname = 'a'", "[[namespace]] name", 7, "\"a\" already"),
+        ("", &long, "[[namespace]] name", 5, "it has 300 bytes, and 255 are the most"),
+        ("hot_byte = 1", "name = 'a'", "[node] hot_byte", 3, "did you mean `hot_bytes`?"),
+        ("hot_bytes = -1", "name = 'a'", "[node] hot_bytes", 3, "from 0 to"),
+        ("warm_bytes = '1 GB'", "name = 'a'", "[node] warm_bytes", 3, "is not a whole number"),
+        ("cold_after = 60", "name = 'a'", "[node] cold_after", 3, "a time with its unit"),
+        ("maintain_every = '0s'", "name = 'a'", "[node] maintain_every", 3, "\"1ms\" or more"),
+    ] {
+        let faults = node(&with(of_node, namespaces)).await.expect_err(key);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!((&*faults[0].key, faults[0].place.line), (key, line), "{faults:?}");
+        assert!(faults[0].message.contains(says), "{faults:?}");
+    }
+    let good = "name = 'a'\nretention = { last = 3 }\n[[namespace]]\nname = 'b'\nretention = { for = '7d' }\n[[namespace]]\nname = 'c'";
+    let good = with("hot_bytes = 0\nwarm_bytes = 1000\ncold_after = '0s'\nmaintain_every = '1d'", good);
+    let summary = node(&good).await.expect("it is good").summary().to_string();
+    for line in
+        ["keeps the newest 3 versions of each key", "keeps what was there within the last 7 d", "keeps all versions"]
+    {
+        assert!(summary.contains(line), "{summary}");
+    }
+    // Without a place to keep anything in, each of them is for nothing.
+    let faults = node(&good.replace("data = 'data'", "")).await.expect_err("there is no place");
+    let keys: Vec<&str> = faults.iter().map(|fault| &*fault.key).collect();
+    let of_node = ["[node] hot_bytes", "[node] warm_bytes", "[node] cold_after", "[node] maintain_every"];
+    assert_eq!((&keys[..4], &keys[4..]), (&of_node[..], &["[[namespace]] name"; 3][..]));
+    assert!(faults.iter().all(|fault| fault.message.contains("set `data`")), "{faults:?}");
 }
 
 #[tokio::test]

@@ -25,8 +25,8 @@ mod writer;
 pub use replay::{Replay, ReplayError, Replayed, Speed};
 
 use crate::{
-    AccessError, Anabranch, Builder, ClaimError, MaybeSend, RecordConfig, RecordKey, Runtime, ServiceDraft,
-    SpawnBlocking, SpawnDynamically, TimeSource,
+    AccessError, Anabranch, Builder, ClaimError, Duration, MaybeSend, RecordConfig, RecordKey, Runtime, ServiceDraft,
+    SpawnBlocking, SpawnDynamically, TimeSource, lifecycle,
     store::{MAX_NAMESPACE, Memory, Options, Store, StoreError, Timestamp},
 };
 use alloc::{
@@ -148,20 +148,22 @@ pub fn clock<R: TimeSource + Send + Sync>(runtime: &R) -> impl Fn() -> Timestamp
     }
 }
 
-/// Opens the store in a directory, or makes one there, by the runtime's clock; not on this thread, since a disk lets one wait.
+/// Opens the store in a directory, or makes one there; not on this thread, since a disk lets one wait. Its clock is most often the
+/// runtime's: `on_disk(&runtime, "data", Options::new(clock(&runtime)))`.
 ///
 /// # Errors
 /// [`StoreError`]: above all [`BackendError::InUse`](crate::store::BackendError::InUse) while another has the directory, and what else
 /// [`RedbBackend::open`](crate::redb::RedbBackend::open) may find there.
 #[cfg(feature = "redb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
-pub async fn on_disk<R>(runtime: &R, directory: impl Into<std::path::PathBuf>) -> Result<Store, StoreError>
-where
-    R: SpawnBlocking + TimeSource + Send + Sync,
-{
-    let (directory, now) = (directory.into(), clock(runtime));
+pub async fn on_disk<R: SpawnBlocking>(
+    runtime: &R,
+    directory: impl Into<std::path::PathBuf>,
+    options: Options,
+) -> Result<Store, StoreError> {
+    let directory = directory.into();
     let opening = runtime.spawn_blocking(move || {
-        Store::open(crate::redb::RedbBackend::open(directory, crate::redb::Options::default())?, Options::new(now))
+        Store::open(crate::redb::RedbBackend::open(directory, crate::redb::Options::default())?, options)
     });
     opening.await.unwrap_or(Err(StoreError::WriterPanicked))
 }
@@ -171,12 +173,26 @@ pub trait WithStore: Sized {
     /// The store that kept records are written to. Without one, it is a store in memory, which goes with the database.
     #[must_use]
     fn with_store(self, store: Store) -> Self;
+
+    /// Keeps the tiers of that store in order, by the service [`maintain`](crate::lifecycle::maintain()), which looks `every` so
+    /// often whether something is to be moved or dropped. It reads no record, so it runs until a shutdown stops it, and
+    /// [`run`](Anabranch::run) does not end before.
+    #[must_use]
+    fn with_lifecycle(self, every: Duration) -> Self;
 }
 
-impl<R: Runtime + SpawnDynamically> WithStore for Builder<R> {
+impl<R> WithStore for Builder<R>
+where
+    R: Runtime + SpawnDynamically + SpawnBlocking + Send + Sync,
+{
     fn with_store(mut self, store: Store) -> Self {
         let _first_stands = self.companion::<Keeping>().store.set(store);
         self
+    }
+
+    fn with_lifecycle(mut self, every: Duration) -> Self {
+        let keeping = self.companion::<Keeping>();
+        self.with_keeper(lifecycle::over(move |runtime: &R| keeping.store(runtime), every))
     }
 }
 

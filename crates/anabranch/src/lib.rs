@@ -55,7 +55,7 @@
 //! | have it supervised | `#[service]` | `services`, `macros` |
 //! | put records and services together | `Anabranch::builder()` | `services`, `alloc` |
 //! | keep each value of a record, and replay it | `keep`, `store` | `store`, `services` |
-//! | keep a store's tiers in order | `lifecycle::maintain` | `store`, `std` |
+//! | keep a store's tiers in order | `lifecycle::maintain` (`std`), `lifecycle::in_steps` | `store` |
 //! | link records to an MQTT broker | `mqtt::MqttConnector` | `mqtt` |
 //! | run on Tokio | `TokioAdapter`, `tokio` | `tokio-runtime` |
 //! | run on a microcontroller | `embassy::EmbassyAdapter` | `embassy-runtime` |
@@ -94,7 +94,8 @@ mod expansion;
 #[cfg(all(feature = "store", feature = "services", feature = "std"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "store", feature = "services", feature = "std"))))]
 pub mod keep;
-#[cfg(all(feature = "store", feature = "std"))]
+#[cfg(feature = "store")]
+#[cfg_attr(docsrs, doc(cfg(feature = "store")))]
 pub mod lifecycle;
 pub mod prelude;
 

@@ -1,65 +1,56 @@
-//! The service that keeps a store's tiers in order: on any runtime, in small steps, off the async threads.
+//! The service that keeps a store's tiers in order: on any runtime, in small steps, off the async threads where there are any.
+//!
+//! ```text
+//!   in_steps   the loop: step after step while there is more to do, and then a pause     any runtime, no `std`
+//!      └─ maintain   over a `Store`, each step where blocking work belongs               with `std`
+//!            └─ WithStore::with_lifecycle   over a database's own store
+//! ```
 
-use crate::{Duration, JoinError, Runtime, RuntimeContext, RuntimeExt, SpawnBlocking};
-use anabranch_store::{Store, StoreError};
+use crate::{Duration, Runtime, RuntimeContext, RuntimeExt};
+use anabranch_store::Maintained;
+use core::{convert::Infallible, future::Future};
 
-/// Why a store is not maintained any more.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MaintainError {
-    /// The store could not: the disk is full, say. What was done before stays done.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A step panicked; the panic hook printed where and why.
-    #[error("a step of the store's lifecycle panicked; please report it with what the panic hook printed")]
-    Panicked(#[from] JoinError),
-}
+#[cfg(feature = "std")]
+mod over_store;
+#[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+pub use over_store::*;
 
-/// Keeps the tiers of a store in order: looks `every` so often whether there is something to move or to drop, and if there is
-/// goes on, step by step, until there is not.
+/// Makes `step` after step while there is more to do, then looks again `every` so often; between two steps others have their
+/// turn. Dropping the future loses nothing.
 ///
-/// What is moved, and when, say the store's [`Options::lifecycle`](anabranch_store::Options) and each namespace's
-/// [`Retention`](anabranch_store::Retention). Each step, [`Store::maintain`], goes to where blocking work belongs, so no async
-/// thread waits for the disk; between two steps others have their turn. Dropping the future loses nothing.
+/// With `std`, [`maintain`](fn@maintain) is this over a `Store`. Without it, where one task after another has its turn, it goes
+/// over the engine itself:
+///
+/// ```
+/// use anabranch::{Duration, Runtime, RuntimeContext, TimeSource, lifecycle::in_steps};
+/// use anabranch::store::{Engine, Lifecycle, Memory, StoreError, Timestamp};
+/// use core::{cell::RefCell, convert::Infallible, future::ready};
+///
+/// async fn maintain_engine<R: Runtime>(
+///     ctx: RuntimeContext<R>,
+///     engine: &RefCell<Engine<Memory>>,
+///     lifecycle: Lifecycle,
+/// ) -> Result<Infallible, StoreError> {
+///     let now = || Timestamp::from_nanos(ctx.runtime().unix_time().map_or(0, |time| time.as_nanos() as i64));
+///     in_steps(&ctx, Duration::from_secs(60), || ready(engine.borrow_mut().maintain(now(), &lifecycle))).await
+/// }
+/// ```
 ///
 /// # Errors
-/// [`MaintainError`]. Supervised as the service `Maintain`, it is started again then.
-#[cfg_attr(feature = "sim-runtime", doc = "```")]
-#[cfg_attr(not(feature = "sim-runtime"), doc = "```ignore")]
-/// use anabranch::{Duration, RuntimeContext, SpawnDynamically, TimeSource, lifecycle::maintain, sim::Sim};
-/// use anabranch::store::{Lifecycle, Memory, Options, Store, Timestamp};
-///
-/// let mut sim = Sim::new(1);
-/// let (adapter, wall) = (sim.adapter(), sim.adapter());
-/// let clock = move || Timestamp::from_nanos(wall.unix_time().map_or(0, |time| time.as_nanos() as i64));
-/// let lifecycle = Lifecycle { cold_after: Duration::from_secs(60), ..Lifecycle::default() };
-/// let store = Store::open(Memory::new(), Options::new(clock).lifecycle(lifecycle))?;
-/// for reading in 0..100 {
-///     store.put("plant", "boiler", reading)?;
-/// }
-/// let ctx = RuntimeContext::new(adapter.clone(), "maintain");
-/// drop(adapter.spawn(maintain(ctx, store.clone(), Duration::from_secs(10))));
-/// sim.run_for(Duration::from_secs(120))?;
-/// assert_eq!(store.stats()?.cold.versions, 99);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[cfg_attr(
-    all(feature = "macros", feature = "services"),
-    anabranch_macros::service(restart = "on-failure", backoff = "1s", max_backoff = "5min", crate = crate)
-)]
-pub async fn maintain<R: Runtime + SpawnBlocking>(
-    ctx: RuntimeContext<R>,
-    store: Store,
+/// The first error of a step. Whoever calls this again goes on where it ended.
+pub async fn in_steps<R, S, E>(
+    ctx: &RuntimeContext<R>,
     every: Duration,
-) -> Result<(), MaintainError> {
+    mut step: impl FnMut() -> S,
+) -> Result<Infallible, E>
+where
+    R: Runtime,
+    S: Future<Output = Result<Maintained, E>>,
+{
     let mut rounds = ctx.interval(every);
     loop {
-        loop {
-            let store = store.clone();
-            let step = ctx.spawn_blocking(move || store.maintain(store.now())).await??;
-            if !step.more {
-                break;
-            }
+        while step().await?.more {
             ctx.yield_now().await;
         }
         rounds.skip_missed();

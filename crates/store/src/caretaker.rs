@@ -3,6 +3,8 @@
 use crate::lifecycle::{self, Lifecycle, Maintained, Round};
 use crate::store::{Store, lock};
 use crate::{Retention, StoreError, Timestamp};
+use alloc::string::String;
+use alloc::vec::Vec;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
@@ -35,6 +37,14 @@ impl Store {
     /// Those of names, and [`StoreError::Backend`].
     pub fn retention(&self, namespace: &str) -> Result<Retention, StoreError> {
         self.reader()?.retention(namespace)
+    }
+
+    /// The namespaces for which something else was set, in their order. They need have no keys.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    pub fn retentions(&self) -> Result<Vec<(String, Retention)>, StoreError> {
+        self.reader()?.retentions()
     }
 
     /// The time on the store's clock.

@@ -165,7 +165,7 @@ impl Database {
 
     pub fn stats(&self) -> Result<Stats, Failure> {
         match self {
-            Database::Own(store) => Ok(store.stats()?.into()),
+            Database::Own(store) => Ok(Stats::of(store)?),
             Database::Node(node) => node.ask(node.store.stats())?.ok_or(Failure::NodeKeepsNothing),
         }
     }

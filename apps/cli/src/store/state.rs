@@ -55,6 +55,9 @@ pub fn stats(of: &StatsOf) -> Result<(), Failure> {
             let versions = counted(held.versions, "version", "versions");
             lines.push(format!("{}{versions}, {}{limit}", name(tier), size(held.bytes)));
         }
+        for retained in &stats.retention {
+            lines.push(format!("{}{}: {retained}", name("kept"), retained.namespace));
+        }
         lines.join("\n")
     })?;
     shower.end()

@@ -714,7 +714,10 @@ mod tests {
         screen.about.past = Some(begun);
         screen.kept = Some((Extent { versions: 1234, disk_bytes: 3 << 20, ..Extent::default() }, 2));
         let lines = text(&drawn(&screen, (120, 40), false));
-        assert!(lines.contains("STORE  1234 versions, 3.0 MiB on disk  lost 2  in /home/me/demo"), "{lines}");
+        assert!(
+            lines.contains("STORE  1234 versions (86,400 a key at most), 3.0 MiB on disk  lost 2  in /home/me/demo"),
+            "{lines}"
+        );
         assert!(lines.contains("▲ cpu is above 80 %"), "{lines}");
         let graph = Screen { page: Page::Graph, graph, ..screen };
         let lines = text(&drawn(&graph, (120, 40), false));

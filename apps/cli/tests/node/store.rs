@@ -115,6 +115,44 @@ fn a_name_that_is_neither_a_record_nor_a_namespace_is_not_followed() {
 }
 
 #[test]
+fn what_a_node_no_longer_keeps_is_told_as_by_a_command_of_its_own() {
+    let kept = "[[namespace]]\nname = 'homes'\nretention = { last = 2 }\n";
+    let place =
+        Place::with(&format!("{}{kept}", CONFIG.replace("data = 'data'", "data = 'data'\nmaintain_every = '1ms'")));
+    let node = place.node();
+    let first = json(&prints(&place, &["put", "homes", "kitchen", "0", "--json"]));
+    (1..5).for_each(|number| drop(prints(&place, &["put", "homes", "kitchen", &number.to_string()])));
+    // It looks every millisecond; each question takes longer than that.
+    let asking = || json(&prints(&place, &["stats", "--json"]));
+    let stats = (0..1000).map(|_| asking()).find(|stats| stats["deep"]["versions"] == 3).expect("it drops three");
+    assert_eq!(stats["retention"], serde_json::json!([{ "namespace": "homes", "last": 2 }]));
+    let (at, id) = (first["timestamp"].as_str().expect("a time"), first["versionId"].as_str().expect("an id"));
+    let questions: &[&[&str]] = &[
+        &["get", "homes", "kitchen", "--at", at],
+        &["history", "homes", "kitchen", "--at", at],
+        &["get", "homes", "kitchen", "--version", id],
+        &["diff", "homes", "kitchen", at, "now"],
+        &["history", "homes", "kitchen"],
+        &["verify"],
+    ];
+    let asked: Vec<_> = questions.iter().map(|question| end(&place.ends(question))).collect();
+    node.signal("TERM");
+    assert_eq!(node.end(), Some(0));
+    for (question, of_node) in questions.iter().zip(&asked) {
+        assert_eq!(*of_node, end(&place.ends(question)), "{question:?}");
+    }
+    assert!(asked[..4].iter().all(|(code, ..)| *code == Some(3)), "{asked:?}");
+    assert!(asked[0].2.contains("is no longer kept"), "{}", asked[0].2);
+    assert_eq!((asked[4].1.lines().count(), asked[5].0), (2, Some(0)));
+    let said = prints(&place, &["stats"]);
+    assert!(
+        said.contains("deep        3 versions, ")
+            && said.contains("kept        homes: the newest 2 versions of each key"),
+        "{said}"
+    );
+}
+
+#[test]
 fn lines_are_written_by_the_node() {
     let place = Place::with(CONFIG);
     let node = place.node();

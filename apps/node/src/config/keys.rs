@@ -77,6 +77,9 @@ use Takes::{AnyText, Flag, Number, Path, Table, Text, Time, Word, WordOrTable};
 /// The most values that a buffer or an offline link may be told to keep: a slip of the keyboard shall not take all memory.
 const MOST_VALUES: i64 = 16_777_216;
 
+/// The most bytes that a tier may be told to take: a TiB.
+const MOST_BYTES: i64 = 1 << 40;
+
 /// The sections, in the order of the page.
 pub const SECTIONS: &[Section] = &[
     Section {
@@ -90,6 +93,31 @@ pub const SECTIONS: &[Section] = &[
                 Nothing,
                 "The node's directory, made when it is not there. Its store is in it, and its socket, `node.sock`, over which \
                  `anabranch watch`, `get`, `put` and others talk to the node; without it nobody can, and nothing is kept.",
+            ),
+            key(
+                "hot_bytes",
+                Number(0, MOST_BYTES),
+                Default("67108864"),
+                "How many bytes of memory the newest versions of keys may take, decoded, so that to read them asks no disk.",
+            ),
+            key(
+                "warm_bytes",
+                Number(0, MOST_BYTES),
+                Nothing,
+                "How many bytes the rows of versions may take in the store: as many as there are when it is not given. While they \
+                 take more, all but the newest version of each key are moved to compressed segments, however new.",
+            ),
+            key(
+                "cold_after",
+                Time,
+                Default("\"1h\""),
+                "How old a version is when it is moved to a compressed segment. It is read as before, and takes a third or less.",
+            ),
+            key(
+                "maintain_every",
+                Time,
+                Default("\"1min\""),
+                "How often is looked whether there are versions to be moved or dropped.",
             ),
             later("listen", Text, "Where HTTP is served over TCP, as `\"127.0.0.1:7340\"`."),
         ]),
@@ -255,7 +283,21 @@ pub const SECTIONS: &[Section] = &[
         ]),
         says: "Ties a record to an address outside: `from` it, or `to` it.",
     },
-    Section { name: "namespace", several: true, keys: None, says: "A namespace of the store." },
+    Section {
+        name: "namespace",
+        several: true,
+        keys: Some(&[
+            key("name", Text, Needed, "Its name, as `keep` of a record and `anabranch put` have it."),
+            key(
+                "retention",
+                WordOrTable(&["all"], RETENTION),
+                Default("\"all\""),
+                "Which versions of each of its keys are kept. The newest always is. Of those that are dropped a digest is left, so \
+                 that `anabranch verify` still proves the others.",
+            ),
+        ]),
+        says: "A namespace of the store. One that has no section keeps all.",
+    },
     Section { name: "query", several: true, keys: None, says: "A continuous query." },
     Section { name: "reaction", several: true, keys: None, says: "What is done with a query's changes." },
 ];
@@ -297,6 +339,16 @@ const WILL: &[Key] = &[
     key("retain", Flag, Default("false"), "Whether the peer keeps it for those who come later."),
 ];
 
+const RETENTION: &[Key] = &[
+    key("last", Number(1, i64::MAX), Nothing, "The newest so many. There is either this or `for`."),
+    key(
+        "for",
+        Time,
+        Nothing,
+        "Those that were the newest at some moment of so long a time before now: each such moment can be asked for.",
+    ),
+];
+
 const KEEP: &[Key] = &[
     key("namespace", Text, Needed, "The namespace."),
     key(
@@ -329,7 +381,7 @@ impl Takes {
             Word(words) => one_of(words),
             Number(least, most) => format!("a whole number from {least} to {most}"),
             Flag => "true or false".into(),
-            Time => "a time with its unit in quotes, as \"250ms\", \"10s\", \"5min\" or \"1h\"".into(),
+            Time => "a time with its unit in quotes, as \"250ms\", \"10s\", \"5min\", \"1h\" or \"7d\"".into(),
             Table(keys) => table(keys),
             WordOrTable(words, keys) => format!("{} or {}", one_of(words), table(keys)),
         }

@@ -20,6 +20,11 @@ url = \"mqtt://127.0.0.1:1883\"
 [[record]]
 name = \"temperature\"
 buffer = { kind = \"spmc-ring\", capacity = 64 }
+keep = { namespace = \"temperature\", key = \"{device}\" }
+
+[[namespace]]
+name = \"temperature\"
+retention = { for = \"30d\" }
 
 [[link]]
 record = \"temperature\"

@@ -284,7 +284,8 @@ fn found_in_words(found: &DeValue<'_>) -> String {
 }
 
 /// The units of time, the longer names first.
-const UNITS: [(&str, u64); 5] = [("ms", 1), ("min", 60_000), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+const UNITS: [(&str, u64); 6] =
+    [("ms", 1), ("min", 60_000), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 fn time(text: &str) -> Option<Duration> {
     let (number, millis) = UNITS.into_iter().find_map(|(unit, millis)| Some((text.strip_suffix(unit)?, millis)))?;

@@ -134,8 +134,9 @@ impl Face {
     /// How much its store holds.
     pub(super) async fn stored_stats(&self) -> Result<Option<Stats>, Problem> {
         let Some(store) = self.store.clone() else { return Ok(None) };
-        let stats = tokio::task::spawn_blocking(move || store.stats()).await.unwrap_or(Err(StoreError::WriterPanicked));
-        stats.map(|stats| Some(stats.into())).map_err(|error| Problem::of_store(&error))
+        let stats =
+            tokio::task::spawn_blocking(move || Stats::of(&store)).await.unwrap_or(Err(StoreError::WriterPanicked));
+        stats.map(Some).map_err(|error| Problem::of_store(&error))
     }
 }
 
@@ -333,6 +334,9 @@ impl Problem {
         let (status, code, title) = match error {
             StoreError::KeyNotFound { .. } => (StatusCode::NOT_FOUND, "key-not-found", "There is no such key"),
             StoreError::NoValueAt { .. } => (StatusCode::NOT_FOUND, "no-value-then", "The key had no value then"),
+            StoreError::NoLongerKept { .. } => {
+                (StatusCode::GONE, "no-longer-kept", "What it was then is no longer kept")
+            }
             StoreError::VersionNotFound { .. } | StoreError::NoSuchVersion { .. } => {
                 (StatusCode::NOT_FOUND, "version-not-found", "There is no such version")
             }

@@ -119,6 +119,13 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         self
     }
 
+    /// Adds what keeps the store of kept records in order, and has no part in what flows: for a crate above this one.
+    #[must_use]
+    pub fn with_keeper(mut self, keeper: ServiceSpec<R>) -> Self {
+        self.services.push((GraphServiceKind::Keep, keeper));
+        self
+    }
+
     /// Adds a connector, which links of its scheme go through.
     #[must_use]
     pub fn with_connector(mut self, connector: impl ConnectorBuilder<R>) -> Self {

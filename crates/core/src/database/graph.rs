@@ -52,7 +52,7 @@ pub enum GraphServiceKind {
     Join,
     /// A link that goes out; its name is its address.
     Link,
-    /// What keeps each value of a record, as a version in the store.
+    /// What keeps each value of a record, as a version in the store; or that store in order, and then it reads no record.
     Keep,
 }
 
@@ -72,7 +72,8 @@ pub struct GraphService {
 }
 
 impl Graph {
-    /// The graph as Mermaid text: rounded boxes are records, square ones services, flags links.
+    /// The graph as Mermaid text: rounded boxes are records, square ones services, flags links. What keeps the store in order is
+    /// not in it: nothing flows there.
     ///
     /// ```text
     /// flowchart LR
@@ -91,7 +92,8 @@ impl Graph {
                 n => writeln!(text, "    r{i}([\"{}<br/>{kind} {n}\"])", escape(&record.name)),
             };
         }
-        for (i, service) in self.services.iter().enumerate() {
+        let flows = |service: &&GraphService| service.kind != GraphServiceKind::Keep || !service.reads.is_empty();
+        for (i, service) in self.services.iter().filter(flows).enumerate() {
             let times = if service.instances > 1 { alloc::format!(" ×{}", service.instances) } else { String::new() };
             let left = if service.kind == GraphServiceKind::Link { '>' } else { '[' };
             let _ = writeln!(text, "    s{i}{left}\"{}{times}\"]", escape(&service.name));
