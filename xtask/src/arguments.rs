@@ -76,6 +76,10 @@ pub fn command() -> Command {
                 .arg(option("scenario", "NAME").help("Only this scenario"))
                 .arg(option("seed", "N").help("Only this seed").conflicts_with("seeds").requires("scenario"))
                 .arg(option("seeds", "N").help("The seeds 0..N, each twice, comparing the traces").required_unless_present("seed")),
+            Command::new("npm").about("Build the JavaScript package into target/npm/anabranch").long_about(
+                "Builds the engine for WebAssembly, makes it small with wasm-opt, and puts it with the package's modules, types and \
+                 README into target/npm/anabranch, as it is published: `npm pack` there makes the tarball.",
+            ),
             Command::new("coverage").about("Measure the lines of crates/ that the tests run; fail below 90 %").long_about(
                 "Runs the native tests instrumented, prints the covered lines of each file under crates/ and fails when \
                  less than 90 % of all their lines ran.",

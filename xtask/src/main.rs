@@ -1,7 +1,7 @@
 //! The project's own tasks: set up, test, measure, check.
 //!
 //! ```text
-//!  commands     test · ci        setup       check-layers     sizes · bench · coverage     sim
+//!  commands     test · ci        setup       check-layers     sizes · bench · coverage     sim · npm
 //!                  │               │              │                     │
 //!  data         steps.rs        tools.rs    layers/rules.rs      the tables of each file
 //!                  │
@@ -15,6 +15,7 @@ mod bench;
 mod coverage;
 mod failure;
 mod layers;
+mod npm;
 mod process;
 mod runner;
 mod sizes;
@@ -61,6 +62,10 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Failure> {
             let accepted = args.get_many::<String>("accept").into_iter().flatten().map(String::as_str).collect();
             let because = args.get_one::<String>("because").map_or("", String::as_str);
             sizes::measure(&workspace, &sizes::Asked { accepted, because, write_readme: args.get_flag("write-readme") })
+        }
+        "npm" => {
+            tools::need(&[tools::WASM, tools::NODE, tools::NPM, tools::PACKAGE_PACKAGES])?;
+            npm::build(&workspace)
         }
         "coverage" => coverage::measure(&workspace),
         "bench" => bench::run(&workspace, arguments::text(args, "NAME"), args.get_flag("no-fail")),

@@ -40,6 +40,7 @@ pub const QEMU: Tool = Tool::Program { name: "qemu-system-arm", package: "qemu-s
 pub const NODE: Tool = Tool::Program { name: "node", package: "nodejs" };
 pub const NPM: Tool = Tool::Program { name: "npm", package: "npm" };
 pub const CHROMIUM: Tool = Tool::Program { name: "chromium", package: "chromium" };
+pub const PACKAGE_PACKAGES: Tool = Tool::Npm { folder: "bindings/javascript" };
 pub const BROWSER_PACKAGES: Tool = Tool::Npm { folder: "tests/browser" };
 pub const MOSQUITTO: Tool = Tool::Program { name: "mosquitto", package: "mosquitto" };
 pub const MOSQUITTO_CLIENTS: Tool = Tool::Program { name: "mosquitto_pub", package: "mosquitto-clients" };
@@ -67,6 +68,7 @@ const ALL: &[Tool] = &[
     NPM,
     CHROMIUM,
     BROWSER_PACKAGES,
+    PACKAGE_PACKAGES,
     MOSQUITTO,
     MOSQUITTO_CLIENTS,
     EJABBERD,
@@ -87,6 +89,17 @@ pub fn setup() -> Result<(), Failure> {
         }
         count => {
             Err(Failure::new(format!("{count} tools are still missing: do what is said above, then run this again")))
+        }
+    }
+}
+
+/// Installs what is missing of these tools; it is a failure when one is missing then.
+pub fn need(tools: &[Tool]) -> Result<(), Failure> {
+    match ensure(tools).as_slice() {
+        [] => Ok(()),
+        missing => {
+            let ways_out: Vec<String> = missing.iter().map(|(tool, way_out)| format!("{tool}: {way_out}")).collect();
+            Err(Failure::new(format!("tools are missing: {}", ways_out.join("; "))))
         }
     }
 }

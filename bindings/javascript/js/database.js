@@ -167,13 +167,13 @@ export class Anabranch {
     if (typeof options === "function") [options, callback] = [{}, options];
     const { prefix, from } = record(options ?? {}, "options");
     if (callback !== undefined && typeof callback !== "function") throw wrong("callback", "a function is needed");
-    const start = (wants) =>
+    const start = async (id, wants, position) =>
       this.#ask("subscribe", (call) => {
-        call.text(text(namespace, "namespace"));
+        call.count(id).count(wants).text(text(namespace, "namespace"));
         optionalText(call, prefix, "prefix");
-        if (from === undefined || from === "now") call.null();
+        if (position !== undefined) call.text(position);
+        else if (from === undefined || from === "now") call.null();
         else call.text(from === "beginning" ? from : time(from, "from"));
-        call.count(wants);
       });
     return this.#follow(start, callback);
   }
@@ -181,8 +181,8 @@ export class Anabranch {
   #follow(start, callback) {
     const subscription = new Subscription(this.#port, {
       start,
-      more: (id, wants) => this.#ask("more", (call) => call.count(id).count(wants)),
-      leave: (id) => this.#ask("unfollow", (call) => call.count(id)),
+      more: async (id, wants) => this.#ask("more", (call) => call.count(id).count(wants)),
+      leave: async (id) => this.#ask("unfollow", (call) => call.count(id)),
       ended: () => this.#subscriptions.delete(subscription),
     }, callback);
     this.#subscriptions.add(subscription);

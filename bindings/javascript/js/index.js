@@ -3,6 +3,7 @@
 import init, * as engine from "./engine.js";
 import { Anabranch } from "./database.js";
 import { opener } from "./open.js";
+import { RemotePort } from "./remote.js";
 
 export { AnabranchError } from "./errors.js";
 export { Temporal } from "./values.js";
@@ -13,5 +14,12 @@ Anabranch.open = opener({
     await init({ module_or_path: new URL("./engine_bg.wasm", import.meta.url) });
     return engine;
   },
-  storages: ["memory"],
+  storages: ["memory", "opfs"],
+  remote({ name, storage, hotBytes }) {
+    // Bundlers find the worker by this very spelling.
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: `anabranch ${name}` });
+    // What was asked for first, and what a browser without it has.
+    const storages = [storage, "memory"];
+    return RemotePort.open(worker, { name, storages, hotBytes });
+  },
 });

@@ -21,7 +21,7 @@ export class LocalPort {
     port.storage = storage;
     port.name = name;
     try {
-      port.#engine = await instance.guard(() => open((kind, id, bytes) => port.#emitted(kind, id, bytes)));
+      port.#engine = await instance.guard(() => open((kind, client, id, bytes) => port.#emitted(kind, id, bytes)));
     } catch (error) {
       if (error instanceof Uint8Array) read(error);
       throw error;
@@ -30,14 +30,15 @@ export class LocalPort {
   }
 
   call(call) {
-    return this.#instance.guard(() => this.#engine.call(call));
+    return this.#instance.guard(() => this.#engine.call(0, call));
   }
 
-  /** Starts to follow: its events come to `came`, from the first on. */
-  async following(start, came) {
-    const id = await start();
+  following(id, came) {
     this.#followers.set(id, came);
-    return id;
+  }
+
+  unfollowing(id) {
+    this.#followers.delete(id);
   }
 
   #emitted(kind, id, bytes) {
@@ -51,10 +52,7 @@ export class LocalPort {
   #deliver() {
     this.#scheduled = false;
     for (const [kind, id, bytes] of this.#events.splice(0)) {
-      const came = this.#followers.get(id);
-      if (came === undefined) continue;
-      if (kind === 2) this.#followers.delete(id);
-      came(kind, bytes);
+      this.#followers.get(id)?.(kind, bytes);
     }
   }
 

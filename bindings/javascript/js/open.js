@@ -7,8 +7,11 @@ import { Instance, LocalPort } from "./local.js";
 const KNOWN = ["name", "storage", "hotBytes"];
 const STORAGES = ["memory", "opfs", "indexeddb", "file"];
 
-/** `Anabranch.open` for a host: `load` gives the engine's module, `storages` are those that the host has. */
-export function opener({ load, storages }) {
+/**
+ * `Anabranch.open` for a host: `load` gives the engine's module, `storages` are those that the host has, and `remote` starts an
+ * engine elsewhere, for the storages that are kept there.
+ */
+export function opener({ load, storages, remote }) {
   let loading;
   const instance = async () => {
     if (loading === undefined || (await loading).isPoisoned) loading = load().then((exports) => new Instance(exports));
@@ -39,6 +42,7 @@ export function opener({ load, storages }) {
     if (!storages.includes(storage)) {
       throw new AnabranchError("STORAGE_NOT_HERE", `storage: ${storage} is not to be had here; there are ${storages.join(", ")}`);
     }
+    if (storage !== "memory") return new Anabranch(await remote({ name: name ?? "default", storage, hotBytes }));
     const loaded = await instance();
     const port = await LocalPort.open(loaded, storage, name, (emit) => loaded.exports.Engine.memory(hotBytes, emit));
     return new Anabranch(port);

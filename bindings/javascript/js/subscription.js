@@ -6,21 +6,29 @@ import { Reader } from "./values.js";
 /** How many may be on their way to one who follows. */
 const ROOM = 1024;
 
+let last = 0;
+
 /** Follows until it is closed: `for await (const item of subscription)`, or with a callback. */
 export class Subscription {
+  #port;
   #source;
+  #id = ++last;
   #ready;
-  #id;
   #items = [];
   #waiting = [];
   #callback;
   #taken = 0;
   #end = null;
+  /** Where it goes on, should it have to begin again: after the last that came, or where it began. */
+  #position;
 
   constructor(port, source, callback) {
+    this.#port = port;
     this.#source = source;
     this.#callback = callback;
-    this.#ready = this.#start(port);
+    // Before it is asked for: events may come before the answer.
+    port.following(this.#id, (event, bytes) => this.#came(event, bytes));
+    this.#ready = this.#start();
     // Whoever iterates, or waits for `ready`, is told; else it is reported.
     this.#ready.catch((error) => this.#finish(error));
   }
@@ -30,15 +38,19 @@ export class Subscription {
     return this.#ready;
   }
 
-  async #start(port) {
-    // The engine may send what there is before its answer is read.
-    const answer = port.following(() => this.#source.start(ROOM), (event, bytes) => this.#came(event, bytes));
-    this.#id = await answer;
-    if (this.#end !== null) this.#leave();
+  async #start() {
+    const begins = await this.#source.start(this.#id, ROOM, this.#position);
+    this.#position ??= begins;
   }
 
   #came(event, bytes) {
     if (this.#end !== null) return;
+    if (event === 3) {
+      // Another engine answers now, which knows nothing of it. One that has not begun is asked for again as it was.
+      if (this.#position !== undefined) this.#start().catch((error) => this.#finish(error));
+      this.#taken = 0;
+      return;
+    }
     const reader = new Reader(bytes);
     if (event === 2) {
       const [code, message] = [reader.value(), reader.value()];
@@ -47,6 +59,7 @@ export class Subscription {
     }
     while (!reader.isAtEnd) {
       const item = reader.value();
+      this.#position = item.versionId ?? this.#position;
       if (this.#callback) {
         call(this.#callback, item);
         this.#took();
@@ -65,28 +78,20 @@ export class Subscription {
     if (this.#taken >= ROOM / 2 && this.#end === null) {
       const wants = this.#taken;
       this.#taken = 0;
-      this.#ready.then(() => this.#end ?? this.#source.more(this.#id, wants)).catch(() => {});
+      this.#source.more(this.#id, wants).catch(() => {});
     }
   }
 
   #finish(error) {
     if (this.#end !== null) return;
     this.#end = { error };
+    this.#port.unfollowing(this.#id);
     this.#source.ended();
     for (const { resolve, reject } of this.#waiting.splice(0)) {
       if (error) reject(error);
       else resolve({ done: true, value: undefined });
     }
     if (error && this.#callback) report(error);
-  }
-
-  #leave() {
-    if (this.#id === undefined) return;
-    try {
-      Promise.resolve(this.#source.leave(this.#id)).catch(() => {});
-    } catch {
-      // The database is closed, and with it all that followed it.
-    }
   }
 
   async next() {
@@ -115,7 +120,8 @@ export class Subscription {
     if (this.#end !== null) return;
     this.#items = [];
     this.#finish(undefined);
-    this.#leave();
+    // Where the database is closed, nothing follows any more.
+    this.#source.leave(this.#id).catch(() => {});
   }
 
   [Symbol.asyncIterator]() {

@@ -5,15 +5,12 @@ use crate::{
     engine::Event,
     wire::{Answer, Arguments},
 };
-use anabranch::store::{Moment, Start, Store, Subscription};
+use anabranch::store::{Moment, Start, Store, StoreError, Subscription, Timestamp};
 use std::collections::BTreeMap;
 
-/// Those who follow, each by a number.
+/// Those who follow, by their client's number and the number that the client has given them.
 #[derive(Default)]
-pub struct Followers {
-    last: u32,
-    all: BTreeMap<u32, Follower>,
-}
+pub struct Followers(BTreeMap<(u32, u32), Follower>);
 
 struct Follower {
     versions: Subscription,
@@ -25,67 +22,73 @@ struct Follower {
 const AT_ONCE: u64 = 256;
 
 impl Followers {
-    /// namespace, prefix, where to begin, how many it takes at first.
-    pub fn subscribe(&mut self, store: &Store, call: &mut Arguments<'_>) -> Result<u32, Failure> {
+    /// A number, how many it takes at first, namespace, prefix, where to begin. The answer is where it begins, as a place where
+    /// it can begin again.
+    pub fn subscribe(&mut self, store: &Store, client: u32, call: &mut Arguments<'_>) -> Result<Timestamp, Failure> {
+        let (id, wants) = (number(call)?, call.number("how many")?);
         let namespace = call.text("namespace")?;
         let prefix = call.optional(|call| call.text("prefix"))?.unwrap_or_default();
         let start = match call.optional(|call| call.text("from"))? {
             None => Start::Now,
             Some("beginning") => Start::Beginning,
-            Some(from) => match from.parse().map_err(|error: anabranch::store::StoreError| Failure::from(error))? {
+            Some(from) => match from.parse().map_err(|error: StoreError| Failure::from(error))? {
                 Moment::At(at) => Start::At(at),
                 Moment::Version(version) => Start::After(version),
             },
         };
-        let wants = call.number("how many")?;
         let versions = store.subscribe(namespace, prefix, start)?;
-        self.last = self.last.wrapping_add(1);
-        self.all.insert(self.last, Follower { versions, wants });
-        Ok(self.last)
+        let begins = Timestamp::from_nanos(versions.position().nanos().saturating_add(1));
+        self.0.insert((client, id), Follower { versions, wants });
+        Ok(begins)
     }
 
     /// Takes so many more; `false` if it follows no more.
-    pub fn more(&mut self, call: &mut Arguments<'_>) -> Result<bool, Failure> {
+    pub fn more(&mut self, client: u32, call: &mut Arguments<'_>) -> Result<bool, Failure> {
         let (id, more) = (number(call)?, call.number("how many")?);
-        let follower = self.all.get_mut(&id);
+        let follower = self.0.get_mut(&(client, id));
         Ok(follower.map(|follower| follower.wants = follower.wants.saturating_add(more)).is_some())
     }
 
     /// Follows no more; `false` if it did not.
-    pub fn leave(&mut self, call: &mut Arguments<'_>) -> Result<bool, Failure> {
-        Ok(self.all.remove(&number(call)?).is_some())
+    pub fn leave(&mut self, client: u32, call: &mut Arguments<'_>) -> Result<bool, Failure> {
+        Ok(self.0.remove(&(client, number(call)?)).is_some())
     }
 
-    /// Sends each what it takes of what there is.
-    pub fn tell(&mut self, emit: &mut dyn FnMut(Event, u32, &[u8])) {
-        self.all.retain(|id, follower| {
-            while follower.wants > 0 {
+    /// A client has gone.
+    pub fn forget(&mut self, client: u32) {
+        self.0.retain(|(its, _), _| *its != client);
+    }
+
+    /// Sends each what it takes of what there is: `emit(event, client, number, bytes)`.
+    pub fn tell(&mut self, emit: &mut dyn FnMut(Event, u32, u32, &[u8])) {
+        self.0.retain(|(client, id), follower| {
+            loop {
                 let mut items = Answer::empty();
                 let mut count = 0;
-                let ended = loop {
-                    if count == follower.wants.min(AT_ONCE) {
-                        break None;
-                    }
+                let room = follower.wants.min(AT_ONCE);
+                let mut ended = None;
+                while count < room && ended.is_none() {
                     match follower.versions.try_next() {
-                        Ok(Some(version)) => items.keyed(&version),
-                        Ok(None) => break None,
-                        Err(error) => break Some(Failure::from(error)),
-                    };
-                    count += 1;
-                };
+                        Ok(Some(version)) => {
+                            items.keyed(&version);
+                            count += 1;
+                        }
+                        Ok(None) => break,
+                        Err(error) => ended = Some(Failure::from(error)),
+                    }
+                }
+                follower.wants -= count;
                 if count > 0 {
-                    follower.wants -= count;
-                    emit(Event::Items, *id, &items.into_bytes());
+                    emit(Event::Items, *client, *id, &items.into_bytes());
                 }
                 if let Some(failure) = ended {
-                    emit(Event::End, *id, &Answer::failed(&failure));
+                    emit(Event::End, *client, *id, &Answer::failed(&failure));
                     return false;
                 }
-                if count < AT_ONCE {
-                    break;
+                if count < room || room == 0 {
+                    return true;
                 }
             }
-            true
         });
     }
 }

@@ -5,9 +5,80 @@ use crate::{
     wire::{Answer, Arguments},
 };
 use anabranch::store::{
-    Damage, Diff, Expected, Imported, Moment, Store, Tier, Timestamp, Trace, VersionId, VersionedValue, Write,
+    Damage, Diff, Expected, Imported, Moment, Store, Ticket, Tier, Timestamp, Trace, VersionId, VersionedValue, Write,
 };
 use std::ops::Bound;
+
+/// What a call that writes is answered with: one version, or those of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    One,
+    Batch,
+}
+
+/// What a call wants to be written; none where it does not write.
+fn wanted(call: &[u8]) -> Option<Result<(Vec<Write>, Writing), Failure>> {
+    let mut call = Arguments::of(call);
+    let name = call.text("the call's name").ok()?;
+    let call = &mut call;
+    match name {
+        "put" | "delete" => Some(one(name == "delete", call).map(|write| (vec![write], Writing::One))),
+        "writeBatch" => Some(call.list("writes", write).map(|writes| (writes, Writing::Batch))),
+        _ => None,
+    }
+}
+
+/// namespace, key, what is expected, causes, and the value unless it is to be deleted.
+fn one(deletes: bool, call: &mut Arguments<'_>) -> Result<Write, Failure> {
+    let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+    let (expected, causes) = (expected(call)?, causes(call)?);
+    let write = if deletes { Write::delete(namespace, key) } else { Write::put(namespace, key, call.value()?) };
+    Ok(write.expecting(expected).because(causes))
+}
+
+/// Hands in what a call wants to be written, to be committed with what comes next; none where it does not write.
+pub fn submitted(store: &Store, call: &[u8]) -> Option<Result<(Ticket, Writing), Failure>> {
+    let wanted = wanted(call)?;
+    Some(wanted.and_then(|(writes, writing)| Ok((store.submit(writes)?, writing))))
+}
+
+/// The answer to a call that has written.
+pub fn written(versions: &[VersionedValue], writing: Writing) -> Vec<u8> {
+    let mut answer = Answer::done();
+    if writing == Writing::Batch {
+        answer.list(versions.len());
+    }
+    versions.iter().fold(&mut answer, |answer, version| answer.version(None, version));
+    answer.into_bytes()
+}
+
+/// The answer to a call that was made before and not answered, if it has written since a time what it was to write.
+pub fn done_since(store: &Store, since: Timestamp, call: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(wanted) = wanted(call) else { return Ok(None) };
+    let (writes, writing) = wanted?;
+    let mut versions = Vec::new();
+    for write in writes {
+        let newest = match store.history(write.namespace(), write.key(), since.., 1) {
+            Ok(mut page) => page.items.pop(),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error.into()),
+        };
+        let is_it = |version: &VersionedValue| {
+            let value = (!version.deleted).then_some(&version.value);
+            let follows = match write.expected() {
+                Expected::Any => true,
+                Expected::Absent => version.previous_version.is_none(),
+                Expected::Version(id) => version.previous_version == Some(id),
+            };
+            value == write.value() && *version.causes == *write.causes() && follows
+        };
+        match newest.filter(is_it) {
+            Some(version) => versions.push(version),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(written(&versions, writing)))
+}
 
 /// Does what `name` asks for.
 pub fn answer<'a>(
@@ -17,21 +88,9 @@ pub fn answer<'a>(
     answer: &'a mut Answer,
 ) -> Result<&'a mut Answer, Failure> {
     Ok(match name {
-        "put" => {
-            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
-            let expected = expected(call)?;
-            let causes = causes(call)?;
-            let write = Write::put(namespace, key, call.value()?).expecting(expected).because(causes);
-            answer.version(None, &store.write(write)?)
-        }
-        "delete" => {
-            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
-            let write = Write::delete(namespace, key).expecting(expected(call)?).because(causes(call)?);
-            answer.version(None, &store.write(write)?)
-        }
+        "put" | "delete" => answer.version(None, &store.write(one(name == "delete", call)?)?),
         "writeBatch" => {
-            let writes = call.list("writes", write)?;
-            let versions = store.write_batch(writes)?;
+            let versions = store.write_batch(call.list("writes", write)?)?;
             answer.list(versions.len());
             versions.iter().fold(answer, |answer, version| answer.version(None, version))
         }

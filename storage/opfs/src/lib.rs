@@ -38,6 +38,7 @@ mod backend;
 mod bytes;
 mod crc;
 mod cursor;
+pub mod handle;
 mod header;
 mod log;
 mod merge;

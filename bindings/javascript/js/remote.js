@@ -1,0 +1,130 @@
+// The engine in a worker, of this tab or of another: calls go there in batches, answers and events come back.
+//
+// When the tab that holds the storage is gone, another takes over. What was asked and not answered is then asked again, with the
+// time at which it was asked first, so that a write that was made already is found and not made twice; and whoever follows goes on
+// after what it has seen.
+
+import { read } from "./database.js";
+import { AnabranchError } from "./errors.js";
+import { Writer } from "./values.js";
+
+/** A port to an engine behind a worker. */
+export class RemotePort {
+  #worker;
+  #last = 0;
+  /** The calls without an answer. */
+  #pending = new Map();
+  #batch = [];
+  #followers = new Map();
+  #over = null;
+
+  /** Starts `worker`, and resolves when a database is open behind it. */
+  static open(worker, options) {
+    const port = new RemotePort();
+    port.#worker = worker;
+    port.name = options.name;
+    return new Promise((resolve, reject) => {
+      const failed = (error) => {
+        port.#end(error);
+        reject(error);
+      };
+      worker.onerror = (event) => {
+        event.preventDefault?.();
+        failed(new AnabranchError("PANICKED", `the engine's worker has failed (${event.message ?? "it could not be loaded"}); open the database again`));
+      };
+      worker.onmessage = ({ data }) => {
+        if (data.opened !== undefined) {
+          port.storage = data.opened;
+          resolve(port);
+        } else if (data.failed !== undefined) {
+          try {
+            read(data.failed);
+          } catch (error) {
+            failed(error);
+          }
+        } else {
+          port.#came(data);
+        }
+      };
+      worker.postMessage({ open: options });
+    });
+  }
+
+  call(call) {
+    if (this.#over) throw this.#over;
+    return new Promise((resolve, reject) => {
+      const id = ++this.#last;
+      this.#pending.set(id, { call, resolve, reject, since: Date.now() });
+      this.#send(id, call);
+    });
+  }
+
+  following(id, came) {
+    this.#followers.set(id, came);
+  }
+
+  unfollowing(id) {
+    this.#followers.delete(id);
+  }
+
+  /** All that is asked in one go travels as one message, so that its writes share a sync. */
+  #send(id, call) {
+    this.#batch.push([id, call]);
+    if (this.#batch.length === 1) {
+      queueMicrotask(() => {
+        if (!this.#over) this.#worker.postMessage({ calls: this.#batch.splice(0) });
+      });
+    }
+  }
+
+  #came({ answers = [], events = [], restart, panicked }) {
+    if (panicked !== undefined) {
+      this.#end(new AnabranchError("PANICKED", panicked));
+      return;
+    }
+    for (const [id, answer] of answers) {
+      const asked = this.#pending.get(id);
+      this.#pending.delete(id);
+      asked?.resolve(answer);
+    }
+    for (const [kind, id, bytes] of events) this.#followers.get(id)?.(kind, bytes);
+    if (restart) this.#restart();
+  }
+
+  #restart() {
+    this.#batch.length = 0;
+    const pending = [...this.#pending];
+    // What is asked meanwhile comes after it.
+    for (const [id, { call, since }] of pending) this.#send(id, again(call, since));
+    for (const came of [...this.#followers.values()]) came(3);
+  }
+
+  #end(error) {
+    if (this.#over) return;
+    this.#over = error;
+    this.#worker.terminate();
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+
+  async close() {
+    if (this.#over) return;
+    const closed = new Promise((resolve) => {
+      this.#worker.onmessage = ({ data }) => {
+        if (data.closed) resolve();
+        else this.#came(data);
+      };
+    });
+    this.#worker.postMessage({ calls: this.#batch.splice(0), close: true });
+    await closed;
+    this.#followers.clear();
+    this.#end(new AnabranchError("CLOSED", "the database is closed; open it again"));
+  }
+}
+
+/** A call that may have been done already, if it was since then. */
+function again(call, since) {
+  const repeated = new Writer();
+  repeated.text("again").text(new Date(since).toISOString()).bytes(call);
+  return repeated.take();
+}

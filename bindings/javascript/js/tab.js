@@ -1,0 +1,162 @@
+// A tab's worker: it leads, and holds the storage and the engine, or it follows the one that does.
+//
+//   page ──calls──▶ worker that leads ──▶ engine ──▶ storage          one lock (Web Locks) says who leads
+//   page ──calls──▶ worker that follows ──BroadcastChannel──▶ worker that leads
+//
+// A worker that follows waits for the lock: when the tab that leads is gone, the browser gives it to the next.
+
+import { Instance } from "./local.js";
+
+/** The first of those that this host has and that open. */
+export async function serve(scope, { load, engines }) {
+  const me = crypto.randomUUID();
+  let options;
+  let channel;
+  let leader = null;
+  let led = null; // { engine, storage, instance } while this one leads
+  let release = () => {};
+  const clients = new Map(); // of the one that leads: a number for each client
+
+  const send = (to, message) => (to === me ? scope.postMessage(message) : channel.postMessage({ to, from: me, message }));
+
+  scope.onmessage = async ({ data }) => {
+    if (data.open !== undefined) {
+      options = data.open;
+      await start();
+      return;
+    }
+    if (data.calls?.length > 0) {
+      if (led) await answer(me, data.calls);
+      else if (leader !== null) channel.postMessage({ to: leader, from: me, message: { calls: data.calls } });
+      // Nobody leads yet: the page asks again when somebody does.
+    }
+    if (data.close) await close();
+  };
+
+  async function start() {
+    channel = new BroadcastChannel(`anabranch/1/${options.name}`);
+    channel.onmessage = ({ data }) => heard(data);
+    // It is there as long as this worker is: the one that leads waits for it to go.
+    const alive = new Promise((granted) => {
+      void navigator.locks.request(`anabranch/client/${me}`, () => {
+        granted();
+        return new Promise(() => {});
+      });
+    });
+    await alive;
+    navigator.locks
+      .request(`anabranch/${options.name}`, async () => {
+        await lead();
+        return new Promise((resolve) => (release = resolve));
+      })
+      .catch((failed) => {
+        scope.postMessage({ failed: failed instanceof Uint8Array ? failed : said(failed) });
+      });
+    channel.postMessage({ from: me, hello: true });
+  }
+
+  async function lead() {
+    const opened = await open();
+    led = opened;
+    const first = leader === null;
+    leader = me;
+    channel.postMessage({ from: me, leads: opened.storage });
+    if (first) scope.postMessage({ opened: opened.storage });
+    else scope.postMessage({ restart: true });
+  }
+
+  async function open() {
+    let refused;
+    for (const storage of options.storages) {
+      const make = engines[storage];
+      if (make === undefined) continue;
+      let media;
+      try {
+        media = await make.prepare(options);
+      } catch (error) {
+        refused = error;
+        continue;
+      }
+      const instance = new Instance(await load());
+      const engine = await instance.guard(() => make.open(instance.exports, media, options, emitted));
+      return { engine, storage, instance };
+    }
+    throw refused;
+  }
+
+  function heard({ to, from, message, hello, leads }) {
+    if (to !== undefined && to !== me) return;
+    if (hello && led) channel.postMessage({ to: from, from: me, leads: led.storage });
+    if (leads !== undefined && from !== leader && !led) {
+      const first = leader === null;
+      leader = from;
+      if (first) scope.postMessage({ opened: leads });
+      scope.postMessage({ restart: true });
+    }
+    if (message?.calls !== undefined && led) void answer(from, message.calls);
+    else if (message !== undefined && from === leader) scope.postMessage(message);
+  }
+
+  function number(client) {
+    let known = clients.get(client);
+    if (known === undefined) {
+      known = clients.size === 0 ? 1 : Math.max(...clients.values()) + 1;
+      clients.set(client, known);
+      if (client !== me) {
+        // It is granted when that client is gone.
+        void navigator.locks.request(`anabranch/client/${client}`, () => {
+          clients.delete(client);
+          led?.instance.guard(() => led.engine.forget(known));
+        });
+      }
+    }
+    return known;
+  }
+
+  let events = new Map();
+
+  function emitted(kind, client, id, bytes) {
+    if (!events.has(client)) events.set(client, []);
+    events.get(client).push([kind, id, bytes]);
+  }
+
+  async function answer(client, calls) {
+    const { engine, instance, settled } = led;
+    const mine = number(client);
+    let answers;
+    try {
+      answers = instance.guard(() => engine.calls(mine, calls.map(([, call]) => call)));
+      if (engine.settle) answers = (await engine.settle()) ?? answers;
+    } catch (error) {
+      const message = { panicked: error.message };
+      for (const known of clients.keys()) send(known, message);
+      return;
+    }
+    const told = events;
+    events = new Map();
+    const answered = calls.map(([id], at) => [id, answers[at]]);
+    send(client, { answers: answered, events: told.get(mine) ?? [] });
+    for (const [other, its] of clients) {
+      if (other !== client && told.has(its)) send(other, { events: told.get(its) });
+    }
+  }
+
+  async function close() {
+    if (led) {
+      const { engine, instance } = led;
+      led = null;
+      instance.guard(() => engine.free());
+    }
+    release();
+    channel?.close();
+    scope.postMessage({ closed: true });
+  }
+}
+
+/** An answer that says that the host has failed. */
+function said(error) {
+  const text = new TextEncoder().encode(`the storage could not be opened: ${error?.message ?? error}`).slice(0, 4000);
+  const code = new TextEncoder().encode("STORAGE_FAILED");
+  const head = (length) => (length < 24 ? [0x60 | length] : [0x79, length >> 8, length & 0xff]);
+  return Uint8Array.from([...head(code.length), ...code, ...head(text.length), ...text, 0xa0]);
+}

@@ -1,0 +1,115 @@
+//! `npm`: builds the JavaScript package into `target/npm/anabranch`, as it is published.
+//!
+//! ```text
+//!   bindings/javascript/src   ──cargo──▶ wasm ──wasm-glue──▶ engine.js, engine_bg.wasm ──wasm-opt──▶ ┐
+//!   bindings/javascript/js, index.d.ts, README.md, package.json ─────────────────────────────────────┴─▶ target/npm/anabranch
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::process::Run;
+use crate::workspace::{WASM32, Workspace};
+
+/// Where the package's sources are.
+pub const SOURCES: &str = "bindings/javascript";
+
+/// The package, as it is published.
+pub fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.built("npm/anabranch")
+}
+
+/// An engine that the package has: its name in there, and the features that it is built with.
+struct Variant {
+    name: &'static str,
+    features: &'static [&'static str],
+}
+
+const VARIANTS: &[Variant] = &[Variant { name: "engine", features: &["opfs"] }];
+
+/// What the compiler uses of WebAssembly, which all hosts have had since 2022: no more than that may be put in.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// Builds all of it.
+pub fn build(workspace: &Workspace) -> Result<(), Failure> {
+    let folder = folder(workspace);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| failed("empty", &folder, &error))?;
+    }
+    fs::create_dir_all(&folder).map_err(|error| failed("make", &folder, &error))?;
+    for variant in VARIANTS {
+        engine(workspace, variant, &folder)?;
+    }
+    let sources = workspace.root.join(SOURCES);
+    copy_all(&sources.join("js"), &folder)?;
+    for file in ["index.d.ts", "README.md"] {
+        copy(&sources.join(file), &folder.join(file))?;
+    }
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        copy(&workspace.root.join(licence), &folder.join(licence))?;
+    }
+    manifest(&sources.join("package.json"), &folder.join("package.json"))?;
+    println!("the package is in {}", folder.display());
+    Ok(())
+}
+
+fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<(), Failure> {
+    let package = workspace.package_in(SOURCES)?;
+    let glue = workspace.package_of("wasm-glue")?;
+    let program = package.program()?;
+    let module = workspace.built(format!("{WASM32}/web/{program}.wasm"));
+    let glued = workspace.built(format!("npm/glue-{}", variant.name));
+    let build = Run::cargo(["build", "--profile", "web", "--target", WASM32, "--no-default-features"]);
+    let build = build.args(["-p", &package.name, "--features", &variant.features.join(",")]);
+    build.through(&workspace.root)?;
+    let bind = Run::cargo(["run", "--quiet", "-p", &glue.name, "--bin", "wasm-glue", "--"]).args([&module, &glued]);
+    bind.args(["--target", "web"]).through(&workspace.root)?;
+    // The glue names its module by the file that it was made of, and may name it twice.
+    let script = glued.join(format!("{program}.js"));
+    let text = fs::read_to_string(&script).map_err(|error| failed("read", &script, &error))?;
+    let (from, to) = (format!("{program}_bg.wasm"), format!("{}_bg.wasm", variant.name));
+    let script = folder.join(format!("{}.js", variant.name));
+    fs::write(&script, text.replace(&from, &to)).map_err(|error| failed("write", &script, &error))?;
+    let smallest = Run::new("node", [format!("{SOURCES}/node_modules/binaryen/bin/wasm-opt")]);
+    let smallest = smallest.args([glued.join(from)]).args(["-Oz", "--strip-producers"]).args(FEATURES).args(["-o"]);
+    smallest.args([folder.join(to)]).through(&workspace.root)
+}
+
+/// What is published does not say what it was built with.
+fn manifest(from: &Path, to: &Path) -> Result<(), Failure> {
+    let text = fs::read(from).map_err(|error| failed("read", from, &error))?;
+    let mut manifest: Value = serde_json::from_slice(&text)
+        .map_err(|error| Failure::new(format!("{} is no JSON ({error}): mend it", from.display())))?;
+    if let Some(manifest) = manifest.as_object_mut() {
+        manifest.retain(|key, _| !matches!(key.as_str(), "private" | "devDependencies" | "scripts"));
+    }
+    fs::write(to, format!("{manifest:#}\n")).map_err(|error| failed("write", to, &error))
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<(), Failure> {
+    for entry in fs::read_dir(from).map_err(|error| failed("read", from, &error))? {
+        let path = entry.map_err(|error| failed("read", from, &error))?.path();
+        if let Some(name) = path.file_name() {
+            copy(&path, &to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::copy(from, to).map(drop).map_err(|error| failed("copy", from, &error))
+}
+
+fn failed(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot {what} {}: {error}", path.display()))
+}
