@@ -8,10 +8,10 @@ const KNOWN = ["name", "storage", "hotBytes"];
 const STORAGES = ["memory", "opfs", "indexeddb", "file"];
 
 /**
- * `Anabranch.open` for a host: `load` gives the engine's module, `storages` are those that the host has, and `remote` starts an
- * engine elsewhere, for the storages that are kept there.
+ * `Anabranch.open` for a host: `load` gives the engine's module, `storages` are those that the host has; `remote` starts an
+ * engine elsewhere, for the storages that are kept there, and `file` opens one on a directory.
  */
-export function opener({ load, storages, remote }) {
+export function opener({ load, storages, remote, file }) {
   let loading;
   const instance = async () => {
     if (loading === undefined || (await loading).isPoisoned) loading = load().then((exports) => new Instance(exports));
@@ -41,6 +41,10 @@ export function opener({ load, storages, remote }) {
     }
     if (!storages.includes(storage)) {
       throw new AnabranchError("STORAGE_NOT_HERE", `storage: ${storage} is not to be had here; there are ${storages.join(", ")}`);
+    }
+    if (storage === "file") {
+      if (name === undefined) throw new AnabranchError("INVALID_ARGUMENT", "name: with storage \"file\" it is the directory, and is needed");
+      return new Anabranch(await file(await instance(), { name, hotBytes }));
     }
     if (storage !== "memory") return new Anabranch(await remote({ name: name ?? "default", storage, hotBytes }));
     const loaded = await instance();

@@ -68,6 +68,19 @@ impl Engine {
         }
     }
 
+    /// Opens the database in a directory, which is left when the engine is dropped.
+    ///
+    /// # Errors
+    /// An answer that says why not.
+    #[cfg(feature = "file")]
+    pub fn file(files: crate::file::Files, hot_bytes: usize, emit: Function) -> Result<Engine, Uint8Array> {
+        let directory = crate::file::Directory::new(files);
+        match anabranch::redb::RedbBackend::open_at(directory, anabranch::redb::Options::default()) {
+            Ok(backend) => Self::over(backend, hot_bytes, emit),
+            Err(error) => Err(Uint8Array::from(&*Answer::failed(&Failure::new(error.code(), error)))),
+        }
+    }
+
     /// Does what a client asks for, and gives the answer.
     pub fn call(&mut self, client: u32, call: &[u8]) -> Vec<u8> {
         let answer = self.answer(client, call);

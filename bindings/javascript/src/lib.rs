@@ -16,6 +16,8 @@
 
 mod code;
 mod engine;
+#[cfg(feature = "file")]
+mod file;
 mod follow;
 mod store;
 mod wire;

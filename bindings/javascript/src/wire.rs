@@ -12,6 +12,9 @@ use minicbor::{Decoder, Encoder, data::Type};
 use std::str::FromStr;
 
 /// The arguments of a call that are left.
+///
+/// What reads one, and what writes one into an [`Answer`], is not inlined: there are hundreds of calls, and the module is loaded by
+/// pages.
 pub struct Arguments<'c>(Decoder<'c>);
 
 impl<'c> Arguments<'c> {
@@ -19,6 +22,7 @@ impl<'c> Arguments<'c> {
         Arguments(Decoder::new(call))
     }
 
+    #[inline(never)]
     pub fn text(&mut self, what: &str) -> Result<&'c str, Failure> {
         self.0.str().map_err(|_| Failure::argument(what, "text is needed"))
     }
@@ -37,18 +41,22 @@ impl<'c> Arguments<'c> {
         self.0.probe().bool().map_err(|_| Failure::argument("a flag", "true or false is needed"))
     }
 
+    #[inline(never)]
     pub fn flag(&mut self, what: &str) -> Result<bool, Failure> {
         self.0.bool().map_err(|_| Failure::argument(what, "true or false is needed"))
     }
 
+    #[inline(never)]
     pub fn number(&mut self, what: &str) -> Result<u64, Failure> {
         self.0.u64().map_err(|_| Failure::argument(what, "a whole number is needed, of 0 or more"))
     }
 
+    #[inline(never)]
     pub fn size(&mut self, what: &str) -> Result<usize, Failure> {
         Ok(usize::try_from(self.number(what)?).unwrap_or(usize::MAX))
     }
 
+    #[inline(never)]
     pub fn bytes(&mut self, what: &str) -> Result<&'c [u8], Failure> {
         self.0.bytes().map_err(|_| Failure::argument(what, "bytes are needed"))
     }
@@ -70,6 +78,7 @@ impl<'c> Arguments<'c> {
     }
 
     /// The value that the rest of the call is.
+    #[inline(never)]
     pub fn value(&mut self) -> Result<Value, Failure> {
         let rest = self.0.input().get(self.0.position()..).unwrap_or_default();
         self.0.set_position(self.0.input().len());
@@ -77,6 +86,7 @@ impl<'c> Arguments<'c> {
     }
 
     /// A value that has bytes of its own.
+    #[inline(never)]
     pub fn wrapped_value(&mut self) -> Result<Value, Failure> {
         let bytes = self.bytes("value")?;
         cbor::from_slice(bytes).map_err(|error| Failure::new("INVALID_VALUE", error))
@@ -116,44 +126,54 @@ impl Answer {
     }
 
     /// A map of so many entries, each of which is its name and its value.
+    #[inline(never)]
     pub fn map(&mut self, entries: usize) -> &mut Self {
         // Memory takes every byte: what is dropped here cannot be an error.
         self.with(|to| drop(to.map(entries as u64)))
     }
 
+    #[inline(never)]
     pub fn list(&mut self, items: usize) -> &mut Self {
         self.with(|to| drop(to.array(items as u64)))
     }
 
+    #[inline(never)]
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.with(|to| drop(to.str(text)))
     }
 
+    #[inline(never)]
     pub fn number(&mut self, number: u64) -> &mut Self {
         self.with(|to| drop(to.u64(number)))
     }
 
+    #[inline(never)]
     pub fn flag(&mut self, flag: bool) -> &mut Self {
         self.with(|to| drop(to.bool(flag)))
     }
 
+    #[inline(never)]
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.with(|to| drop(to.bytes(bytes)))
     }
 
+    #[inline(never)]
     pub fn null(&mut self) -> &mut Self {
         self.0.push(0xf6);
         self
     }
 
+    #[inline(never)]
     pub fn time(&mut self, at: Timestamp) -> &mut Self {
         self.text(&at.to_string())
     }
 
+    #[inline(never)]
     pub fn id(&mut self, id: &VersionId) -> &mut Self {
         self.text(&id.to_string())
     }
 
+    #[inline(never)]
     pub fn value(&mut self, value: &Value) -> &mut Self {
         // What is in the store was checked for its depth when it came in.
         if cbor::write(value, &mut self.0).is_err() {
@@ -163,6 +183,7 @@ impl Answer {
     }
 
     /// A version as JavaScript sees it: of a key that is known, or with it.
+    #[inline(never)]
     pub fn version(&mut self, of: Option<(&str, &str)>, version: &VersionedValue) -> &mut Self {
         let VersionedValue { value, timestamp, version_id, previous_version, causes, deleted } = version;
         let entries = 3
@@ -188,6 +209,7 @@ impl Answer {
         self
     }
 
+    #[inline(never)]
     pub fn keyed(&mut self, version: &KeyedVersion) -> &mut Self {
         self.version(Some((&version.namespace, &version.key)), &version.version)
     }

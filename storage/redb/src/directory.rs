@@ -1,5 +1,6 @@
 //! Where the database's files lie: a directory that this process has alone.
 
+use crate::lease::Lease;
 use anabranch_medium::{Medium, Place};
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -24,6 +25,8 @@ pub(crate) fn may_be_at(directory: &Path) -> bool {
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
+    /// Before the lock: whoever gets that one finds no lease.
+    _lease: Lease,
     _lock: File,
 }
 
@@ -42,7 +45,10 @@ impl Directory {
         let mut options = OpenOptions::new();
         let lock = options.create(true).truncate(false).write(true).open(&at).map_err(failed(at.clone()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Directory { path: path.into(), _lock: lock }),
+            Ok(()) => match Lease::take(path).map_err(failed(path.into()))? {
+                Some(lease) => Ok(Directory { path: path.into(), _lease: lease, _lock: lock }),
+                None => Err(NotTaken::InUse),
+            },
             Err(TryLockError::WouldBlock) => Err(NotTaken::InUse),
             Err(TryLockError::Error(error)) => Err(NotTaken::Io(at, error)),
         }
@@ -85,6 +91,12 @@ impl Medium for OnDisk {
         std::os::unix::fs::FileExt::read_exact_at(&self.0, into, offset)
     }
 
+    /// There are no files to be opened here, and so none to be read.
+    #[cfg(not(any(unix, windows)))]
+    fn read(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
     #[cfg(windows)]
     fn read(&self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
         while !into.is_empty() {
@@ -101,6 +113,11 @@ impl Medium for OnDisk {
     #[cfg(unix)]
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         std::os::unix::fs::FileExt::write_all_at(&self.0, bytes, offset)
+    }
+
+    #[cfg(not(any(unix, windows)))]
+    fn write(&self, _: u64, _: &[u8]) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
     }
 
     #[cfg(windows)]

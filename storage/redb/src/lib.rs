@@ -32,6 +32,7 @@
 mod blocks;
 mod directory;
 mod disk;
+mod lease;
 mod tables;
 mod trouble;
 mod view;

@@ -45,6 +45,29 @@ fn a_lock_file_that_nobody_holds_keeps_nobody_out() -> Outcome {
 }
 
 #[test]
+fn a_lease_of_a_process_without_locks_keeps_others_out_until_it_has_lapsed() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let lease = directory.path().join("LEASE");
+    fs::write(&lease, "node host 4711 some-token")?;
+    assert_eq!(open(directory.path()).map(drop), Err(BackendError::InUse));
+    let touched = fs::File::options().write(true).open(&lease)?;
+    touched.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(11))?;
+    let opened = open(directory.path())?;
+    assert!(fs::read_to_string(&lease)?.starts_with("native "), "it is this process's now");
+    drop(opened);
+    assert!(!lease.exists(), "it is given back");
+    Ok(())
+}
+
+#[test]
+fn a_lease_that_a_native_process_has_left_behind_keeps_nobody_out_that_has_the_lock() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    fs::write(directory.path().join("LEASE"), "native 4711\n")?;
+    open(directory.path())?;
+    Ok(())
+}
+
+#[test]
 fn a_directory_is_made_and_a_half_made_database_is_made_anew() -> Outcome {
     let directory = tempfile::tempdir()?;
     let inner = directory.path().join("a/b");
