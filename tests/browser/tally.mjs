@@ -25,8 +25,12 @@ export class Tally {
     }
   }
 
-  /** Counts a line that a suite in another place has written: `ok      NAME` or `FAILED  NAME: WHY`. Others are shown. */
+  /**
+   * Counts a line that a suite in another place has written: `ok      NAME` or `FAILED  NAME: WHY`. Others are shown, but for
+   * its own last line: what it says is counted here.
+   */
   line(line) {
+    if (/^\d+ passed, \d+ failed$/.test(line)) return;
     console.log(line);
     if (line.startsWith("ok  ")) this.passed += 1;
     else if (line.startsWith("FAILED  ")) this.failed += 1;

@@ -118,17 +118,21 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "node",
-        shows: "the conformance suite as WebAssembly in Node",
-        needs: &[WASM, NODE],
+        shows: "the conformance suite as WebAssembly in Node, with links over WebSocket to a Mosquitto that is killed, and panics",
+        needs: &[WASM, NODE, NPM, BROWSER_PACKAGES, MOSQUITTO, MOSQUITTO_CLIENTS],
         counts: Counts::Tests,
-        runs: |workspace| in_node(workspace, "tests/node"),
+        runs: |workspace| in_javascript(workspace, "tests/web", "nodejs", "run.mjs"),
     },
     Step {
         name: "browser",
-        shows: "what the tests in browsers are built on, in headless Chromium",
-        needs: &[NODE, NPM, BROWSER_PACKAGES, CHROMIUM],
+        shows: "the same in headless Chromium: in a window, a worker and a shared worker; and what these tests are built on",
+        needs: &[WASM, NODE, NPM, BROWSER_PACKAGES, CHROMIUM, MOSQUITTO, MOSQUITTO_CLIENTS],
         counts: Counts::Tests,
-        runs: |_| Ok(vec![Run::new("node", ["tests/browser/rig.test.mjs"]).within(300)]),
+        runs: |workspace| {
+            let rig = Run::new("node", ["tests/browser/rig.test.mjs"]).within(300);
+            let suites = in_javascript(workspace, "tests/web", "web", "browser.mjs")?;
+            Ok(std::iter::once(rig).chain(suites).collect())
+        },
     },
     Step {
         name: "simulator",
@@ -382,17 +386,17 @@ fn in_qemu_s_network(workspace: &Workspace, folder: &str) -> Result<[Run; 2], Fa
     Ok([build, qemu.within(120)])
 }
 
-/// Builds a module for WebAssembly, glues it to JavaScript and hands it to the script beside it.
-fn in_node(workspace: &Workspace, folder: &str) -> Result<Vec<Run>, Failure> {
+/// Builds a module for WebAssembly, glues it to JavaScript for a kind of host, and hands it to a script beside it.
+fn in_javascript(workspace: &Workspace, folder: &str, host: &str, script: &str) -> Result<Vec<Run>, Failure> {
     let package = workspace.package_in(folder)?;
     let glue = workspace.package_of("wasm-glue")?;
     let program = package.program()?;
     let module = workspace.built(format!("{WASM32}/shipped/{program}.wasm"));
-    let glued = workspace.built(format!("node/{program}"));
+    let glued = workspace.built(format!("{host}/{program}"));
     let build = Run::cargo(["build", "--profile", "shipped", "--target", WASM32, "-p", &package.name]);
     let bind = Run::cargo(["run", "-p", &glue.name, "--bin", "wasm-glue", "--"]).args([&module, &glued]);
-    let node = Run::new("node", [format!("{folder}/run.mjs")]).args([glued.join(format!("{program}.js"))]);
-    Ok(vec![build, bind.args(["--target", "nodejs"]), node.within(120)])
+    let node = Run::new("node", [format!("{folder}/{script}")]).args([glued.join(format!("{program}.js"))]);
+    Ok(vec![build, bind.args(["--target", host]), node.within(600)])
 }
 
 fn this_task(workspace: &Workspace, name: &str) -> Run {

@@ -18,7 +18,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("examples/sensors-to-alerts/embassy", THUMBV7M),
     ("examples/sensors-to-alerts/node", WASM32),
     ("tests/firmware-", THUMBV7M),
-    ("tests/node", WASM32),
+    ("tests/web", WASM32),
 ];
 
 pub struct Workspace {

@@ -62,8 +62,8 @@ pub trait ByteStream: MaybeSend {
     /// [`StreamError`]: the connection is of no use any more.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>>;
 
-    /// Flushes, and tells the peer that no more will come (a FIN, a TLS `close_notify`, a WebSocket close). Reading goes on.
-    /// Dropping the stream without it may cut off what the peer had not read.
+    /// Flushes, and tells the peer that no more will come (a FIN, a TLS `close_notify`, a WebSocket close). Reading goes on; but a
+    /// browser's WebSocket closes both directions, and what the peer sends from then on is not seen, only its end. Dropping the stream without it may cut off what the peer had not read.
     ///
     /// # Errors
     /// [`StreamError`]: the connection is of no use any more.
@@ -293,6 +293,12 @@ pub enum ConnectError {
     /// The CA, the certificate or the key that was given cannot be used.
     #[error("TLS cannot be set up: {0}")]
     TlsConfig(&'static str),
+    /// It failed, and the platform keeps why to itself, as browsers do with WebSockets.
+    #[error(
+        "the connection failed, and a browser does not say why: does something listen at this address, speak WebSocket at \
+         this path, and have a certificate that is trusted?"
+    )]
+    Unexplained,
     /// The adapter does not have this transport.
     #[error("this runtime has no {0}")]
     Unsupported(&'static str),
@@ -324,6 +330,9 @@ pub enum StreamError {
     /// The bytes are not what TLS or WebSocket allow. A client certificate that is refused under TLS 1.3 shows itself here.
     #[error("the peer broke the transport's rules, or refused this side's certificate")]
     Protocol,
+    /// More came than is kept for the reader, over a transport that cannot hold its peer back (a WebSocket).
+    #[error("more has come than this side reads, and over this transport a peer cannot be held back")]
+    Overrun,
     /// Anything else that the platform said.
     #[error("the connection failed")]
     Other,
@@ -336,6 +345,7 @@ impl embedded_io_async::Error for StreamError {
             StreamError::TimedOut => embedded_io_async::ErrorKind::TimedOut,
             StreamError::Closed => embedded_io_async::ErrorKind::NotConnected,
             StreamError::Protocol => embedded_io_async::ErrorKind::InvalidData,
+            StreamError::Overrun => embedded_io_async::ErrorKind::OutOfMemory,
             StreamError::Other => embedded_io_async::ErrorKind::Other,
         }
     }

@@ -81,7 +81,7 @@ fn unsupported(transport: &Transport<'_>) -> ConnectError {
     ConnectError::Unsupported(match transport {
         #[cfg(not(feature = "tls"))]
         Transport::Tls(_) => "TLS: build with the feature `tls`",
-        Transport::WebSocket { .. } => "WebSocket; use mqtt:// or mqtts://",
+        Transport::WebSocket { .. } => "WebSocket, which is for browsers and Node: use mqtt:// or mqtts://",
         _ => "transport of this kind",
     })
 }

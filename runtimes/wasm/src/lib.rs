@@ -3,13 +3,20 @@
 //! ```text
 //!  TimeSource        globalThis.setTimeout, cleared when a sleep is dropped; performance.now(), or Date.now() kept
 //!                    from going back where there is none
-//!  SpawnDynamically  the microtask queue; abort drops the task
+//!  SpawnDynamically  a queue of its own on the microtask queue; abort drops the task
 //!  SpawnStatically   the same tasks; the slot only says `Busy` while its task is there
 //!  SpawnBlocking     inline, at the first poll: there is one thread
+//!  Network           WebSockets: the host's own, or those of a constructor that is handed to `use_web_socket` (Node 20)
 //! ```
 //!
-//! There is one thread, and a panic does not unwind: it ends the whole instance. Tasks that are ready run before the
-//! host's next event, so a task that yields for ever keeps timers from firing: wait for something instead.
+//! There is one thread. Tasks that are ready run before the host's next event, so a task that yields for ever keeps timers from
+//! firing: wait for something instead. Nothing is asked of the host before it is needed, since an edge isolate refuses timers
+//! while it starts.
+//!
+//! A panic does not unwind: it poisons the whole instance. [`watch_panics`] remembers it, [`alive`] is what an exported function
+//! asks first, and [`promise`] gives promises that a panic rejects: so every call from JavaScript ends, with the code `PANICKED`.
+//! Methods that are exported take `&self`: one that took `&mut self` would stay borrowed, and `wasm-bindgen` refuse it in words
+//! of its own.
 //!
 //! The crate builds on every target, so that a program for several runtimes needs no case distinction; it runs where
 //! there is a JavaScript host.
@@ -28,10 +35,15 @@
 
 mod clock;
 mod global;
+mod network;
+mod poison;
+mod queue;
 mod spawn;
 mod timer;
 
 pub use clock::WasmInstant;
+pub use network::{WasmStream, use_web_socket};
+pub use poison::{Panicked, alive, panicked, poison, promise, watch_panics};
 pub use spawn::WasmJoinHandle;
 pub use timer::WasmSleep;
 

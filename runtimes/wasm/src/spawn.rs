@@ -1,6 +1,6 @@
 //! Tasks on the microtask queue, with a handle that can wait for them and abort them.
 
-use crate::WasmAdapter;
+use crate::{WasmAdapter, queue};
 use anabranch_executor::{
     JoinError, JoinHandle, Joint, MaybeSend, Progress, SpawnBlocking, SpawnDynamically, SpawnError, SpawnStatically,
     StaticSlot, run_joint,
@@ -11,7 +11,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
-use wasm_bindgen_futures::spawn_local;
 
 /// What a task and its handle share.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ impl SpawnDynamically for WasmAdapter {
         F::Output: MaybeSend + 'static,
     {
         let joint = Arc::new(Shared(Mutex::new(Progress::new())));
-        spawn_local(run_joint(joint.clone(), future));
+        queue::spawn(run_joint(joint.clone(), future));
         WasmJoinHandle { joint }
     }
 }
@@ -71,7 +70,7 @@ impl SpawnStatically for WasmAdapter {
     {
         let occupied = slot.occupy()?;
         let future = make();
-        spawn_local(async move {
+        queue::spawn(async move {
             let _occupied = occupied;
             future.await;
         });

@@ -4,6 +4,7 @@ use crate::{
     WasmAdapter,
     clock::{self, WasmInstant},
     global::{clear_timeout, set_timeout},
+    queue,
 };
 use anabranch_executor::{Moment, TimeSource};
 use slab::Slab;
@@ -38,9 +39,8 @@ thread_local! {
 fn fire(key: u32) {
     let fired = TIMEOUTS
         .with_borrow_mut(|timeouts| timeouts.get_mut(key as usize).map(|timeout| replace(timeout, Timeout::Silent)));
-    // Woken outside the borrow: a waker may do anything.
     if let Some(Timeout::Pending { waker, .. }) = fired {
-        waker.wake();
+        queue::wake(waker);
     }
 }
 

@@ -75,7 +75,7 @@ pub use channels::run_channels;
 pub use connectors::{ConnectorFixture, run_connectors};
 #[cfg(feature = "alloc")]
 pub use dynamically::run_spawn_dynamically;
-pub use network::{NetworkFixture, run_network};
+pub use network::{Abilities, NetworkFixture, run_network};
 #[cfg(feature = "records")]
 pub use records::{Place, run_memory, run_records, run_records_in_a_task};
 #[cfg(all(feature = "records", feature = "alloc"))]

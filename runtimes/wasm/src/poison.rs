@@ -1,0 +1,139 @@
+//! What becomes of an instance that has panicked: it is poisoned, says so to whoever calls it, and does nothing any more.
+//!
+//! WebAssembly does not unwind. A panic leaves the instance where it stood: borrowed, half written. So nothing of it may run
+//! again: its tasks are not polled, its timers and sockets call nobody, and every promise that was given out is rejected.
+//!
+//! Traps that are no panic are seen where a task or a waker ends in one. When the stack has run out, nothing of the instance can
+//! run any more, not even this: whoever calls it sees a `RuntimeError` or a `RangeError` each time.
+
+use crate::{global::report, queue};
+use js_sys::{Error, Function, Promise, Reflect};
+use slab::Slab;
+use std::{
+    cell::RefCell,
+    future::Future,
+    panic,
+    sync::{Once, OnceLock},
+};
+use wasm_bindgen::JsValue;
+
+/// The instance has panicked. As a JavaScript value it is an `Error` whose `code` is [`Panicked::CODE`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the engine has stopped: it panicked at {place}: {message}; load it anew, what was acknowledged is there")]
+pub struct Panicked {
+    /// What the panic said.
+    pub message: String,
+    /// `file:line:column`; `?` where nobody knows.
+    pub place: String,
+}
+
+impl Panicked {
+    /// The `code` of the error that JavaScript sees.
+    pub const CODE: &str = "PANICKED";
+}
+
+impl From<Panicked> for JsValue {
+    fn from(panicked: Panicked) -> JsValue {
+        let error = Error::new(&panicked.to_string());
+        // An error that was just made takes any property.
+        let _ = Reflect::set(&error, &"code".into(), &Panicked::CODE.into());
+        error.into()
+    }
+}
+
+static PANICKED: OnceLock<Panicked> = OnceLock::new();
+
+thread_local! {
+    /// What rejects the promises that were given out and are not settled.
+    static UNSETTLED: RefCell<Slab<Function>> = const { RefCell::new(Slab::new()) };
+}
+
+/// Sees to it that a panic of this instance is remembered, with its place, and reported on the host's console. To be called
+/// once, when the instance begins; called again it does nothing.
+///
+/// It stands before the panic hook that was set, and calls that too.
+pub fn watch_panics() {
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let message = info.payload_as_str().unwrap_or("a panic without words").to_owned();
+            let place = info.location().map_or_else(|| "?".to_owned(), ToString::to_string);
+            remember(Panicked { message, place });
+            before(info);
+        }));
+    });
+}
+
+/// What the first panic of this instance said, if it has panicked.
+#[must_use]
+pub fn panicked() -> Option<Panicked> {
+    PANICKED.get().cloned()
+}
+
+/// To be asked first by whatever JavaScript calls.
+///
+/// # Errors
+/// [`Panicked`], for ever once the instance has.
+pub fn alive() -> Result<(), Panicked> {
+    PANICKED.get().cloned().map_or(Ok(()), Err)
+}
+
+/// Poisons this instance by hand: for a host that caught what no hook hears of, such as a `RangeError` because the stack ran
+/// out, from a call into it.
+pub fn poison(why: &str) {
+    remember(Panicked { message: why.to_owned(), place: "?".to_owned() });
+}
+
+/// Runs `future` as a task, and gives the promise of its outcome: what an exported function returns.
+///
+/// It is polled from the next microtask on, and never within the call: so the call does not throw. If this instance panics,
+/// the promise is rejected with [`Panicked`], whoever panicked; if it has, at once. A function that is exported as `async` would
+/// leave its promise pending for ever.
+pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    if let Err(panicked) = alive() {
+        return Promise::reject(&panicked.into());
+    }
+    let mut future = Some(future);
+    Promise::new(&mut |resolve, reject| {
+        let Some(future) = future.take() else { return };
+        let key = UNSETTLED.with_borrow_mut(|unsettled| unsettled.insert(reject.clone()));
+        queue::spawn(async move {
+            let outcome = future.await;
+            UNSETTLED.with_borrow_mut(|unsettled| unsettled.remove(key));
+            let settled = match &outcome {
+                Ok(value) => resolve.call1(&JsValue::UNDEFINED, value),
+                Err(error) => reject.call1(&JsValue::UNDEFINED, error),
+            };
+            // What settles a promise throws nothing.
+            drop(settled);
+        });
+    })
+}
+
+pub(crate) fn is_poisoned() -> bool {
+    PANICKED.get().is_some()
+}
+
+/// A task or a waker ended in a trap. A panic's own was remembered before.
+pub(crate) fn trapped(error: &JsValue) {
+    if !is_poisoned() {
+        poison(&String::from(Error::from(error.clone()).to_string()));
+    }
+}
+
+fn remember(panicked: Panicked) {
+    if PANICKED.set(panicked.clone()).is_err() {
+        return;
+    }
+    report(&format!("anabranch: {panicked}"));
+    let error = JsValue::from(panicked);
+    // The panic may have come while they were borrowed, though nothing does more than put in and take out.
+    let unsettled = UNSETTLED.try_with(|unsettled| unsettled.try_borrow_mut().map(|mut all| std::mem::take(&mut *all)));
+    if let Ok(Ok(unsettled)) = unsettled {
+        for (_, reject) in unsettled {
+            // What rejects a promise throws nothing.
+            let _ = reject.call1(&JsValue::UNDEFINED, &error);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// Runs what this crate was glued to in each kind of place that Chromium offers.
+//
+//   node tests/web/browser.mjs OUT_DIR/anabranch_web_tests.js
+import { basename, dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startMosquitto } from "../browser/mosquitto.mjs";
+import { startPeers } from "../browser/peers.mjs";
+import { PLACES, startRig } from "../browser/rig.mjs";
+import { Tally } from "../browser/tally.mjs";
+import { overMosquitto } from "./links.mjs";
+
+const [given] = process.argv.slice(2);
+if (given === undefined) {
+  console.error("usage: node browser.mjs OUT_DIR/anabranch_web_tests.js");
+  process.exit(2);
+}
+process.exitCode = 1;
+const tally = new Tally();
+const peers = await startPeers();
+const broker = await startMosquitto();
+const here = fileURLToPath(new URL(".", import.meta.url));
+const rig = await startRig({ roots: { "/tests/": here, "/glued/": dirname(resolve(given)) } });
+const web = `/glued/${basename(given)}`;
+try {
+  for (const place of PLACES) {
+    console.log(`\nin a ${place}:`);
+    await tally.test(`all suites end in a ${place}, and no error is uncaught`, async () => {
+      const log = (line) => tally.line(line);
+      await rig.run(place, "/tests/suites.mjs", { web, ports: peers.ports }, { log });
+      // A panic is reported on the console, and the browser reports connections that could not be had.
+      const expected = /^anabranch: the engine has stopped|WebSocket connection to|ERR_CONNECTION_REFUSED/;
+      rig.errors = rig.errors.filter((error) => !expected.test(error));
+      rig.expectNoErrors();
+    }, 180_000);
+    await tally.test(`links in a ${place} come back after their broker was killed`, async () => {
+      const run = (input, log) => rig.run(place, "/tests/links.mjs", { web, ...input }, { log });
+      await overMosquitto(broker, run, place);
+    });
+  }
+} finally {
+  await rig.end();
+  await broker.end();
+  await peers.end();
+}
+tally.finish();
