@@ -247,34 +247,39 @@ const FIRST: u8 = 2;
 const PREVIOUS_HERE: u8 = 4;
 const HAS_CAUSES: u8 = 8;
 
-/// Writes the row of a version.
-pub(crate) fn write_version(
+/// Writes the row of a version: in `memory`, of which it is the end.
+pub(crate) fn write_version<'m>(
     key: &[u8; 16],
     id: &VersionId,
     previous: Previous,
     causes: &[VersionId],
     value: Option<&[u8]>,
-    row: &mut Vec<u8>,
-) {
-    begin(row);
+    memory: &'m mut Vec<u8>,
+) -> &'m [u8] {
+    // The key first, so that all that is summed stands together; the sum then takes the place of its last bytes.
+    memory.clear();
+    memory.extend_from_slice(key);
     let previous_flag = match previous {
         Previous::None => FIRST,
         Previous::Before => 0,
         Previous::Here(_) => PREVIOUS_HERE,
     };
     let deleted = if value.is_none() { DELETED } else { 0 };
-    row.push(previous_flag | deleted | if causes.is_empty() { 0 } else { HAS_CAUSES });
-    row.extend_from_slice(id.digest());
+    memory.push(previous_flag | deleted | if causes.is_empty() { 0 } else { HAS_CAUSES });
+    memory.extend_from_slice(id.digest());
     if let Previous::Here(previous) = previous {
-        row.extend_from_slice(previous.as_bytes());
+        memory.extend_from_slice(previous.as_bytes());
     }
     if !causes.is_empty() {
         let count = u16::try_from(causes.len()).expect("the number of causes is checked before they are written");
-        row.extend_from_slice(&count.to_be_bytes());
-        causes.iter().for_each(|cause| row.extend_from_slice(cause.as_bytes()));
+        memory.extend_from_slice(&count.to_be_bytes());
+        causes.iter().for_each(|cause| memory.extend_from_slice(cause.as_bytes()));
     }
-    row.extend_from_slice(value.unwrap_or_default());
-    seal(key, row);
+    memory.extend_from_slice(value.unwrap_or_default());
+    let sum = Crc::new().update(memory).value();
+    let row = &mut memory[key.len() - SUM..];
+    row[..SUM].copy_from_slice(&sum.to_be_bytes());
+    row
 }
 
 impl<'r> VersionRow<'r> {
@@ -361,10 +366,10 @@ mod tests {
 
     fn some_row() -> ([u8; 16], Vec<u8>) {
         let key = version_key(7, Timestamp::from_nanos(5));
-        let mut row = Vec::new();
+        let mut memory = Vec::new();
         let causes = [id(2, 2), id(3, 3)];
-        write_version(&key, &id(5, 9), Previous::Here(id(4, 4)), &causes, Some(&[0x15]), &mut row);
-        (key, row)
+        let row = write_version(&key, &id(5, 9), Previous::Here(id(4, 4)), &causes, Some(&[0x15]), &mut memory);
+        (key, row.to_vec())
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::transfer::{Chunk, Imported};
 use crate::verify::{Verified, verify};
 use crate::version_id::Written;
 use crate::write::{Expected, MAX_VALUE, Write, owned};
-use crate::{ImportError, StoreError, Timestamp, VersionId, VersionedValue};
+use crate::{Causes, ImportError, StoreError, Timestamp, VersionId, VersionedValue};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
@@ -183,8 +183,9 @@ impl<B: Backend> Engine<B> {
             // There is time for all: it was checked.
             let timestamp = self.last.after(wall).unwrap_or(Timestamp::LATEST);
             self.last = timestamp;
-            let staged = self.put(write, timestamp, *head, value.clone(), alone);
-            into.push(staged);
+            let (row, id) = self.put(write, timestamp, *head, value.clone(), alone);
+            let version = version(write.value.clone(), write.causes.clone(), timestamp, id, *head);
+            into.push(Staged { row, version });
         }
         self.memory.heads = heads;
         Ok(())
@@ -248,6 +249,31 @@ impl<B: Backend> Engine<B> {
         Ok(())
     }
 
+    /// As [`stage`](Self::stage), for one write with which nothing else is in its commit, and whose chain stands at `known` if that
+    /// is known. Its value becomes the version's.
+    #[cfg(feature = "std")]
+    pub(crate) fn stage_one(
+        &mut self,
+        write: &mut Write,
+        wall: Timestamp,
+        known: Option<Head>,
+    ) -> Result<Staged, StoreError> {
+        write.check()?;
+        let timestamp = self.last.after(wall).ok_or(StoreError::TimeIsUp)?;
+        self.has_numbers_for(1)?;
+        self.memory.values.clear();
+        let value = write.value.as_ref().map(|value| encode(value, &write.key, &mut self.memory.values)).transpose()?;
+        let head = match known {
+            Some(head) => Some(head),
+            None => find_head(&Reader::new(self.backend.view()?), &write.namespace, &write.key)?,
+        };
+        check_expected(write, head.as_ref())?;
+        self.last = timestamp;
+        let (row, id) = self.put(write, timestamp, head, value, true);
+        let (value, causes) = (write.value.take(), core::mem::take(&mut write.causes));
+        Ok(Staged { row, version: version(value, causes, timestamp, id, head) })
+    }
+
     /// Puts one version into the batch.
     fn put(
         &mut self,
@@ -256,9 +282,8 @@ impl<B: Backend> Engine<B> {
         head: Option<Head>,
         value: Option<Range<usize>>,
         alone: bool,
-    ) -> Staged {
+    ) -> (KeyRow, VersionId) {
         let previous = head.map(|head| head.id);
-        let is_deletion = value.is_none();
         // Lent to each other for a moment.
         let values = core::mem::take(&mut self.memory.values);
         let value = value.map(|range| &values[range]);
@@ -268,15 +293,7 @@ impl<B: Backend> Engine<B> {
         let before = if previous.is_some() { Previous::Before } else { Previous::None };
         let row = self.append(&written, &id, before, head.map(|head| head.row), alone);
         self.memory.values = values;
-        let version = VersionedValue {
-            value: write.value.clone().unwrap_or_default(),
-            timestamp,
-            version_id: id,
-            previous_version: previous,
-            causes: write.causes.clone(),
-            deleted: is_deletion,
-        };
-        Staged { row, version }
+        (row, id)
     }
 
     /// Puts the rows of one version into the batch. `before`: what the key's row was.
@@ -295,8 +312,8 @@ impl<B: Backend> Engine<B> {
             Some(before) => KeyRow { deleted: is_deletion, ever_deleted: before.ever_deleted || is_deletion, ..before },
         };
         let place = codec::version_key(row.number, timestamp);
-        codec::write_version(&place, id, previous, causes, value, &mut self.memory.row);
-        self.batch.put(Table::Versions, &place, &self.memory.row);
+        let version = codec::write_version(&place, id, previous, causes, value, &mut self.memory.row);
+        self.batch.put(Table::Versions, &place, version);
         self.batch.put(Table::Times, &timestamp.to_bytes(), &row.number.to_be_bytes());
         for cause in causes {
             let mut effect = [0; 16];
@@ -434,8 +451,13 @@ impl<B: Backend> Engine<B> {
     /// Lets go of what was staged and is not committed.
     pub(crate) fn discard(&mut self) {
         self.batch.clear();
-        self.staged.clear();
-        self.namespaces.clear();
+        // Most commits have nothing in these, and to clear a map takes its time.
+        if !self.staged.is_empty() {
+            self.staged.clear();
+        }
+        if !self.namespaces.is_empty() {
+            self.namespaces.clear();
+        }
         self.number = self.committed_number;
     }
 
@@ -458,6 +480,17 @@ impl<B: Backend> Engine<B> {
         }
         Ok(())
     }
+}
+
+fn version(
+    value: Option<Value>,
+    causes: Causes,
+    timestamp: Timestamp,
+    version_id: VersionId,
+    before: Option<Head>,
+) -> VersionedValue {
+    let (deleted, value) = (value.is_none(), value.unwrap_or_default());
+    VersionedValue { value, timestamp, version_id, previous_version: before.map(|head| head.id), causes, deleted }
 }
 
 fn encode(value: &Value, key: &str, values: &mut Vec<u8>) -> Result<Range<usize>, StoreError> {

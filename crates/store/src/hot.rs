@@ -58,6 +58,12 @@ struct Current {
     version: VersionedValue,
 }
 
+impl Current {
+    fn head(&self) -> Head {
+        Head { row: self.row, id: self.version.version_id }
+    }
+}
+
 /// What is known here of a key.
 #[derive(Debug)]
 pub(crate) enum Found {
@@ -118,16 +124,29 @@ impl Hot {
     /// Where the chain of a key stands. Asked by the writer, before it marks what it writes.
     pub fn head(&self, hash: u64, write: &Write) -> Option<Head> {
         let shard = self.read(hash);
-        let current = shard.find(hash, &write.namespace, &write.key)?.current.as_ref()?;
-        Some(Head { row: current.row, id: current.version.version_id })
+        shard.find(hash, &write.namespace, &write.key)?.current.as_ref().map(Current::head)
     }
 
-    /// A commit that writes the key is about to be made.
-    pub fn mark(&self, hash: u64, namespace: &Text, key: &Text) {
+    /// A commit that writes the key is about to be made. Gives where its chain stands, if that is known here.
+    pub fn mark(&self, hash: u64, namespace: &Text, key: &Text) -> Option<Head> {
         let mut shard = self.change(hash);
-        match shard.place(hash, namespace, key) {
-            Some(place) => shard.entries[place].in_flux = true,
-            None => shard.insert(hash, namespace, key, None),
+        let Some(place) = shard.place(hash, namespace, key) else {
+            shard.insert(hash, namespace, key, None);
+            return None;
+        };
+        let entry = &mut shard.entries[place];
+        entry.in_flux = true;
+        entry.current.as_ref().map(Current::head)
+    }
+
+    /// It was not even tried: what was known of the key is as it was.
+    pub fn unmark(&self, hash: u64, namespace: &str, key: &str) {
+        let mut shard = self.change(hash);
+        if let Some(place) = shard.place(hash, namespace, key) {
+            match &shard.entries[place].current {
+                Some(_) => shard.entries[place].in_flux = false,
+                None => shard.remove(place),
+            }
         }
     }
 

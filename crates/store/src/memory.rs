@@ -169,12 +169,12 @@ impl Tables {
 
 /// A key of 16 bytes, as a number.
 fn wide(key: &[u8]) -> u128 {
-    key.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
+    key.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }
 
 /// A key or a row of 8 bytes, as a number.
 fn narrow(key: &[u8]) -> u64 {
-    key.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    key.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// Tables in memory, as they were at one moment.

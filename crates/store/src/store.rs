@@ -228,12 +228,31 @@ impl Inner {
         guard.finish(count)
     }
 
-    /// One request of a thread that need not wait for others.
-    fn alone(&self, writes: &[Write], durability: Durability) -> Result<MutexGuard<'_, Leader>, StoreError> {
+    /// One write of a thread that need not wait for others: what [`commit`](Self::commit) does for many, with nothing in between.
+    fn alone(&self, mut write: Write, durability: Durability) -> Result<VersionedValue, StoreError> {
+        let hash = self.hot.hash(&write.namespace, &write.key);
         let mut leader = lock(&self.leader);
-        self.commit(&mut leader, &[writes], durability);
-        leader.outcomes.pop().unwrap_or(Err(StoreError::WriterPanicked))?;
-        Ok(leader)
+        let engine = &mut leader.engine;
+        // Should somebody have panicked before a commit.
+        engine.discard();
+        let wall = (self.clock)();
+        // It is in flux from here on, so that its place is looked up once less.
+        let known = self.hot.mark(hash, &write.namespace, &write.key);
+        let Staged { row, version } = match engine.stage_one(&mut write, wall, known) {
+            Ok(staged) => staged,
+            Err(error) => {
+                self.hot.unmark(hash, &write.namespace, &write.key);
+                return Err(error);
+            }
+        };
+        if let Err(error) = engine.commit(durability) {
+            self.hot.forget(hash, &write.namespace, &write.key);
+            return Err(error);
+        }
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.hot.publish(hash, &write, row, &version);
+        self.followers.wake();
+        Ok(version)
     }
 
     /// Whether a request may be made with no queue. The caller then leads.
@@ -328,7 +347,9 @@ impl Inner {
         let names: Vec<(u64, Text, Text)> = names
             .map(|(namespace, key)| (self.hot.hash(namespace, key), namespace.as_str().into(), key.as_str().into()))
             .collect();
-        names.iter().for_each(|(hash, namespace, key)| self.hot.mark(*hash, namespace, key));
+        for (hash, namespace, key) in &names {
+            self.hot.mark(*hash, namespace, key);
+        }
         let outcome = engine.commit(durability);
         names.iter().for_each(|(hash, namespace, key)| self.hot.forget(*hash, namespace, key));
         outcome?;
@@ -429,15 +450,11 @@ impl Store {
     pub fn write(&self, write: Write) -> Result<VersionedValue, StoreError> {
         let inner = &*self.inner;
         if !inner.is_lasting {
-            let mut leader = inner.alone(core::slice::from_ref(&write), self.durability)?;
-            return leader.staged.pop().map(|staged| staged.version).ok_or(StoreError::WriterPanicked);
+            return inner.alone(write, self.durability);
         }
         match inner.try_lead()? {
             Some(led) => {
-                let outcome = inner.alone(core::slice::from_ref(&write), self.durability);
-                let outcome = outcome.and_then(|mut leader| {
-                    leader.staged.pop().map(|staged| staged.version).ok_or(StoreError::WriterPanicked)
-                });
+                let outcome = inner.alone(write, self.durability);
                 drop(led.finish(1));
                 outcome
             }

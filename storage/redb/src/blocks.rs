@@ -16,6 +16,11 @@
 //! **A header** is what redb keeps in its first block, with a number that grows and a checksum. It goes twice into the
 //! pair of blocks that does not hold the last one that was synced. A power loss can spoil that pair, and then the other
 //! one stands, which is the state before; what alters one block later leaves its twin.
+//!
+//! **Opening** costs no sync where the last end was an orderly one. redb notes in its header that somebody has the database
+//! open, and believes the length of the file where it finds that note, and the header's own where it does not. So the note has
+//! to be on stable storage before the file gets another length or any other block is written; until then the header without
+//! it says all the same. Its sync is put off until just before the first of those writes.
 
 use anabranch_medium::Medium;
 use anabranch_store::BackendError;
@@ -78,6 +83,10 @@ pub(crate) struct Blocks {
     any_retired: AtomicUsize,
     /// While it is being filled, before anybody relies on it.
     unsynced: AtomicBool,
+    /// Nothing was written since it was opened but headers.
+    untouched: AtomicBool,
+    /// Held by whoever writes first.
+    touching: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -116,6 +125,19 @@ fn extent(blocks: u64) -> u64 {
 fn blocks_in(extent: u64) -> u64 {
     let behind = (extent / BLOCK_U64).saturating_sub(FIRST);
     behind / (COVERED + 1) * COVERED + (behind % (COVERED + 1)).saturating_sub(1)
+}
+
+/// Whether two headers name the same state: redb's note that somebody has the database open may be in one alone.
+fn name_the_same(one: &[u8; HEADER], other: &[u8; HEADER]) -> bool {
+    /// Where redb's header has its flags, and which of them that note is.
+    const FLAGS: usize = 9;
+    const IS_OPEN: u8 = 2;
+    let but_for_the_note = |header: &[u8; HEADER]| {
+        let mut header = *header;
+        header[FLAGS] &= !IS_OPEN;
+        header
+    };
+    but_for_the_note(one) == but_for_the_note(other)
 }
 
 fn sum(block: u64, bytes: &[u8]) -> u64 {
@@ -188,21 +210,43 @@ impl Blocks {
         if len < extent(0) {
             return Err(BackendError::Damaged(format!("its file ends after {len} bytes")));
         }
-        let mut newest: Option<Headers> = None;
+        let headers = Self::read_headers(&*medium)?;
+        let blocks = Self::new(medium, headers, blocks_in(len) * BLOCK_U64, false);
+        blocks.untouched.store(true, Ordering::Release);
+        Ok(blocks)
+    }
+
+    /// Finds the newest header, and one that is on stable storage for certain.
+    fn read_headers(medium: &dyn Medium) -> Result<Headers, BackendError> {
+        let io = |error: io::Error| BackendError::Io(error.to_string());
+        let mut pairs: [Option<(u64, [u8; HEADER])>; 2] = [None; 2];
         for slot in 0..4 {
             let mut bytes = [0; SLOT];
             medium.read((1 + slot) * BLOCK_U64, &mut bytes).map_err(io)?;
             let number = u64_at(&bytes, 0);
             let written = XxHash3_64::oneshot(&bytes[..8 + HEADER]) == u64_at(&bytes, 8 + HEADER);
-            if written && newest.as_ref().is_none_or(|newest| newest.number < number) {
-                let header: [u8; HEADER] = std::array::from_fn(|at| bytes[8 + at]);
-                newest = Some(Headers { number, newest: header, durable: header, pair: slot / 2 });
+            let pair = if slot < 2 { &mut pairs[0] } else { &mut pairs[1] };
+            if written && pair.is_none_or(|(newest, _)| newest < number) {
+                *pair = Some((number, std::array::from_fn(|at| bytes[8 + at])));
             }
         }
-        let Some(headers) = newest else {
+        let number_of = |pair: Option<(u64, _)>| pair.map_or(0, |(number, _)| number);
+        let newer = usize::from(number_of(pairs[1]) > number_of(pairs[0]));
+        let Some((number, newest)) = pairs[newer] else {
             return Err(BackendError::Damaged("none of the headers is what was written".into()));
         };
-        Ok(Self::new(medium, headers, blocks_in(len) * BLOCK_U64, false))
+        // The one before it was synced before anything was written beside it. The newest may have been written by a process
+        // that was killed before it was synced.
+        let (durable, pair) = match pairs[1 - newer] {
+            Some((_, before)) if name_the_same(&before, &newest) => (before, 1 - newer),
+            Some(_) => {
+                medium.sync().map_err(io)?;
+                (newest, newer)
+            }
+            // Spoiled while it was written, or never written: either way the newest was synced before.
+            None => (newest, newer),
+        };
+        Ok(Headers { number, newest, durable, pair: pair as u64 })
     }
 
     fn new(medium: Arc<dyn Medium>, headers: Headers, len: u64, unsynced: bool) -> Self {
@@ -214,6 +258,8 @@ impl Blocks {
             retired: Mutex::default(),
             any_retired: 0.into(),
             unsynced: unsynced.into(),
+            untouched: false.into(),
+            touching: Mutex::default(),
         }
     }
 
@@ -255,6 +301,7 @@ impl Blocks {
     /// Writes blocks. What generations that are over may still read of those is kept for them.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let all = numbers(offset, bytes.len())?;
+        self.touch()?;
         self.keep(all.clone());
         for (numbers, run) in runs(all) {
             let bytes = &bytes[run];
@@ -289,6 +336,7 @@ impl Blocks {
 
     /// Makes it longer or shorter, in bytes of redb.
     pub(crate) fn set_len(&self, len: u64) -> io::Result<()> {
+        self.touch()?;
         let (blocks, before) = (len.div_ceil(BLOCK_U64), self.len() / BLOCK_U64);
         if blocks < before {
             self.keep(blocks.max(1)..before);
@@ -301,9 +349,32 @@ impl Blocks {
 
     /// Returns when all is on stable storage.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        if self.unsynced.load(Ordering::Acquire) {
+        if self.unsynced.load(Ordering::Acquire) || self.untouched.load(Ordering::Acquire) && self.is_told() {
             return Ok(());
         }
+        self.sync_all()
+    }
+
+    /// Whether the last header that was synced names the same state as the newest.
+    fn is_told(&self) -> bool {
+        let headers = locked(&self.headers);
+        name_the_same(&headers.newest, &headers.durable)
+    }
+
+    /// Before anything is written but a header: the newest one is synced.
+    fn touch(&self) -> io::Result<()> {
+        if !self.untouched.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let _alone = locked(&self.touching);
+        if self.untouched.load(Ordering::Acquire) {
+            self.sync_all()?;
+            self.untouched.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
         // A reader that needs room in redb's cache may write a block at any time: only what is written here is synced.
         let mut changed: Vec<(u64, u64, Vec<u8>)> = reading(&self.sums)
             .iter()

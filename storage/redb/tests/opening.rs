@@ -148,6 +148,10 @@ fn a_file_that_was_cut_off_is_damaged() -> Outcome {
     Ok(())
 }
 
+fn syncs(place: &SimPlace) -> usize {
+    place.events().iter().filter(|event| matches!(event, Event::Sync(_))).count()
+}
+
 /// A database of so many rows, as a power loss leaves it.
 fn crashed(rows: u64) -> Result<SimPlace, Box<dyn Error>> {
     let place = SimPlace::default();
@@ -188,7 +192,11 @@ fn opening_after_a_crash_reads_no_more_of_a_large_database_than_of_a_small_one()
 fn a_durable_commit_is_two_syncs_and_a_relaxed_one_none() -> Outcome {
     let place = SimPlace::default();
     let backend = RedbBackend::open_at(place.clone(), Options::default())?;
-    let syncs = || place.events().iter().filter(|event| matches!(event, Event::Sync(_))).count();
+    let syncs = || syncs(&place);
+    // The first commit also syncs that the database is open.
+    let before = syncs();
+    backend.commit(&one(Table::Meta, b"a", b""), Durability::Immediate)?;
+    assert_eq!(syncs() - before, 3);
     let mut growing = 0;
     for number in 0..200_u64 {
         let (before, size) = (syncs(), place.size());
@@ -203,6 +211,102 @@ fn a_durable_commit_is_two_syncs_and_a_relaxed_one_none() -> Outcome {
         assert_eq!(syncs() - before, if durable { 2 } else { 0 }, "commit {number}");
     }
     assert!(growing < 10, "it grew {growing} times");
+    Ok(())
+}
+
+/// A place with a database that has one row and was closed.
+fn closed() -> Result<SimPlace, BackendError> {
+    let place = SimPlace::default();
+    let backend = RedbBackend::open_at(place.clone(), Options::default())?;
+    backend.commit(&one(Table::Meta, b"a", b""), Durability::Immediate)?;
+    Ok(place)
+}
+
+/// Whatever is left when the power fails after any event from that one on has one of these numbers of rows.
+fn whole_after_each(place: &SimPlace, from: usize, rows: &[u64], seed: u64) -> Outcome {
+    // Built for debugging, redb reads all of a file that it opens.
+    const CRASHES: usize = if cfg!(debug_assertions) { 2 } else { 12 };
+    let (mut replay, mut chance) = (Replay::default(), Chance::new(seed));
+    for (at, event) in place.events().iter().enumerate() {
+        replay.play(event, &mut chance);
+        for _ in 0..if at < from { 0 } else { CRASHES } {
+            let left = replay.crash(&mut chance);
+            let opened = RedbBackend::open_at(left, Options::default());
+            let there = opened.map_err(|error| format!("after event {at}: {error}"))?.view()?.count(Table::Meta)?;
+            assert!(rows.contains(&there), "{there} rows after event {at}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn opening_after_an_orderly_end_costs_no_sync_and_a_crash_then_loses_nothing() -> Outcome {
+    let place = closed()?;
+    for _ in 0..3 {
+        let before = (syncs(&place), place.events().len());
+        let backend = RedbBackend::open_at(place.clone(), Options::default())?;
+        assert_eq!(syncs(&place), before.0);
+        assert_eq!(backend.view()?.count(Table::Meta)?, 1);
+        drop(backend);
+        whole_after_each(&place, before.1, &[1], 1)?;
+    }
+    let ended = place.events().len();
+    let backend = RedbBackend::open_at(place.clone(), Options::default())?;
+    backend.commit(&one(Table::Meta, b"b", b""), Durability::Relaxed)?;
+    backend.commit(&one(Table::Meta, b"c", b""), Durability::Immediate)?;
+    whole_after_each(&place, ended, &[1, 3], 2)
+}
+
+#[test]
+fn that_it_is_open_is_synced_before_the_file_gets_another_length() -> Outcome {
+    // The first, second, … sync after an orderly end fails, while the file has to grow, and what it should have made safe is lost.
+    for failing in 0..6 {
+        let place = closed()?;
+        let ended = place.events().len();
+        let backend = RedbBackend::open_at(place.clone(), Options::default())?;
+        let mut faults = Faults::default();
+        faults.fail_sync = Some(failing);
+        place.fail(faults);
+        let large = one(Table::Meta, b"b", &vec![7; 200_000]);
+        let failed = backend.commit(&large, Durability::Immediate);
+        assert_eq!(failed.is_err(), failing < 4, "sync {failing}: {failed:?}");
+        place.fail(Faults::default());
+        backend.commit(&large, Durability::Immediate)?;
+        drop(backend);
+        whole_after_each(&place, ended, &[1, 2], failing)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_killed_process_had_written_is_synced_before_anything_relies_on_it() -> Outcome {
+    let place = SimPlace::default();
+    let killed = RedbBackend::open_at(place.clone(), Options::default())?;
+    killed.commit(&one(Table::Meta, b"a", b""), Durability::Immediate)?;
+    let ended = place.events().len();
+    // A simulated place keeps nobody out; the one that was killed does nothing more.
+    let backend = RedbBackend::open_at(place.clone(), Options::default())?;
+    let events = place.events();
+    assert!(matches!(events[ended], Event::Sync(_)), "{:?}", events[ended]);
+    backend.commit(&one(Table::Meta, b"b", b""), Durability::Immediate)?;
+    whole_after_each(&place, ended, &[1, 2], 3)?;
+    drop((backend, killed));
+    Ok(())
+}
+
+#[test]
+fn processes_that_are_killed_before_they_write_leave_what_was_there() -> Outcome {
+    let place = closed()?;
+    let ended = place.events().len();
+    let mut killed = Vec::new();
+    for _ in 0..4 {
+        killed.push(RedbBackend::open_at(place.clone(), Options::default())?);
+        whole_after_each(&place, ended, &[1], killed.len() as u64)?;
+    }
+    let backend = RedbBackend::open_at(place.clone(), Options::default())?;
+    backend.commit(&one(Table::Meta, b"b", &vec![7; 200_000]), Durability::Immediate)?;
+    whole_after_each(&place, ended, &[1, 2], 9)?;
+    drop((backend, killed));
     Ok(())
 }
 
