@@ -28,8 +28,10 @@ struct Variant {
     features: &'static [&'static str],
 }
 
-const VARIANTS: &[Variant] =
-    &[Variant { name: "engine", features: &["opfs"] }, Variant { name: "engine-node", features: &["file"] }];
+const VARIANTS: &[Variant] = &[
+    Variant { name: "engine", features: &["mqtt", "opfs"] },
+    Variant { name: "engine-node", features: &["file", "mqtt"] },
+];
 
 /// What the compiler uses of WebAssembly, which all hosts have had since 2022: no more than that may be put in.
 const FEATURES: [&str; 6] = [

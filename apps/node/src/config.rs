@@ -409,7 +409,7 @@ impl Config {
         });
         let (Some(record), Some(address)) = (record, address) else { return };
         let format = entry.text("format").map(|format| format.value);
-        let format = crate::Format::named(format.as_deref().unwrap_or("json"));
+        let format = format.and_then(|name| name.parse().ok()).unwrap_or(crate::Format::Json);
         let offline = match (entry.text("offline"), entry.table("offline").and_then(|offline| offline.number("keep"))) {
             (Some(_), _) => Some(Offline::Drop),
             (None, keep) => keep.and_then(|keep| usize::try_from(keep).ok()).map(Offline::KeepNewest),

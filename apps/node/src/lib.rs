@@ -29,7 +29,6 @@
 mod assemble;
 mod client;
 mod config;
-mod format;
 mod http;
 mod node;
 mod records;
@@ -38,8 +37,8 @@ mod stored;
 
 pub mod shown;
 
+pub use anabranch::format::Format;
 pub use client::{Client, ClientError, Event, Export, StoreClient, Watch, Which};
 pub use config::{Config, Fault, Faults, Place, ReadError, reference_page};
-pub use format::Format;
 pub use node::{Node, NodeError};
 pub use socket::SocketError;

@@ -2,6 +2,8 @@
 
 import { AnabranchError } from "./errors.js";
 import { Reader, Writer } from "./values.js";
+import { Record } from "./record.js";
+import { Service } from "./service.js";
 import { Subscription } from "./subscription.js";
 
 const writer = new Writer();
@@ -11,6 +13,7 @@ export class Anabranch {
   #port;
   #closed = false;
   #subscriptions = new Set();
+  #services = new Set();
 
   /** Made by `Anabranch.open`: `port` speaks to the engine, wherever that is. */
   constructor(port) {
@@ -175,12 +178,38 @@ export class Anabranch {
         else if (from === undefined || from === "now") call.null();
         else call.text(from === "beginning" ? from : time(from, "from"));
       });
-    return this.#follow(start, callback);
+    return this.#follow(start, (version) => version, callback);
   }
 
-  #follow(start, callback) {
+  record(name) {
+    text(name, "name");
+    return new Record(name, {
+      produce: (value) => this.#ask("produce", (call) => call.text(name).value(value)),
+      consume: (callback) => {
+        if (callback !== undefined && typeof callback !== "function") throw wrong("callback", "a function is needed");
+        const start = async (id, wants) => this.#ask("consume", (call) => call.count(id).count(wants).text(name));
+        return this.#follow(start, ({ value }) => value, callback);
+      },
+    });
+  }
+
+  async records() {
+    return this.#ask("records", () => {});
+  }
+
+  service(name, run, options) {
+    text(name, "name");
+    if (typeof run !== "function") throw wrong("run", `an async function is needed, and not ${said(run)}`);
+    const service = new Service(name, run, record(options ?? {}, "options"), this);
+    this.#services.add(service);
+    void service.ended.finally(() => this.#services.delete(service)).catch(() => {});
+    return service;
+  }
+
+  #follow(start, of, callback) {
     const subscription = new Subscription(this.#port, {
       start,
+      of,
       more: async (id, wants) => this.#ask("more", (call) => call.count(id).count(wants)),
       leave: async (id) => this.#ask("unfollow", (call) => call.count(id)),
       ended: () => this.#subscriptions.delete(subscription),
@@ -191,6 +220,7 @@ export class Anabranch {
 
   async close() {
     if (this.#closed) return;
+    await Promise.all([...this.#services].map((service) => service.stop()));
     for (const subscription of [...this.#subscriptions]) subscription.close();
     this.#closed = true;
     await this.#port.close();

@@ -15,11 +15,11 @@ Anabranch.open = opener({
     return engine;
   },
   storages: ["memory", "opfs"],
-  remote({ name, storage, hotBytes }) {
+  remote({ name, storage, hotBytes, settings }) {
     // Bundlers find the worker by this very spelling.
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: `anabranch ${name}` });
     // What was asked for first, and what a browser without it has.
     const storages = [storage, "memory"];
-    return RemotePort.open(worker, { name, storages, hotBytes });
+    return RemotePort.open(worker, { name, storages, hotBytes, settings });
   },
 });

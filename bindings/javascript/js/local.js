@@ -15,14 +15,16 @@ export class LocalPort {
    * @param instance the engine's module, as `load` gives it
    * @param open opens an engine: is given what the engine calls with its events
    */
-  static async open(instance, storage, name, open) {
+  static async open(instance, storage, name, settings, open) {
     const port = new LocalPort();
     port.#instance = instance;
     port.storage = storage;
     port.name = name;
     try {
       port.#engine = await instance.guard(() => open((kind, client, id, bytes) => port.#emitted(kind, id, bytes)));
+      if (settings !== null) read(await instance.guard(() => port.#engine.configure(settings)));
     } catch (error) {
+      if (port.#engine !== undefined) await port.close();
       if (error instanceof Uint8Array) read(error);
       throw error;
     }
@@ -30,6 +32,7 @@ export class LocalPort {
   }
 
   call(call) {
+    if (this.#engine === undefined) throw new AnabranchError("CLOSED", "the database is closed; open it again");
     return this.#instance.guard(() => this.#engine.call(0, call));
   }
 
@@ -60,7 +63,10 @@ export class LocalPort {
     this.#followers.clear();
     const engine = this.#engine;
     this.#engine = undefined;
-    if (engine !== undefined) this.#instance.guard(() => engine.free());
+    // What has panicked does nothing more, and has nothing left to let go of.
+    if (engine === undefined || this.#instance.isPoisoned) return;
+    await this.#instance.guard(() => engine.end());
+    this.#instance.guard(() => engine.free());
   }
 }
 

@@ -17,8 +17,8 @@ Anabranch.open = opener({
     return engine;
   },
   storages: ["memory", "file"],
-  file(loaded, { name, hotBytes }) {
+  file(loaded, { name, hotBytes, settings }) {
     const open = (emit) => loaded.exports.Engine.file(new Files(name), hotBytes, emit);
-    return LocalPort.open(loaded, "file", name, open);
+    return LocalPort.open(loaded, "file", name, settings, open);
   },
 });

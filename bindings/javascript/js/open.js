@@ -3,8 +3,9 @@
 import { Anabranch } from "./database.js";
 import { AnabranchError } from "./errors.js";
 import { Instance, LocalPort } from "./local.js";
+import { settingsOf } from "./settings.js";
 
-const KNOWN = ["name", "storage", "hotBytes"];
+const KNOWN = ["name", "storage", "hotBytes", "records", "connectors"];
 const STORAGES = ["memory", "opfs", "indexeddb", "file"];
 
 /**
@@ -30,6 +31,7 @@ export function opener({ load, storages, remote, file }) {
       if (!KNOWN.includes(key)) throw new AnabranchError("INVALID_ARGUMENT", `open has no option "${key}"; there are ${KNOWN.join(", ")}`);
     }
     const { name, storage = "memory", hotBytes = 64 << 20 } = options;
+    const settings = settingsOf(options);
     if (name !== undefined && (typeof name !== "string" || name === "")) {
       throw new AnabranchError("INVALID_ARGUMENT", "name: text is needed, of one character or more");
     }
@@ -44,11 +46,11 @@ export function opener({ load, storages, remote, file }) {
     }
     if (storage === "file") {
       if (name === undefined) throw new AnabranchError("INVALID_ARGUMENT", "name: with storage \"file\" it is the directory, and is needed");
-      return new Anabranch(await file(await instance(), { name, hotBytes }));
+      return new Anabranch(await file(await instance(), { name, hotBytes, settings }));
     }
-    if (storage !== "memory") return new Anabranch(await remote({ name: name ?? "default", storage, hotBytes }));
+    if (storage !== "memory") return new Anabranch(await remote({ name: name ?? "default", storage, hotBytes, settings }));
     const loaded = await instance();
-    const port = await LocalPort.open(loaded, storage, name, (emit) => loaded.exports.Engine.memory(hotBytes, emit));
+    const port = await LocalPort.open(loaded, storage, name, settings, (emit) => loaded.exports.Engine.memory(hotBytes, emit));
     return new Anabranch(port);
   };
 }

@@ -19,8 +19,10 @@ export class Subscription {
   #callback;
   #taken = 0;
   #end = null;
-  /** Where it goes on, should it have to begin again: after the last that came, or where it began. */
+  /** Where it goes on, should it have to begin again: after the last that came, or where it began. Records have no such places. */
   #position;
+  #begun = false;
+  #missed = 0;
 
   constructor(port, source, callback) {
     this.#port = port;
@@ -38,16 +40,22 @@ export class Subscription {
     return this.#ready;
   }
 
+  /** How many it was too slow for: they were gone from the record's buffer. Of the store none is ever missed. */
+  get missed() {
+    return this.#missed;
+  }
+
   async #start() {
     const begins = await this.#source.start(this.#id, ROOM, this.#position);
-    this.#position ??= begins;
+    this.#begun = true;
+    this.#position ??= begins ?? undefined;
   }
 
   #came(event, bytes) {
     if (this.#end !== null) return;
     if (event === 3) {
       // Another engine answers now, which knows nothing of it. One that has not begun is asked for again as it was.
-      if (this.#position !== undefined) this.#start().catch((error) => this.#finish(error));
+      if (this.#begun) this.#start().catch((error) => this.#finish(error));
       this.#taken = 0;
       return;
     }
@@ -55,11 +63,17 @@ export class Subscription {
     if (event === 2) {
       const [code, message] = [reader.value(), reader.value()];
       this.#finish(code === null ? undefined : new AnabranchError(code, message));
+      this.#source.leave(this.#id).catch(() => {});
       return;
     }
     while (!reader.isAtEnd) {
-      const item = reader.value();
-      this.#position = item.versionId ?? this.#position;
+      const came = reader.value();
+      if (came.missed !== undefined) {
+        this.#missed += came.missed;
+        continue;
+      }
+      this.#position = came.versionId ?? this.#position;
+      const item = this.#source.of(came);
       if (this.#callback) {
         call(this.#callback, item);
         this.#took();

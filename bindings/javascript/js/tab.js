@@ -79,6 +79,14 @@ export async function serve(scope, { load, engines }) {
       }
       const instance = new Instance(await load());
       const engine = await instance.guard(() => make.open(instance.exports, media, options, emitted));
+      if (options.settings !== null) {
+        const answer = await instance.guard(() => engine.configure(options.settings));
+        // Done is null, 0xf6; whatever else there is says why not.
+        if (answer[0] !== 0xf6) {
+          instance.guard(() => engine.free());
+          throw answer;
+        }
+      }
       return { engine, storage, instance };
     }
     throw refused;
@@ -114,30 +122,33 @@ export async function serve(scope, { load, engines }) {
   }
 
   let events = new Map();
+  let scheduled = false;
 
   function emitted(kind, client, id, bytes) {
     if (!events.has(client)) events.set(client, []);
     events.get(client).push([kind, id, bytes]);
+    if (scheduled) return;
+    scheduled = true;
+    queueMicrotask(tell);
+  }
+
+  function tell() {
+    scheduled = false;
+    const told = events;
+    events = new Map();
+    for (const [client, its] of clients) {
+      if (told.has(its)) send(client, { events: told.get(its) });
+    }
   }
 
   async function answer(client, calls) {
-    const { engine, instance, settled } = led;
+    const { engine, instance } = led;
     const mine = number(client);
-    let answers;
     try {
-      answers = instance.guard(() => engine.calls(mine, calls.map(([, call]) => call)));
-      if (engine.settle) answers = (await engine.settle()) ?? answers;
+      const answers = instance.guard(() => engine.calls(mine, calls.map(([, call]) => call)));
+      send(client, { answers: calls.map(([id], at) => [id, answers[at]]) });
     } catch (error) {
-      const message = { panicked: error.message };
-      for (const known of clients.keys()) send(known, message);
-      return;
-    }
-    const told = events;
-    events = new Map();
-    const answered = calls.map(([id], at) => [id, answers[at]]);
-    send(client, { answers: answered, events: told.get(mine) ?? [] });
-    for (const [other, its] of clients) {
-      if (other !== client && told.has(its)) send(other, { events: told.get(its) });
+      for (const known of clients.keys()) send(known, { panicked: error.message });
     }
   }
 
@@ -145,7 +156,10 @@ export async function serve(scope, { load, engines }) {
     if (led) {
       const { engine, instance } = led;
       led = null;
-      instance.guard(() => engine.free());
+      if (!instance.isPoisoned) {
+        await instance.guard(() => engine.end());
+        instance.guard(() => engine.free());
+      }
     }
     release();
     channel?.close();

@@ -8,9 +8,11 @@ use crate::{
 };
 use anabranch::{
     TimeSource, WasmAdapter,
-    store::{Backend, Memory, Options, Store, Ticket, Timestamp},
+    store::{Backend, BackendError, Memory, Options, Store, StoreError, Ticket, Timestamp},
+    wasm::{promise, watch_panics},
 };
-use js_sys::{Array, Function, Uint8Array};
+use js_sys::{Array, Function, Promise, Uint8Array};
+use std::{cell::RefCell, rc::Rc};
 use wasm_bindgen::prelude::*;
 
 /// What an event is about.
@@ -23,18 +25,40 @@ pub enum Event {
     End = 2,
 }
 
+/// The host's function that is called with each event: `(kind, client, number, bytes)`.
+#[derive(Clone)]
+pub struct Emit(Function);
+
+impl Emit {
+    pub fn event(&self, event: Event, client: u32, number: u32, bytes: &[u8]) {
+        let (kind, bytes) = (JsValue::from(event as u8), Uint8Array::from(bytes));
+        // What the host's function throws is its own affair: the database has done its work.
+        let _ = self.0.call4(&JsValue::NULL, &kind, &client.into(), &number.into(), &bytes);
+    }
+}
+
 /// An open database.
 #[wasm_bindgen]
-pub struct Engine {
+pub struct Engine(Rc<Open>);
+
+struct Open {
     store: Store,
-    followers: Followers,
-    emit: Function,
+    followers: RefCell<Followers>,
+    emit: Emit,
+    #[cfg(feature = "records")]
+    records: std::cell::OnceCell<crate::records::Records>,
 }
 
 /// The host's clock, which it hands in milliseconds.
 fn wall() -> Timestamp {
     let since_1970 = WasmAdapter::new().unix_time().unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// What the first panic of this instance said, if it has panicked.
+#[wasm_bindgen]
+pub fn panicked() -> Option<String> {
+    anabranch::wasm::panicked().map(|panicked| panicked.to_string())
 }
 
 #[wasm_bindgen]
@@ -44,7 +68,7 @@ impl Engine {
     /// # Errors
     /// An answer that says why not.
     pub fn memory(hot_bytes: usize, emit: Function) -> Result<Engine, Uint8Array> {
-        Self::over(Memory::new(), hot_bytes, emit)
+        Self::over(Ok(Memory::new()), hot_bytes, emit)
     }
 
     /// Opens a database on two files of the origin private file system, which are closed when the engine is dropped.
@@ -62,10 +86,7 @@ impl Engine {
 
         // Both are closed whatever becomes of the one or the other.
         let (log, tree) = (medium(log), medium(tree));
-        match OpfsBackend::open(log, tree, anabranch_opfs::Options::default()) {
-            Ok(backend) => Self::over(backend, hot_bytes, emit),
-            Err(error) => Err(Uint8Array::from(&*Answer::failed(&Failure::new(error.code(), error)))),
-        }
+        Self::over(OpfsBackend::open(log, tree, anabranch_opfs::Options::default()), hot_bytes, emit)
     }
 
     /// Opens the database in a directory, which is left when the engine is dropped.
@@ -75,22 +96,48 @@ impl Engine {
     #[cfg(feature = "file")]
     pub fn file(files: crate::file::Files, hot_bytes: usize, emit: Function) -> Result<Engine, Uint8Array> {
         let directory = crate::file::Directory::new(files);
-        match anabranch::redb::RedbBackend::open_at(directory, anabranch::redb::Options::default()) {
-            Ok(backend) => Self::over(backend, hot_bytes, emit),
-            Err(error) => Err(Uint8Array::from(&*Answer::failed(&Failure::new(error.code(), error)))),
-        }
+        let backend = anabranch::redb::RedbBackend::open_at(directory, anabranch::redb::Options::default());
+        Self::over(backend, hot_bytes, emit)
+    }
+
+    /// Builds the records and links that `settings` declares, and starts them. The promise is of an answer.
+    #[cfg(feature = "records")]
+    pub fn configure(&self, settings: Vec<u8>) -> Promise {
+        let open = self.0.clone();
+        promise(async move {
+            let built = crate::records::Records::build(&settings, &open.store).await;
+            let answer = match built {
+                Ok(records) => {
+                    let _ = open.records.set(records);
+                    Answer::done().null().to_bytes()
+                }
+                Err(failure) => Answer::failed(&failure),
+            };
+            Ok(Uint8Array::from(&*answer).into())
+        })
+    }
+
+    /// Ends what runs, letting arrive what is on its way. The promise is kept when it has.
+    pub fn end(&self) -> Promise {
+        let open = self.0.clone();
+        promise(async move {
+            *open.followers.borrow_mut() = Followers::default();
+            #[cfg(feature = "records")]
+            if let Some(records) = open.records.get() {
+                records.close().await;
+            }
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// Does what a client asks for, and gives the answer.
-    pub fn call(&mut self, client: u32, call: &[u8]) -> Vec<u8> {
-        let answer = self.answer(client, call);
-        self.tell();
-        answer
+    pub fn call(&self, client: u32, call: &[u8]) -> Vec<u8> {
+        self.0.answer(client, call)
     }
 
     /// Does what a client asks for in several calls, of which writes that follow one another share a commit, and gives the
     /// answer of each.
-    pub fn calls(&mut self, client: u32, calls: &Array) -> Array {
+    pub fn calls(&self, client: u32, calls: &Array) -> Array {
         let answers = Array::new();
         let mut written = Vec::new();
         let settle = |written: &mut Vec<(Ticket, Writing)>| {
@@ -102,7 +149,7 @@ impl Engine {
         };
         for call in calls.iter() {
             let call = Uint8Array::from(call).to_vec();
-            match store::submitted(&self.store, &call) {
+            match store::submitted(&self.0.store, &call) {
                 Some(Ok(one)) => written.push(one),
                 Some(Err(failure)) => {
                     settle(&mut written);
@@ -110,64 +157,98 @@ impl Engine {
                 }
                 None => {
                     settle(&mut written);
-                    answers.push(&Uint8Array::from(&*self.answer(client, &call)));
+                    answers.push(&Uint8Array::from(&*self.0.answer(client, &call)));
                 }
             }
         }
         settle(&mut written);
-        self.tell();
         answers
     }
 
     /// A client has gone: it follows nothing any more.
-    pub fn forget(&mut self, client: u32) {
-        self.followers.forget(client);
+    pub fn forget(&self, client: u32) {
+        self.0.followers.borrow_mut().forget(client);
     }
 }
 
 impl Engine {
     /// Opens a database over a backend.
-    pub(crate) fn over(
-        backend: impl Backend + Send + Sync + 'static,
+    fn over(
+        backend: Result<impl Backend + Send + Sync + 'static, BackendError>,
         hot_bytes: usize,
         emit: Function,
     ) -> Result<Engine, Uint8Array> {
-        match Store::open(backend, Options::new(wall).hot_bytes(hot_bytes)) {
-            Ok(store) => Ok(Engine { store, followers: Followers::default(), emit }),
-            Err(error) => Err(Uint8Array::from(&*Answer::failed(&error.into()))),
-        }
+        watch_panics();
+        let store = backend.map_err(StoreError::from);
+        let store = store.and_then(|backend| Store::open(backend, Options::new(wall).hot_bytes(hot_bytes)));
+        let store = store.map_err(|error| Uint8Array::from(&*Answer::failed(&error.into())))?;
+        let open = Open {
+            store,
+            followers: RefCell::default(),
+            emit: Emit(emit),
+            #[cfg(feature = "records")]
+            records: std::cell::OnceCell::new(),
+        };
+        Ok(Engine(Rc::new(open)))
     }
+}
 
-    fn answer(&mut self, client: u32, call: &[u8]) -> Vec<u8> {
+impl Open {
+    fn answer(&self, client: u32, call: &[u8]) -> Vec<u8> {
         self.done(client, call).unwrap_or_else(|failure| Answer::failed(&failure))
     }
 
-    fn done(&mut self, client: u32, call: &[u8]) -> Result<Vec<u8>, Failure> {
+    fn done(&self, client: u32, call: &[u8]) -> Result<Vec<u8>, Failure> {
         let arguments = &mut Arguments::of(call);
         let mut answer = Answer::done();
+        let followers = &mut *self.followers.borrow_mut();
         match arguments.text("the call's name")? {
-            "subscribe" => answer.time(self.followers.subscribe(&self.store, client, arguments)?),
-            "more" => answer.flag(self.followers.more(client, arguments)?),
-            "unfollow" => answer.flag(self.followers.leave(client, arguments)?),
-            "again" => {
-                let (since, call) = (arguments.parsed("since")?, arguments.bytes("the call")?);
-                match store::done_since(&self.store, since, call)? {
-                    Some(done) => return Ok(done),
-                    None => return self.done(client, call),
-                }
-            }
-            name => store::answer(&self.store, name, arguments, &mut answer)?,
+            "subscribe" => answer.time(followers.subscribe(&self.store, client, arguments, &self.emit)?),
+            "more" => answer.flag(followers.more(client, arguments)?),
+            "unfollow" => answer.flag(followers.leave(client, arguments)?),
+            "again" => return self.done_again(client, arguments, followers),
+            name => self.other(name, client, arguments, &mut answer, followers)?,
         };
         Ok(answer.into_bytes())
     }
 
-    /// Tells those who follow what there is for them.
-    fn tell(&mut self) {
-        let emit = &self.emit;
-        self.followers.tell(&mut |event, client, id, bytes| {
-            // What the host's function throws is its own affair: the database has done its work.
-            let _ =
-                emit.call4(&JsValue::NULL, &(event as u8).into(), &client.into(), &id.into(), &Uint8Array::from(bytes));
-        });
+    fn other<'a>(
+        &self,
+        name: &str,
+        client: u32,
+        call: &mut Arguments<'_>,
+        answer: &'a mut Answer,
+        followers: &mut Followers,
+    ) -> Result<&'a mut Answer, Failure> {
+        #[cfg(feature = "records")]
+        if matches!(name, "produce" | "consume" | "records") {
+            let records = self.records.get().ok_or_else(|| {
+                Failure::new("RECORD_NOT_FOUND", "the database was opened without `records`; declare them there")
+            })?;
+            return records.answer(name, client, call, answer, (followers, &self.emit));
+        }
+        #[cfg(not(feature = "records"))]
+        let _ = (client, followers);
+        store::answer(&self.store, name, call, answer)
+    }
+
+    /// A call that was asked before, and may have been done.
+    fn done_again(
+        &self,
+        client: u32,
+        arguments: &mut Arguments<'_>,
+        followers: &mut Followers,
+    ) -> Result<Vec<u8>, Failure> {
+        let (since, call) = (arguments.parsed("since")?, arguments.bytes("the call")?);
+        if let Some(done) = store::done_since(&self.store, since, call)? {
+            return Ok(done);
+        }
+        let arguments = &mut Arguments::of(call);
+        let mut answer = Answer::done();
+        match arguments.text("the call's name")? {
+            "subscribe" => answer.time(followers.subscribe(&self.store, client, arguments, &self.emit)?),
+            name => self.other(name, client, arguments, &mut answer, followers)?,
+        };
+        Ok(answer.into_bytes())
     }
 }

@@ -19,6 +19,10 @@ mod engine;
 #[cfg(feature = "file")]
 mod file;
 mod follow;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+#[cfg(feature = "records")]
+mod records;
 mod store;
 mod wire;
 

@@ -120,6 +120,11 @@ impl Answer {
         self.0
     }
 
+    /// The same, at the end of a chain.
+    pub fn to_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+
     fn with(&mut self, write: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> &mut Self {
         write(&mut Encoder::new(&mut self.0));
         self

@@ -91,6 +91,8 @@ extern crate alloc;
 extern crate std;
 
 mod expansion;
+#[cfg(feature = "store")]
+pub mod format;
 #[cfg(all(feature = "store", feature = "services", feature = "std"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "store", feature = "services", feature = "std"))))]
 pub mod keep;

@@ -1,8 +1,12 @@
-//! How a node's values become bytes and bytes values: JSON, CBOR, text, or the bytes themselves.
+//! How values of records that no Rust type says become bytes and bytes values: JSON, CBOR, text, or the bytes themselves.
 
-use anabranch::{Bound, Decode, DecodeError, Encode, EncodeError, Payload};
+use crate::{Bound, Decode, DecodeError, Encode, EncodeError, Payload};
+use alloc::{format, string::String, vec::Vec};
 use anabranch_value::{Map, Value, cbor, json};
-use std::fmt::{self, Write};
+use core::{
+    fmt::{self, Write},
+    str::FromStr,
+};
 
 /// The format of a link.
 ///
@@ -20,15 +24,22 @@ pub enum Format {
     Bytes,
 }
 
-impl Format {
-    /// By the name that the config has for it.
-    pub(crate) fn named(name: &str) -> Self {
-        match name {
+/// There is no such format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no format {0:?}: there are json, cbor, text and bytes")]
+pub struct UnknownFormat(String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        Ok(match name {
+            "json" => Format::Json,
             "cbor" => Format::Cbor,
             "text" => Format::Text,
             "bytes" => Format::Bytes,
-            _ => Format::Json,
-        }
+            other => return Err(UnknownFormat(other.into())),
+        })
     }
 }
 
@@ -48,7 +59,7 @@ impl Decode<Value> for Format {
         let value = match self {
             Format::Json => json::from_slice(payload).map_err(DecodeError::new)?,
             Format::Cbor => cbor::from_slice(payload).map_err(DecodeError::new)?,
-            Format::Text => Value::from(std::str::from_utf8(payload).map_err(|error| {
+            Format::Text => Value::from(core::str::from_utf8(payload).map_err(|error| {
                 DecodeError::new(format_args!(
                     "this is not text in UTF-8 ({error}): send text, or set `format = \"bytes\"`"
                 ))
@@ -130,6 +141,7 @@ fn unfit(value: &Value, format: &str, wanted: &str) -> EncodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
     use anabranch_value::value;
 
     const NAMES: Bound<'static> = Bound::new("sensors/{device}/temp", "sensors/kitchen/temp");
