@@ -11,7 +11,7 @@
 //! it fails, the memory has what is not kept, so from then on everything fails, until the database is opened anew.
 
 use crate::host::{failed, text};
-use anabranch_store::{Backend, BackendError, Batch, Durability, Memory, MemoryView, Table, Usage};
+use anabranch_store::{Backend, BackendError, Batch, Durability, Memory, MemoryView, Table, Usage, View};
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use slab::Slab;
 use std::{
@@ -30,6 +30,7 @@ extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["globalThis", "IDBKeyRange"], js_name = lowerBound)]
     fn lower_bound(key: &JsValue, is_open: bool) -> Result<JsValue, JsValue>;
 
+    #[derive(Debug, Clone)]
     type Request;
 
     #[wasm_bindgen(method, getter)]
@@ -213,10 +214,8 @@ impl IndexedDb {
             }
             range = lower_bound(&keys.get(keys.length() - 1), true).map_err(|exception| failed(&exception))?;
         }
-        let is_new = Table::ALL.into_iter().all(|table| {
-            use anabranch_store::View;
-            self.memory.view().and_then(|view| view.count(table)) == Ok(0)
-        });
+        let view = self.memory.view()?;
+        let is_new = Table::ALL.into_iter().all(|table| view.count(table) == Ok(0));
         match format {
             None if !is_new => Err(BackendError::NotADatabase("it does not say its format".into())),
             format => Ok(format),
@@ -227,8 +226,9 @@ impl IndexedDb {
     /// is queued goes into one transaction; while one is on its way, the next waits and gathers.
     ///
     /// # Errors
-    /// [`BackendError`]: [`Full`](BackendError::Full) or [`Io`](BackendError::Io), and
-    /// [`Poisoned`](BackendError::Poisoned) for all who ask later. Open it anew then.
+    /// [`BackendError`]: [`Full`](BackendError::Full) or [`Io`](BackendError::Io), also for all who wait later; views and commits
+    /// are [`Poisoned`](BackendError::Poisoned) then. What reads the tables has to be dropped, too, for it may remember what is
+    /// not kept; open it anew.
     pub async fn flushed(&self) -> Result<(), BackendError> {
         let wanted = locked(&self.queue).queued;
         loop {
@@ -341,7 +341,7 @@ fn bytes(bytes: &[u8]) -> Uint8Array {
 
 async fn open(name: &str) -> Result<Database, JsValue> {
     let request = open_database(name, FORMAT)?;
-    let upgraded: Request = request.unchecked_ref::<JsValue>().clone().unchecked_into();
+    let upgraded = request.clone();
     let upgrade = Closure::once(move || upgraded.result().unchecked_into::<Database>().create_store(ROWS).map(drop));
     request.set_onupgradeneeded(upgrade.as_ref().unchecked_ref());
     let database: Database = answer(&request).await?.unchecked_into();

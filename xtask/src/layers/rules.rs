@@ -28,8 +28,9 @@ const EVERYTHING_BELOW_ADAPTERS: &[&str] = &["contract", "value", "macros", "cor
 const EVERYTHING_BELOW_THE_FACADE: &[&str] = &["contract", "value", "macros", "core", "engine", "adapter"];
 const PRODUCT: &[&str] = &["contract", "value", "macros", "core", "engine", "adapter", "façade"];
 const PRODUCT_AND_NODE: &[&str] = &["contract", "value", "macros", "core", "engine", "adapter", "façade", "node"];
-const EVERYTHING: &[&str] =
-    &["contract", "value", "macros", "core", "engine", "medium", "adapter", "façade", "binding", "node", "app", "proof"];
+const EVERYTHING: &[&str] = &[
+    "contract", "value", "macros", "core", "engine", "medium", "adapter", "façade", "binding", "node", "app", "proof",
+];
 
 /// From the bottom to the top. Imports point down, and never sideways: no layer stands in its own list but the last.
 pub const LAYERS: &[Layer] = &[
