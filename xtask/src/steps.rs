@@ -23,6 +23,7 @@ const FACADE: &str = "anabranch";
 const VALUE: &str = "anabranch-value";
 pub const MQTT: &str = "anabranch-mqtt";
 const REDB: &str = "anabranch-redb";
+const OPFS: &str = "anabranch-opfs";
 
 /// The tests, in the order in which one wants to hear of a failure.
 const TESTS: &[Step] = &[
@@ -149,7 +150,7 @@ const TESTS: &[Step] = &[
         shows: "the store's files as they are built for users: full disks, being killed, what is read and synced",
         needs: &[],
         counts: Counts::Tests,
-        runs: |_| Ok(vec![Run::cargo(["test", "--release", "-p", REDB]).within(1_200)]),
+        runs: |_| Ok(vec![Run::cargo(["test", "--release", "-p", REDB, "-p", OPFS]).within(1_200)]),
     },
     Step {
         name: "fuzz",
@@ -265,7 +266,9 @@ const CHECKS: &[Step] = &[
             // The one firmware with an allocator stays out of where all are built in one go.
             let heap = workspace.package_in("tests/firmware-dynamic")?;
             let heap = Run::cargo(["clippy", "--target", THUMBV7M, "-p", &heap.name, "--features", "heap"]);
-            let apart = [measured.args(warnings), heap.args(warnings)];
+            // It builds anywhere, and what opens its files in browsers alone.
+            let opfs = Run::cargo(["clippy", "--target", WASM32, "-p", OPFS]);
+            let apart = [measured.args(warnings), heap.args(warnings), opfs.args(warnings)];
             Ok(std::iter::once(here).chain(elsewhere).chain(apart).collect())
         },
     },

@@ -10,8 +10,9 @@ export { Temporal } from "./values.js";
 export { Anabranch };
 
 Anabranch.open = opener({
-  async load() {
-    engine.initSync({ module });
+  async load(again) {
+    if (again) engine.__wbg_reset_state();
+    else engine.initSync({ module });
     return engine;
   },
   storages: ["memory"],

@@ -10,16 +10,17 @@ export { Temporal } from "./values.js";
 export { Anabranch };
 
 Anabranch.open = opener({
-  async load() {
-    await init({ module_or_path: new URL("./engine_bg.wasm", import.meta.url) });
+  async load(again) {
+    if (again) engine.__wbg_reset_state();
+    else await init({ module_or_path: new URL("./engine_bg.wasm", import.meta.url) });
     return engine;
   },
-  storages: ["memory", "opfs"],
+  storages: ["memory", "opfs", "indexeddb"],
   remote({ name, storage, hotBytes, settings }) {
     // Bundlers find the worker by this very spelling.
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: `anabranch ${name}` });
     // What was asked for first, and what a browser without it has.
-    const storages = [storage, "memory"];
+    const storages = [...new Set([storage, "indexeddb", "memory"])];
     return RemotePort.open(worker, { name, storages, hotBytes, settings });
   },
 });

@@ -12,9 +12,14 @@ export { Temporal } from "./values.js";
 export { Anabranch };
 
 Anabranch.open = opener({
-  async load() {
-    engine.initSync({ module: await readFile(new URL("./engine-node_bg.wasm", import.meta.url)) });
+  async load(again) {
+    if (again) engine.__wbg_reset_state();
+    else engine.initSync({ module: await readFile(new URL("./engine-node_bg.wasm", import.meta.url)) });
     return engine;
+  },
+  async prepare({ settings }) {
+    // Node has WebSockets of its own since version 22.
+    if (settings !== null && globalThis.WebSocket === undefined) engine.useWebSocket((await import("ws")).WebSocket);
   },
   storages: ["memory", "file"],
   file(loaded, { name, hotBytes, settings }) {

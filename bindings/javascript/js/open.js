@@ -9,13 +9,16 @@ const KNOWN = ["name", "storage", "hotBytes", "records", "connectors"];
 const STORAGES = ["memory", "opfs", "indexeddb", "file"];
 
 /**
- * `Anabranch.open` for a host: `load` gives the engine's module, `storages` are those that the host has; `remote` starts an
- * engine elsewhere, for the storages that are kept there, and `file` opens one on a directory.
+ * `Anabranch.open` for a host: `load` gives the engine's module, in a fresh instance if
+ * it is asked again; `storages` are those that the host has; `remote` starts an
+ * engine elsewhere, for the storages that are kept there, `file` opens one on a directory, and `prepare` gets what it needs.
  */
-export function opener({ load, storages, remote, file }) {
+export function opener({ load, storages, remote, file, prepare = () => {} }) {
   let loading;
   const instance = async () => {
-    if (loading === undefined || (await loading).isPoisoned) loading = load().then((exports) => new Instance(exports));
+    const again = loading !== undefined && (await loading).isPoisoned;
+    // An instance that has panicked is not used again: another takes its place.
+    if (loading === undefined || again) loading = load(again).then((exports) => new Instance(exports));
     try {
       return await loading;
     } catch (error) {
@@ -44,6 +47,7 @@ export function opener({ load, storages, remote, file }) {
     if (!storages.includes(storage)) {
       throw new AnabranchError("STORAGE_NOT_HERE", `storage: ${storage} is not to be had here; there are ${storages.join(", ")}`);
     }
+    await prepare({ settings });
     if (storage === "file") {
       if (name === undefined) throw new AnabranchError("INVALID_ARGUMENT", "name: with storage \"file\" it is the directory, and is needed");
       return new Anabranch(await file(await instance(), { name, hotBytes, settings }));

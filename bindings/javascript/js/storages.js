@@ -1,40 +1,41 @@
 // Where a browser keeps a database: files that only it sees (OPFS), IndexedDB, or memory.
 
-/** How often, and how many milliseconds apart, a file is asked for that a worker that has just gone still holds. */
+/** How often, and how many milliseconds apart, files are asked for that a worker that has just gone still holds. */
 const TRIES = 40;
 const PAUSE = 50;
 
 export const engines = {
   opfs: {
-    async prepare({ name }) {
-      const root = await navigator.storage.getDirectory();
-      const all = await root.getDirectoryHandle("anabranch", { create: true });
-      const directory = await all.getDirectoryHandle(encodeURIComponent(name), { create: true });
-      const handles = [];
-      try {
-        for (const file of ["log", "tree"]) handles.push(await handle(directory, file));
-      } catch (error) {
-        for (const opened of handles) opened.close();
-        throw error;
+    isHere: () =>
+      typeof navigator.storage?.getDirectory === "function" && typeof FileSystemFileHandle?.prototype.createSyncAccessHandle === "function",
+    async open({ Engine }, { name, hotBytes }, emit) {
+      for (let left = TRIES; ; left--) {
+        try {
+          return await Engine.opfs(name, hotBytes, emit);
+        } catch (error) {
+          if (left === 0 || !isInUse(error)) throw error;
+          await new Promise((resolve) => setTimeout(resolve, PAUSE));
+        }
       }
-      return handles;
     },
-    open: ({ Engine }, [log, tree], { hotBytes }, emit) => Engine.opfs(log, tree, hotBytes, emit),
+    /** Whether it failed because this browser, or this window, has no such files. */
+    isMissing: (error) => error?.name === "SecurityError",
+  },
+  indexeddb: {
+    isHere: () => typeof indexedDB === "object" && indexedDB !== null,
+    open: ({ Engine }, { name, hotBytes }, emit) => Engine.indexeddb(name, hotBytes, emit),
+    isMissing: (error) => error?.name === "SecurityError",
   },
   memory: {
-    async prepare() {},
-    open: ({ Engine }, _, { hotBytes }, emit) => Engine.memory(hotBytes, emit),
+    isHere: () => true,
+    open: async ({ Engine }, { hotBytes }, emit) => Engine.memory(hotBytes, emit),
+    isMissing: () => false,
   },
 };
 
-async function handle(directory, name) {
-  const file = await directory.getFileHandle(name, { create: true });
-  for (let left = TRIES; ; left--) {
-    try {
-      return await file.createSyncAccessHandle();
-    } catch (error) {
-      if (left === 0 || error.name !== "NoModificationAllowedError") throw error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
-    }
-  }
+const IN_USE = new TextEncoder().encode("IN_USE");
+
+/** Whether an answer says so: its first item is the code. */
+function isInUse(answer) {
+  return answer instanceof Uint8Array && answer[0] === 0x60 + IN_USE.length && IN_USE.every((byte, at) => answer[at + 1] === byte);
 }

@@ -7,7 +7,7 @@
 
 import { Instance } from "./local.js";
 
-/** The first of those that this host has and that open. */
+/** Serves the page that has started this worker: in the first of the storages that it asks for and that are here. */
 export async function serve(scope, { load, engines }) {
   const me = crypto.randomUUID();
   let options;
@@ -68,21 +68,20 @@ export async function serve(scope, { load, engines }) {
   async function open() {
     let refused;
     for (const storage of options.storages) {
-      const make = engines[storage];
-      if (make === undefined) continue;
-      let media;
+      const kind = engines[storage];
+      if (kind === undefined || !kind.isHere()) continue;
+      const instance = new Instance(await load());
+      let engine;
       try {
-        media = await make.prepare(options);
+        engine = await instance.guard(() => kind.open(instance.exports, options, emitted));
       } catch (error) {
         refused = error;
-        continue;
+        if (kind.isMissing(error)) continue;
+        throw error;
       }
-      const instance = new Instance(await load());
-      const engine = await instance.guard(() => make.open(instance.exports, media, options, emitted));
       if (options.settings !== null) {
         const answer = await instance.guard(() => engine.configure(options.settings));
-        // Done is null, 0xf6; whatever else there is says why not.
-        if (answer[0] !== 0xf6) {
+        if (!isDone(answer)) {
           instance.guard(() => engine.free());
           throw answer;
         }
@@ -124,16 +123,20 @@ export async function serve(scope, { load, engines }) {
   let events = new Map();
   let scheduled = false;
 
+  /** How many answers wait until what was written is kept: nobody is told of it before. */
+  let holding = 0;
+
   function emitted(kind, client, id, bytes) {
     if (!events.has(client)) events.set(client, []);
     events.get(client).push([kind, id, bytes]);
-    if (scheduled) return;
+    if (scheduled || holding > 0) return;
     scheduled = true;
     queueMicrotask(tell);
   }
 
   function tell() {
     scheduled = false;
+    if (holding > 0) return;
     const told = events;
     events = new Map();
     for (const [client, its] of clients) {
@@ -142,13 +145,36 @@ export async function serve(scope, { load, engines }) {
   }
 
   async function answer(client, calls) {
-    const { engine, instance } = led;
+    const { engine, instance, storage } = led;
     const mine = number(client);
+    let answers;
     try {
-      const answers = instance.guard(() => engine.calls(mine, calls.map(([, call]) => call)));
-      send(client, { answers: calls.map(([id], at) => [id, answers[at]]) });
+      answers = instance.guard(() => engine.calls(mine, calls.map(([, call]) => call)));
+      if (storage === "indexeddb") answers = await kept(led, answers);
     } catch (error) {
       for (const known of clients.keys()) send(known, { panicked: error.message });
+      return;
+    }
+    send(client, { answers: calls.map(([id], at) => [id, answers[at]]) });
+    if (holding === 0) tell();
+  }
+
+  /** The answers when what was written is kept. Where it is not, that is the answer to each, and the database is loaded again. */
+  async function kept(by, answers) {
+    holding += 1;
+    try {
+      const flushed = await by.instance.guard(() => by.engine.flushed());
+      if (isDone(flushed)) return answers;
+      if (led === by) {
+        events = new Map();
+        by.instance.guard(() => by.engine.free());
+        led = null;
+        led = await open();
+        for (const known of clients.keys()) send(known, { restart: true });
+      }
+      return answers.map(() => flushed);
+    } finally {
+      holding -= 1;
     }
   }
 
@@ -165,6 +191,11 @@ export async function serve(scope, { load, engines }) {
     channel?.close();
     scope.postMessage({ closed: true });
   }
+}
+
+/** Whether an answer is of a call that was done: its first item is null. */
+function isDone(answer) {
+  return answer[0] === 0xf6;
 }
 
 /** An answer that says that the host has failed. */

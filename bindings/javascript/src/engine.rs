@@ -45,6 +45,9 @@ struct Open {
     store: Store,
     followers: RefCell<Followers>,
     emit: Emit,
+    /// Where a commit has to be waited for.
+    #[cfg(feature = "opfs")]
+    kept: Option<std::sync::Arc<anabranch_opfs::IndexedDb>>,
     #[cfg(feature = "records")]
     records: std::cell::OnceCell<crate::records::Records>,
 }
@@ -53,6 +56,13 @@ struct Open {
 fn wall() -> Timestamp {
     let since_1970 = WasmAdapter::new().unix_time().unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Takes WebSockets of this constructor, where the host has none of its own.
+#[cfg(feature = "mqtt")]
+#[wasm_bindgen(js_name = useWebSocket)]
+pub fn use_web_socket(constructor: Function) {
+    anabranch::wasm::use_web_socket(constructor);
 }
 
 /// What the first panic of this instance said, if it has panicked.
@@ -71,22 +81,46 @@ impl Engine {
         Self::over(Ok(Memory::new()), hot_bytes, emit)
     }
 
-    /// Opens a database on two files of the origin private file system, which are closed when the engine is dropped.
-    ///
-    /// # Errors
-    /// An answer that says why not.
+    /// Opens a database in the origin private file system, of which one worker alone has the files. The promise is of an engine.
     #[cfg(feature = "opfs")]
-    pub fn opfs(
-        log: anabranch_opfs::handle::FileSystemSyncAccessHandle,
-        tree: anabranch_opfs::handle::FileSystemSyncAccessHandle,
-        hot_bytes: usize,
-        emit: Function,
-    ) -> Result<Engine, Uint8Array> {
-        use anabranch_opfs::{OpfsBackend, handle::medium};
+    pub fn opfs(name: String, hot_bytes: usize, emit: Function) -> Promise {
+        promise(async move {
+            let backend = anabranch_opfs::open_opfs(&name, anabranch_opfs::Options::default()).await;
+            Ok(Self::over(backend, hot_bytes, emit)?.into())
+        })
+    }
 
-        // Both are closed whatever becomes of the one or the other.
-        let (log, tree) = (medium(log), medium(tree));
-        Self::over(OpfsBackend::open(log, tree, anabranch_opfs::Options::default()), hot_bytes, emit)
+    /// Opens a database in IndexedDB, which is loaded whole. What is written is kept when [`flushed`](Self::flushed) has resolved.
+    /// The promise is of an engine.
+    #[cfg(feature = "opfs")]
+    pub fn indexeddb(name: String, hot_bytes: usize, emit: Function) -> Promise {
+        promise(async move {
+            let backend = anabranch_opfs::IndexedDb::open(&name).await.map(std::sync::Arc::new);
+            let kept = backend.as_ref().ok().cloned();
+            let mut engine = Self::over(backend, hot_bytes, emit)?;
+            if let Some(open) = Rc::get_mut(&mut engine.0) {
+                open.kept = kept;
+            }
+            Ok(engine.into())
+        })
+    }
+
+    /// Resolves to an answer when all that was written is kept: at once where a call returns no sooner. One that says why it is not
+    /// is the last: the database has to be opened again.
+    #[cfg(feature = "opfs")]
+    pub fn flushed(&self) -> Promise {
+        let kept = self.0.kept.clone();
+        promise(async move {
+            let flushed = match kept {
+                Some(kept) => kept.flushed().await,
+                None => Ok(()),
+            };
+            let answer = match flushed {
+                Ok(()) => Answer::done().null().to_bytes(),
+                Err(error) => Answer::failed(&StoreError::from(error).into()),
+            };
+            Ok(Uint8Array::from(&*answer).into())
+        })
     }
 
     /// Opens the database in a directory, which is left when the engine is dropped.
@@ -186,6 +220,8 @@ impl Engine {
             store,
             followers: RefCell::default(),
             emit: Emit(emit),
+            #[cfg(feature = "opfs")]
+            kept: None,
             #[cfg(feature = "records")]
             records: std::cell::OnceCell::new(),
         };

@@ -35,6 +35,11 @@ impl Default for Options {
 /// How many times longer than it should be the log may become where it cannot be brought into the tree.
 const LONGEST: u64 = 64;
 
+/// So many blocks may be free without any leaf being moved for it, beside as many as are taken.
+const SPARE: u64 = 64;
+/// How many leaves a checkpoint moves to where blocks have become free.
+const MOVED_AT_ONCE: usize = 256;
+
 /// The tables of the store on two media: what a browser's worker opens with `open_opfs`.
 #[derive(Debug)]
 pub struct OpfsBackend {
@@ -124,6 +129,14 @@ impl OpfsBackend {
         writer.log.sync().and(settled)
     }
 
+    /// Ends it, and tells what dropping it could not.
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync).
+    pub fn close(self) -> Result<(), BackendError> {
+        self.sync()
+    }
+
     /// Nothing here panics with a lock held that leaves half a change behind.
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
@@ -149,7 +162,11 @@ impl OpfsBackend {
         while writer.left.first().is_some_and(|left| left.root.strong_count() == 0) {
             writer.left.remove(0).blocks.into_iter().for_each(|(block, count)| space.give(block, count));
         }
+        let (live, extent) = (space.count(), space.extent());
         let mut merger = Merger::new(&self.nodes, space);
+        if extent > 2 * live + SPARE {
+            merger = merger.and_move(u32::try_from(live).unwrap_or(u32::MAX), MOVED_AT_ONCE);
+        }
         let mut tables = state.root.tables;
         let merged = Table::ALL.into_iter().zip(&mut tables).try_for_each(|(table, rooted)| {
             *rooted = merger.merge(table, *rooted, &state.changes(table))?;

@@ -144,10 +144,11 @@ impl Root {
                 }
             }
         }
+        let is_whole = newest.as_ref().is_some_and(|root| len >= root.blocks * BLOCK as u64);
         match newest {
-            Some(root) if len < root.blocks * BLOCK as u64 => Err(damaged("its tree ends too early")),
-            Some(root) => Ok(Some(root)),
-            None if Root::is_half_made(&bytes) && len <= bytes.len() as u64 => Ok(None),
+            Some(root) if is_whole => Ok(Some(root)),
+            _ if Root::is_half_made(&bytes) && len <= bytes.len() as u64 => Ok(None),
+            Some(_) => Err(damaged("its tree ends too early")),
             None if is_ours => Err(damaged("no header of its tree is whole")),
             None => Err(BackendError::NotADatabase("its tree has no header".into())),
         }

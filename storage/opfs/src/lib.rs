@@ -7,7 +7,9 @@
 //!    Merger       a checkpoint: the rows into new nodes, beside the old ones     merge.rs, space.rs
 //!    Nodes        reading the tree: checksums, the cache, cursors                nodes.rs, node.rs, cursor.rs
 //!    Root         the header: which tree holds                                   header.rs
-//!  Medium         two of them, open as long as the database                      anabranch_medium
+//!  Medium         two of them, open as long as the database                      anabranch_medium; in a browser opfs.rs
+//!
+//!  IndexedDb      where there is no OPFS: the tables in memory, kept in IndexedDB    indexed_db.rs
 //! ```
 //!
 //! **The contract**, beside [`Backend`](anabranch_store::Backend)'s: when a commit fails for want of room or by an error of the
@@ -38,15 +40,24 @@ mod backend;
 mod bytes;
 mod crc;
 mod cursor;
-pub mod handle;
 mod header;
+#[cfg(target_arch = "wasm32")]
+mod host;
+#[cfg(target_arch = "wasm32")]
+mod indexed_db;
 mod log;
 mod merge;
 mod node;
 mod nodes;
+#[cfg(target_arch = "wasm32")]
+mod opfs;
 mod space;
 mod trouble;
 mod view;
 
 pub use backend::{OpfsBackend, Options};
+#[cfg(target_arch = "wasm32")]
+pub use indexed_db::IndexedDb;
+#[cfg(target_arch = "wasm32")]
+pub use opfs::{can_open_opfs, open_opfs};
 pub use view::OpfsView;

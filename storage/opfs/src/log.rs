@@ -10,9 +10,10 @@
 //! one the log begins anew, over the old one, whose records are then nobody's. **Unsafe** says how many commits before this one
 //! may be lost in a crash: what came before them was synced.
 //!
-//! **What is no record** ends the log, for a power loss tears what was not synced. But where a single bit makes one of it, or one
-//! that follows says that it was safe, it is damage, and is told. `check` keeps a torn record from being taken for one with a
-//! flipped bit: both sums would have to fit by chance.
+//! **What is no record** ends the log, for a power loss tears what was not synced. Where one bit makes a record of it, that bit is
+//! put right: either it has flipped, or the power loss has torn no more than it off, and then the commit was on its way. `check`
+//! keeps anything else from being taken for that: both sums would have to fit by chance. And where a record that follows says
+//! that this one was safe, it is damage, and is told.
 
 use crate::{
     bytes::{put_length, take, u32_at, u64_at},
@@ -74,32 +75,39 @@ impl Log {
         let len = medium.len().map_err(|error| of_io(&error))?;
         let mut bytes = vec![0; usize::try_from(len).map_err(|_| damaged("its log is longer than memory"))?];
         medium.read(0, &mut bytes).map_err(|error| of_io(&error))?;
-        let (mut at, mut last) = (0, commit);
-        while let Some(record) = Record::parse(&bytes[at..]).filter(|record| record.is(seed, last + 1)) {
-            changes(record.batch, apply).ok_or_else(|| damaged_at(at))?;
-            at += HEADER + record.batch.len();
-            last += 1;
+        let (mut at, mut last, mut is_clean) = (0, commit, true);
+        loop {
+            match Record::parse(&bytes[at..]).filter(|record| record.is(seed, last + 1)) {
+                Some(record) => {
+                    changes(record.batch, apply).ok_or_else(|| damaged_at(at))?;
+                    at += HEADER + record.batch.len();
+                    last += 1;
+                }
+                None => match flipped_bit(&bytes[at..], seed, last + 1) {
+                    Some(bit) => {
+                        bytes[at + bit / 8] ^= 1 << (bit % 8);
+                        is_clean = false;
+                    }
+                    None => break,
+                },
+            }
         }
         let rest = &bytes[at..];
-        if explained_by_a_flip(rest, seed, last + 1) {
-            return Err(damaged_at(at));
-        }
         // Whoever wrote them may not have come to sync them, so they are as those that have been written just now.
         let unsafe_records = bytes[..at].to_vec();
         let mut log = Log { medium, seed, commit: last, safe: commit, unsafe_records, from: 0, failed: false };
-        let mut is_cut = true;
         // What the crash has left of later ones must not be taken for what follows those that are written now.
         for place in places_of(rest, seed) {
             match Record::parse(&rest[place..]) {
                 Some(later) if later.commit > last + 1 && later.safe() > last => return Err(damaged_at(at)),
-                _ => is_cut = false,
+                _ => is_clean = false,
             }
         }
         if at == 0 && Record::parse(rest).is_some_and(|record| record.seed != seed && record.commit > last) {
             return Err(damaged("its log is of a later state than its tree"));
         }
-        if !is_cut {
-            log.cut()?;
+        if !is_clean {
+            log.mend()?;
         }
         Ok(log)
     }
@@ -178,6 +186,8 @@ impl Log {
     /// After a sync that failed nobody knows which of the records before it are on the medium: they are written again, and
     /// what may stand behind them is cut off.
     fn mend(&mut self) -> Result<(), BackendError> {
+        // In this order: on a full disk what is cut off makes the room that the rest needs.
+        self.medium.set_len(self.len()).map_err(|error| of_io(&error))?;
         if !self.unsafe_records.is_empty() {
             self.medium.write(self.from, &self.unsafe_records).map_err(|error| of_io(&error))?;
         }
@@ -281,11 +291,11 @@ fn places_of(bytes: &[u8], seed: u32) -> impl Iterator<Item = usize> {
     bytes.windows(4).enumerate().filter(move |(at, its)| *its == seed && *at >= 8).map(|(at, _)| at - 8)
 }
 
-/// Whether one flipped bit makes the record of a commit of what stands here.
-fn explained_by_a_flip(bytes: &[u8], seed: u32, commit: u64) -> bool {
+/// The bit that makes the record of a commit of what stands here, if one does.
+fn flipped_bit(bytes: &[u8], seed: u32, commit: u64) -> Option<usize> {
     let others = (u32_at(bytes, 8) ^ seed).count_ones() + (u64_at(bytes, 20) ^ commit).count_ones();
     if bytes.len() < HEADER || others > 1 {
-        return false;
+        return None;
     }
     let mut bytes = bytes.to_vec();
     let is_it = |bytes: &mut [u8], bit: usize| {
@@ -295,15 +305,15 @@ fn explained_by_a_flip(bytes: &[u8], seed: u32, commit: u64) -> bool {
         is_it
     };
     // With another length it is another record.
-    if (12 * 8..16 * 8).any(|bit| is_it(&mut bytes, bit)) {
-        return true;
+    if let Some(bit) = (12 * 8..16 * 8).find(|bit| is_it(&mut bytes, *bit)) {
+        return Some(bit);
     }
     let length = HEADER + u32_at(&bytes, 12) as usize;
-    let Some(record) = bytes.get(..length) else { return false };
+    let record = bytes.get(..length)?;
     let syndrome = crc32c(&record[4..]) ^ u32_at(record, 0);
     let bit = match syndrome.count_ones() {
         1 => Some(syndrome.trailing_zeros() as usize),
         _ => flipped(syndrome, length - 4).map(|bit| bit + 32),
     };
-    bit.is_some_and(|bit| is_it(&mut bytes, bit))
+    bit.filter(|bit| is_it(&mut bytes, *bit))
 }

@@ -89,6 +89,11 @@ impl Space {
         self.lowest = self.lowest.min(block as usize / 64);
     }
 
+    /// How many blocks are taken.
+    pub(crate) fn count(&self) -> u64 {
+        self.taken.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
     /// How many blocks there are up to the last one that is taken.
     pub(crate) fn extent(&self) -> u64 {
         let last = self.taken.iter().rposition(|word| *word > 0).unwrap_or_default();
@@ -105,7 +110,7 @@ mod tests {
     fn what_is_given_back_is_taken_again_first() {
         let mut space = Space::default();
         assert_eq!([1, 1, 3, 64, 1].map(|count| space.take(count)), [0, 1, 2, 5, 69].map(Some));
-        assert_eq!(space.extent(), 70);
+        assert_eq!((space.extent(), space.count()), (70, 70));
         space.give(2, 3);
         space.give(1, 1);
         assert_eq!([2, 5, 2, 1].map(|count| space.take(count)), [1, 70, 3, 75].map(Some));

@@ -3,24 +3,24 @@
 //! ```text
 //!  seed ──▶ history: commits, faults, ends ──▶ events of the disk ──▶ a crash after each ──▶ opened again, and compared
 //!             │
-//!             ├── rows: the tables of `storage/redb`, batch by batch
+//!             ├── rows: the tables of a storage, batch by batch
 //!             ├── versions: the store over them, several writers in one commit
 //!             └── lifecycle: versions that become cold, or are dropped, meanwhile
 //! ```
 //!
 //! **The contract:** a seed is a history, and the same one each time. That something was lost is an error.
 //!
-//! The simulator plays them (`cargo xtask sim --scenario store-crash`), and a few stand in the tests of `storage/redb`.
+//! The simulator plays them (`cargo xtask sim --scenario store-crash`), and a few stand in the tests of each [`Storage`].
 #![forbid(unsafe_code)]
 
 pub mod lifecycle;
 pub mod rows;
+mod storage;
 pub mod versions;
 
-use anabranch_redb::{
-    Options,
-    sim::{Chance, Event, Faults, Replay, SimPlace},
-};
+pub use storage::{Opfs, Redb, Storage};
+
+use anabranch_medium::sim::{Chance, Event, Faults, Replay, SimPlace};
 use std::{
     error::Error,
     hash::{DefaultHasher, Hash, Hasher},
@@ -77,14 +77,6 @@ pub fn each_seed(seeds: Range<u64>, play: fn(u64) -> Result<Played, Lost>) {
         all.into_iter().map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).sum()
     });
     println!("{} seeds, {played} cases", seeds.end - seeds.start);
-}
-
-fn options(chance: &mut Chance) -> Options {
-    let mut options = Options::default();
-    // so small that blocks go to the disk in the middle of a commit, too
-    options.cache = if chance.one_in(3) { 64 << 10 } else { 1 << 20 };
-    options.relaxed = if chance.one_in(3) { 2_000 } else { 1 << 20 };
-    options
 }
 
 fn faults(place: &SimPlace, chance: &mut Chance) -> Faults {

@@ -1,12 +1,9 @@
 //! The store's lifecycle: every version that was acknowledged is there, in whichever tier, unless retention has dropped it.
 
-use crate::{Lost, Played, faults};
-use anabranch_redb::{
-    Options, RedbBackend,
-    sim::{Chance, Event, Faults, Replay, SimPlace},
-};
+use crate::{Lost, Played, Storage, faults};
+use anabranch_medium::sim::{Chance, Event, Faults, Replay};
 use anabranch_store::{
-    BackendError, Durability, Engine, Lifecycle, Retention, StoreError, Timestamp, VersionedValue, Write,
+    Backend, BackendError, Durability, Engine, Lifecycle, Retention, StoreError, Timestamp, VersionedValue, Write,
 };
 use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
 
@@ -28,7 +25,7 @@ struct History {
     marks: Vec<(usize, Oldest)>,
 }
 
-fn oldest(engine: &Engine<RedbBackend>) -> Result<Oldest, StoreError> {
+fn oldest(engine: &Engine<impl Backend>) -> Result<Oldest, StoreError> {
     let (reader, mut oldest) = (engine.reader()?, Oldest::new());
     for (place, (namespace, key)) in KEYS.into_iter().enumerate() {
         match reader.history(namespace, key, .., usize::MAX) {
@@ -42,7 +39,7 @@ fn oldest(engine: &Engine<RedbBackend>) -> Result<Oldest, StoreError> {
 
 /// One of the things that happen to a store.
 fn act(
-    engine: &mut Engine<RedbBackend>,
+    engine: &mut Engine<impl Backend>,
     history: &mut History,
     durable: &mut usize,
     chance: &mut Chance,
@@ -93,12 +90,10 @@ fn act(
 ///
 /// # Errors
 /// [`Lost`]: where a version is lost, or is another than was written.
-pub fn crashes(seed: u64) -> Result<Played, Lost> {
+pub fn crashes<S: Storage>(seed: u64) -> Result<Played, Lost> {
     let mut chance = Chance::new(seed);
-    let (place, mut options) = (SimPlace::default(), Options::default());
-    options.cache = 64 << 10;
-    options.relaxed = if chance.one_in(2) { 3_000 } else { 1 << 20 };
-    let mut engine = Engine::open(RedbBackend::open_at(place.clone(), options.clone())?)?;
+    let (place, options) = (S::place(), S::options(&mut chance));
+    let mut engine = Engine::open(S::open(&place, &options)?)?;
     let created = place.events().len();
     let (mut history, mut durable) = (History::default(), 0);
     let troubled = chance.one_in(3);
@@ -110,6 +105,7 @@ pub fn crashes(seed: u64) -> Result<Played, Lost> {
         }
         let outcome = act(&mut engine, &mut history, &mut durable, &mut chance);
         place.fail(Faults::default());
+        let has_failed = outcome.is_err();
         match outcome {
             Ok(()) | Err(StoreError::Backend(BackendError::Full | BackendError::Io(_))) => {}
             // Then it is not known what is there.
@@ -120,7 +116,8 @@ pub fn crashes(seed: u64) -> Result<Played, Lost> {
             engine = Engine::open(engine.into_backend())?;
         }
         let oldest = oldest(&engine)?;
-        if let Some(mark) = history.marks.last_mut() {
+        // What failed in the end may have dropped any version, if the power fails on its way.
+        if let Some(mark) = history.marks.last_mut().filter(|_| !has_failed) {
             mark.1.clone_from(&oldest);
         }
         check(&engine, &history, history.written.len(), &oldest).map_err(|error| format!("while it runs: {error}"))?;
@@ -141,7 +138,7 @@ pub fn crashes(seed: u64) -> Result<Played, Lost> {
         let (durable, oldest) = &history.marks[mark - 1];
         let place = replay.crash(&mut chance);
         let after = || -> Outcome {
-            let mut engine = Engine::open(RedbBackend::open_at(place, options.clone())?)?;
+            let mut engine = Engine::open(S::open(&place, &options)?)?;
             check(&engine, &history, *durable, oldest)?;
             // And it goes on: what was lost of the lifecycle is done again.
             let now = Timestamp::from_nanos(5_000);
@@ -154,13 +151,13 @@ pub fn crashes(seed: u64) -> Result<Played, Lost> {
     Ok(Played::new(played, &place))
 }
 
-fn whole(engine: &Engine<RedbBackend>) -> Outcome {
+fn whole(engine: &Engine<impl Backend>) -> Outcome {
     let verified = engine.verify(&mut |_| ())?;
     if verified.is_whole() { Ok(()) } else { Err(format!("{:?}", verified.damages).into()) }
 }
 
 /// The first `durable` versions are there, but for those that are older than what may have been the oldest; and all is proven.
-fn check(engine: &Engine<RedbBackend>, history: &History, durable: usize, oldest: &Oldest) -> Outcome {
+fn check(engine: &Engine<impl Backend>, history: &History, durable: usize, oldest: &Oldest) -> Outcome {
     whole(engine)?;
     let reader = engine.reader()?;
     for (place, (key, version)) in history.written.iter().enumerate() {

@@ -1,11 +1,8 @@
-//! The tables of `storage/redb` on a disk that loses power after each of its writes and syncs, fails, is full, and flips
+//! The tables of a storage on a disk that loses power after each of its writes and syncs, fails, is full, and flips
 //! bits: every commit that was durable is there, and none by half.
 
-use crate::{Lost, Mark, Played, Possible, after_each_event, faults, options};
-use anabranch_redb::{
-    Options, RedbBackend,
-    sim::{Chance, Faults, Replay, SimPlace},
-};
+use crate::{Lost, Mark, Played, Possible, Storage, after_each_event, faults};
+use anabranch_medium::sim::{Chance, Faults, Replay};
 use anabranch_store::{Backend, BackendError, Batch, Direction, Durability, Table, View};
 use std::{
     collections::BTreeMap,
@@ -70,10 +67,10 @@ fn number(rows: &Rows) -> u64 {
 ///
 /// # Errors
 /// What was lost, or is there by half.
-pub fn crashes(seed: u64) -> Result<Played, Lost> {
+pub fn crashes<S: Storage>(seed: u64) -> Result<Played, Lost> {
     let mut chance = Chance::new(seed);
-    let (place, options) = (SimPlace::default(), options(&mut chance));
-    let mut backend = RedbBackend::open_at(place.clone(), options.clone())?;
+    let (place, options) = (S::place(), S::options(&mut chance));
+    let mut backend = S::open(&place, &options)?;
     let created = place.events().len();
     // the rows after each batch, by its number; one that failed left none
     let mut after: BTreeMap<u64, Rows> = BTreeMap::from([(0, Rows::new())]);
@@ -117,10 +114,10 @@ pub fn crashes(seed: u64) -> Result<Played, Lost> {
             // relaxed commits become durable by that: as if one more commit had been made
             place.mark(Mark::Begins(next).number());
             if chance.one_in(2) {
-                backend.compact()?;
+                S::tidy(&backend)?;
             } else {
                 drop(backend);
-                backend = RedbBackend::open_at(place.clone(), options.clone())?;
+                backend = S::open(&place, &options)?;
             }
             if number(&now) > 0 {
                 place.mark(Mark::Durable(number(&now)).number());
@@ -129,23 +126,23 @@ pub fn crashes(seed: u64) -> Result<Played, Lost> {
         }
     }
     drop(backend);
-    equal(&rows(&RedbBackend::open_at(place.copy(), options.clone())?.view()?)?, &now, "after an orderly end")?;
+    equal(&rows(&S::open(&place.copy(), &options)?.view()?)?, &now, "after an orderly end")?;
 
     let played = after_each_event(&place, created, &mut chance, |replay, possible, chance| {
-        check_a_crash(replay, chance, &options, &after, possible)
+        check_a_crash::<S>(replay, chance, &options, &after, possible)
     })?;
     Ok(Played::new(played, &place))
 }
 
-fn check_a_crash(
+fn check_a_crash<S: Storage>(
     replay: &Replay,
     chance: &mut Chance,
-    options: &Options,
+    options: &S::Options,
     after: &BTreeMap<u64, Rows>,
     possible: &Possible,
 ) -> Result<(), Lost> {
     let place = replay.crash(chance);
-    let backend = RedbBackend::open_at(place.clone(), options.clone())?;
+    let backend = S::open(&place, options)?;
     let found = rows(&backend.view()?)?;
     let number = number(&found);
     if !possible.has(number) {
@@ -160,7 +157,7 @@ fn check_a_crash(
     equal(&rows(&backend.view()?)?, &now, "a commit after a crash")?;
     if chance.one_in(8) {
         drop(backend);
-        equal(&rows(&RedbBackend::open_at(place, options.clone())?.view()?)?, &now, "what was opened once more")?;
+        equal(&rows(&S::open(&place, options)?.view()?)?, &now, "what was opened once more")?;
     }
     Ok(())
 }
@@ -179,10 +176,10 @@ fn equal(found: &Rows, wanted: &Rows, what: &str) -> Result<(), Lost> {
 ///
 /// # Errors
 /// What was read otherwise than it was written.
-pub fn flips(seed: u64) -> Result<Played, Lost> {
+pub fn flips<S: Storage>(seed: u64) -> Result<Played, Lost> {
     let mut chance = Chance::new(seed);
-    let (place, options) = (SimPlace::default(), Options::default());
-    let backend = RedbBackend::open_at(place.clone(), options.clone())?;
+    let (place, options) = (S::place(), S::options(&mut chance));
+    let backend = S::open(&place, &options)?;
     let mut wanted = Rows::new();
     for number in 1..10 {
         let durability = if chance.one_in(2) { Durability::Immediate } else { Durability::Relaxed };
@@ -199,42 +196,33 @@ pub fn flips(seed: u64) -> Result<Played, Lost> {
     for _ in 0..40 {
         let flipped = closed.copy();
         let byte = match chance.below(3) {
-            0 => chance.below(5 * 4096),
+            0 => S::of_headers(&closed, &mut chance),
             _ => chance.below(closed.size()),
         };
         flipped.flip(byte, chance.below(8) as u8);
-        match RedbBackend::open_at(flipped, options.clone()) {
-            Err(error) => told(&error, byte)?,
+        match S::open(&flipped, &options) {
+            Err(error) => S::told(&error, byte)?,
             Ok(backend) => {
                 let view = backend.view()?;
                 match rows(&view) {
-                    Err(error) => told(&error, byte)?,
+                    Err(error) => S::told(&error, byte)?,
                     Ok(found) => equal(&found, &wanted, &format!("with a bit flipped in byte {byte}"))?,
                 }
-                one_by_one(&view, &wanted, byte)?;
+                one_by_one::<S>(&view, &wanted, byte)?;
             }
         }
     }
     Ok(Played::new(40, &closed))
 }
 
-fn told(error: &BackendError, byte: u64) -> Result<(), Lost> {
-    let begin = byte < 4096;
-    match error {
-        BackendError::Damaged(what) if what.contains("block") || begin => Ok(()),
-        BackendError::NotADatabase(_) | BackendError::Newer { .. } if begin => Ok(()),
-        other => Err(format!("a flipped bit in byte {byte} is told as: {other}").into()),
-    }
-}
-
 /// What a damaged block does not touch is read all the same, by the same view.
-fn one_by_one(view: &impl View, wanted: &Rows, byte: u64) -> Result<(), Lost> {
+fn one_by_one<S: Storage>(view: &impl View, wanted: &Rows, byte: u64) -> Result<(), Lost> {
     for ((table, key), row) in wanted {
         let mut found = None;
         match view.get(*table, key, &mut |row| found = Some(row.to_vec())) {
             Ok(()) if found.as_ref() == Some(row) => {}
             Ok(()) => return Err(format!("{table:?} {key:?} is another with byte {byte} flipped").into()),
-            Err(error) => told(&error, byte)?,
+            Err(error) => S::told(&error, byte)?,
         }
     }
     Ok(())

@@ -4,11 +4,8 @@
 //! Several writers have a request each in flight, and whoever waits first commits them all. Which requests can be made
 //! and which are refused is known beforehand, by a plain model.
 
-use crate::{Lost, Mark, Played, Possible, after_each_event, faults, options};
-use anabranch_redb::{
-    RedbBackend,
-    sim::{Chance, Faults, SimPlace},
-};
+use crate::{Lost, Mark, Played, Possible, Storage, after_each_event, faults};
+use anabranch_medium::sim::{Chance, Faults, SimPlace};
 use anabranch_store::{
     BackendError, Durability, Expected, Options, Store, StoreError, Ticket, Timestamp, VersionId, VersionedValue, Write,
 };
@@ -38,21 +35,20 @@ const NAMES: [Names; 7] = [
 type Keyed = (Names, VersionedValue);
 
 /// How a store is opened, again and again.
-#[derive(Clone)]
-struct Setting {
-    backend: anabranch_redb::Options,
+struct Setting<S: Storage> {
+    backend: S::Options,
     clock: Arc<AtomicI64>,
     hot_bytes: usize,
 }
 
-impl Setting {
+impl<S: Storage> Setting<S> {
     fn new(chance: &mut Chance) -> Self {
         let hot_bytes = if chance.one_in(2) { 0 } else { 1 << 20 };
-        Setting { backend: options(chance), clock: Arc::new(AtomicI64::new(1_000_000)), hot_bytes }
+        Setting { backend: S::options(chance), clock: Arc::new(AtomicI64::new(1_000_000)), hot_bytes }
     }
 
-    fn open(&self, place: &SimPlace) -> Result<(Arc<RedbBackend>, Store), StoreError> {
-        let backend = Arc::new(RedbBackend::open_at(place.clone(), self.backend.clone())?);
+    fn open(&self, place: &SimPlace) -> Result<(Arc<S::Backend>, Store), StoreError> {
+        let backend = Arc::new(S::open(place, &self.backend)?);
         let clock = self.clock.clone();
         let options = Options::new(move || Timestamp::from_nanos(clock.load(Ordering::SeqCst)));
         Ok((backend.clone(), Store::open(backend, options.hot_bytes(self.hot_bytes))?))
@@ -256,9 +252,9 @@ fn commit(
 ///
 /// # Errors
 /// What was lost, or is there by half.
-pub fn crashes(seed: u64) -> Result<Played, Lost> {
+pub fn crashes<S: Storage>(seed: u64) -> Result<Played, Lost> {
     let mut chance = Chance::new(seed);
-    let (place, setting) = (SimPlace::default(), Setting::new(&mut chance));
+    let (place, setting) = (S::place(), Setting::<S>::new(&mut chance));
     let (mut backend, mut store) = setting.open(&place)?;
     let created = place.events().len();
     let mut model = Model::default();
@@ -278,7 +274,7 @@ pub fn crashes(seed: u64) -> Result<Played, Lost> {
             // Relaxed commits become durable by that.
             place.mark(Mark::Begins(number).number());
             if chance.one_in(2) {
-                backend.compact()?;
+                S::tidy(&backend)?;
             } else {
                 drop((backend, store));
                 (backend, store) = setting.open(&place)?;
@@ -315,9 +311,9 @@ fn agrees(store: &Store, model: &Model, when: &str) -> Result<(), Lost> {
     Ok(())
 }
 
-fn after_a_crash(
+fn after_a_crash<S: Storage>(
     place: &SimPlace,
-    setting: &Setting,
+    setting: &Setting<S>,
     model: &Model,
     possible: &Possible,
     chance: &mut Chance,
@@ -358,9 +354,9 @@ fn after_a_crash(
 ///
 /// # Errors
 /// What was read otherwise, or was not told.
-pub fn flips(seed: u64) -> Result<Played, Lost> {
+pub fn flips<S: Storage>(seed: u64) -> Result<Played, Lost> {
     let mut chance = Chance::new(seed);
-    let (place, setting) = (SimPlace::default(), Setting::new(&mut chance));
+    let (place, setting) = (S::place(), Setting::<S>::new(&mut chance));
     let (backend, store) = setting.open(&place)?;
     let mut model = Model::default();
     for number in 1..8 {
@@ -373,9 +369,8 @@ pub fn flips(seed: u64) -> Result<Played, Lost> {
         let byte = chance.below(place.size());
         flipped.flip(byte, chance.below(8) as u8);
         let said = |error: StoreError| match error {
-            StoreError::Backend(BackendError::Damaged(_)) => Ok(()),
-            StoreError::Backend(BackendError::NotADatabase(_) | BackendError::Newer { .. }) if byte < 4096 => Ok(()),
-            other => Err(format!("a flipped bit in byte {byte} is told as: {other}")),
+            StoreError::Backend(error) => S::told(&error, byte),
+            other => Err(format!("a flipped bit in byte {byte} is told as: {other}").into()),
         };
         let (_, store) = match setting.open(&flipped) {
             Ok(opened) => opened,

@@ -41,7 +41,8 @@ fn glue(order: &Order) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
     match order.target {
         Target::Nodejs => bindgen.nodejs(true),
-        Target::Web => bindgen.web(true),
+        // An instance that has panicked can be replaced.
+        Target::Web => bindgen.web(true).map(|bindgen| bindgen.reset_state_function(true)),
         Target::Bundler => bindgen.bundler(true),
     }
     .and_then(|bindgen| bindgen.input_path(&order.module).typescript(true).generate(&order.out))

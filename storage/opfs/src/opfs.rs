@@ -1,0 +1,198 @@
+//! A database in the origin private file system: two files in a directory of its name, open as long as it is.
+//!
+//! ```text
+//!  anabranch/NAME/log    anabranch/NAME/tree
+//! ```
+//!
+//! Only dedicated workers have what this needs, and of all of them one alone has a file open.
+
+use crate::{
+    OpfsBackend, Options,
+    host::{failed, of_exception},
+};
+use anabranch_medium::Medium;
+use anabranch_store::BackendError;
+use js_sys::{Object, Reflect};
+use slab::Slab;
+use std::{
+    cell::RefCell,
+    io::{Error, ErrorKind, Result},
+    sync::Arc,
+};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+
+#[wasm_bindgen]
+extern "C" {
+    type Directory;
+
+    #[wasm_bindgen(catch, js_namespace = ["globalThis", "navigator", "storage"], js_name = getDirectory)]
+    async fn root_directory() -> std::result::Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = getDirectoryHandle)]
+    async fn directory(this: &Directory, name: &str, options: &Object) -> std::result::Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = getFileHandle)]
+    async fn file(this: &Directory, name: &str, options: &Object) -> std::result::Result<JsValue, JsValue>;
+
+    type File;
+
+    #[wasm_bindgen(method, catch, js_name = createSyncAccessHandle)]
+    async fn open(this: &File) -> std::result::Result<JsValue, JsValue>;
+
+    #[derive(Debug)]
+    type Handle;
+
+    #[wasm_bindgen(method, catch, js_name = getSize)]
+    fn size(this: &Handle) -> std::result::Result<f64, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn read(this: &Handle, into: &mut [u8], place: &Place) -> std::result::Result<f64, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn write(this: &Handle, bytes: &[u8], place: &Place) -> std::result::Result<f64, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn truncate(this: &Handle, size: f64) -> std::result::Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn flush(this: &Handle) -> std::result::Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn close(this: &Handle) -> std::result::Result<(), JsValue>;
+
+    /// `{ at: number }`, which reading and writing take.
+    #[derive(Debug)]
+    type Place;
+
+    #[wasm_bindgen(method, setter, js_name = at)]
+    fn set_at(this: &Place, at: f64);
+}
+
+/// A handle, and where it reads and writes next: one object for all calls.
+#[derive(Debug)]
+struct Opened {
+    handle: Handle,
+    place: Place,
+}
+
+thread_local! {
+    /// The handles of all databases. They stand here, and not in these, because what the host gives out cannot leave its
+    /// thread; a medium holds the number of its own.
+    static OPENED: RefCell<Slab<Opened>> = const { RefCell::new(Slab::new()) };
+}
+
+/// A file that this worker has open.
+#[derive(Debug)]
+struct OpfsMedium(usize);
+
+impl OpfsMedium {
+    fn new(handle: Handle) -> Self {
+        let place = Object::new().unchecked_into();
+        OpfsMedium(OPENED.with_borrow_mut(|opened| opened.insert(Opened { handle, place })))
+    }
+
+    fn with<R>(&self, call: impl FnOnce(&Opened) -> std::result::Result<R, JsValue>) -> Result<R> {
+        OPENED.with_borrow(|opened| match opened.get(self.0) {
+            Some(opened) => call(opened).map_err(|exception| of_exception(&exception)),
+            None => Err(Error::other("another worker has opened the file: use it there")),
+        })
+    }
+}
+
+impl Medium for OpfsMedium {
+    fn len(&self) -> Result<u64> {
+        self.with(|opened| Ok(opened.handle.size()? as u64))
+    }
+
+    fn read(&self, mut offset: u64, mut into: &mut [u8]) -> Result<()> {
+        while !into.is_empty() {
+            let read = self.with(|opened| {
+                opened.place.set_at(offset as f64);
+                opened.handle.read(into, &opened.place)
+            })?;
+            if read < 1.0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            offset += read as u64;
+            into = into.get_mut(read as usize..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn write(&self, mut offset: u64, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let written = self.with(|opened| {
+                opened.place.set_at(offset as f64);
+                opened.handle.write(bytes, &opened.place)
+            })?;
+            if written < 1.0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
+            offset += written as u64;
+            bytes = bytes.get(written as usize..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        self.with(|opened| opened.handle.truncate(len as f64))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.with(|opened| opened.handle.flush())
+    }
+
+    fn taken(&self) -> Result<u64> {
+        self.len()
+    }
+}
+
+impl Drop for OpfsMedium {
+    fn drop(&mut self) {
+        // The table is gone when the instance is.
+        let opened = OPENED.try_with(|opened| opened.borrow_mut().try_remove(self.0));
+        if let Ok(Some(Opened { handle, .. })) = opened {
+            // There is nobody to tell; what was written and synced is there.
+            let _ = handle.close();
+        }
+    }
+}
+
+/// Whether this place has files that can be opened as [`open_opfs`] needs them: a dedicated worker, in a browser that has them.
+/// Some refuse them in private windows all the same, which only opening tells.
+#[must_use]
+pub fn can_open_opfs() -> bool {
+    Reflect::has(&js_sys::global(), &JsValue::from_str("FileSystemSyncAccessHandle")).unwrap_or_default()
+}
+
+/// Opens the database of a name in the origin private file system, or makes one: in a dedicated worker, which has it alone
+/// until the backend and all its views are dropped, or the worker ends.
+///
+/// # Errors
+/// [`BackendError`]: [`InUse`](BackendError::InUse) while another worker, of any tab, has it open;
+/// [`Io`](BackendError::Io) where there is no such file system; and those of [`OpfsBackend::open`].
+pub async fn open_opfs(name: &str, options: Options) -> std::result::Result<OpfsBackend, BackendError> {
+    if name.is_empty() {
+        return Err(BackendError::Io("a database has to have a name".into()));
+    }
+    let created = Object::new();
+    Reflect::set(&created, &JsValue::from_str("create"), &JsValue::TRUE).map_err(|error| failed(&error))?;
+    // No name of a directory may have a slash, or be one or two dots.
+    let name = String::from(js_sys::encode_uri_component(name)).replace('.', "%2E");
+    let (log, tree) = open_both(&name, &created).await.map_err(|error| failed(&error))?;
+    OpfsBackend::open(Arc::new(log), Arc::new(tree), options)
+}
+
+async fn open_both(name: &str, created: &Object) -> std::result::Result<(OpfsMedium, OpfsMedium), JsValue> {
+    let mut directory = root_directory().await?.unchecked_into::<Directory>();
+    for name in ["anabranch", name] {
+        directory = directory.directory(name, created).await?.unchecked_into();
+    }
+    let log = open_one(&directory, "log", created).await?;
+    Ok((log, open_one(&directory, "tree", created).await?))
+}
+
+async fn open_one(directory: &Directory, name: &str, created: &Object) -> std::result::Result<OpfsMedium, JsValue> {
+    let file: File = directory.file(name, created).await?.unchecked_into();
+    Ok(OpfsMedium::new(file.open().await?.unchecked_into()))
+}
