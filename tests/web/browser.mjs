@@ -37,6 +37,24 @@ try {
       await overMosquitto(broker, run, place);
     });
   }
+  console.log("\nin a service worker:");
+  await tally.test("all suites end in a service worker", async () => {
+    const page = await rig.page();
+    await page.exposeFunction("line", (line) => tally.line(line));
+    await page.evaluate(async (ports) => {
+      const { active, installing, waiting } = await navigator.serviceWorker.register("/tests/service.js", { type: "module" });
+      const { port1, port2 } = new MessageChannel();
+      (active ?? waiting ?? installing).postMessage({ ports, port: port2 }, [port2]);
+      await new Promise((done, failed) => {
+        port1.onmessage = ({ data }) => {
+          if ("line" in data) globalThis.line(data.line);
+          else if ("error" in data) failed(new Error(data.error));
+          else done();
+        };
+      });
+    }, peers.ports);
+    await page.context().close();
+  }, 180_000);
 } finally {
   await rig.end();
   await broker.end();

@@ -59,6 +59,7 @@ const event = () => new Promise((fired) => setTimeout(fired, 1));
 async function expectAlive(web) {
   expect(web.add(1, 2) === 3, "a call that ends at once");
   expect((await web.addLater(1, 2)) === 3, "a call that ends later");
+  expect((await web.echo(web)) === web, "a call that gives what it was given");
 }
 
 function expectPanicked(error) {

@@ -126,7 +126,7 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "browser",
-        shows: "the same in headless Chromium: in a window, a worker and a shared worker; and what these tests are built on",
+        shows: "the same in headless Chromium: in a window and in dedicated, shared and service workers; and what these tests are built on",
         needs: &[WASM, NODE, NPM, BROWSER_PACKAGES, CHROMIUM, MOSQUITTO, MOSQUITTO_CLIENTS],
         counts: Counts::Tests,
         runs: |workspace| {

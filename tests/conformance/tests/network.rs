@@ -1,6 +1,6 @@
 //! Connections keep their promises on both of Tokio's flavours; and the suite finds those that do not.
 
-use anabranch_conformance::{NetworkFixture, Tally, run_network};
+use anabranch_conformance::{Abilities, NetworkFixture, Tally, run_network};
 use anabranch_executor::{
     ByteStream, ConnectError, Duration, Endpoint, Moment, Network, RuntimeAdapter, StreamError, TimeSource, Transport,
 };
@@ -97,6 +97,32 @@ impl NetworkFixture for Threads {
     }
 }
 
+/// The same, by a transport that can no more than a WebSocket in a browser.
+struct AsInABrowser(&'static Threads);
+
+const LEAST: Abilities = Abilities { holds_peers_up: false, closes_one_way: false, explains: false };
+
+impl NetworkFixture for AsInABrowser {
+    fn echoes(&self) -> Endpoint<'_> {
+        self.0.echoes()
+    }
+    fn closes(&self) -> Endpoint<'_> {
+        self.0.closes()
+    }
+    fn never_reads(&self) -> Endpoint<'_> {
+        self.0.never_reads()
+    }
+    fn resets(&self) -> Endpoint<'_> {
+        self.0.resets()
+    }
+    fn refuses(&self) -> Endpoint<'_> {
+        self.0.refuses()
+    }
+    fn abilities(&self) -> Abilities {
+        LEAST
+    }
+}
+
 fn flavours() -> [Runtime; 2] {
     [Builder::new_current_thread(), Builder::new_multi_thread()]
         .map(|mut builder| builder.worker_threads(2).enable_all().build().unwrap())
@@ -143,6 +169,8 @@ enum Flaw {
 struct Flawed {
     tokio: TokioAdapter,
     flaw: Flaw,
+    /// It refuses without a reason, and reads nothing after a close.
+    least: bool,
     start: TokioInstant,
     /// What the first connection has read.
     spilt: Arc<Mutex<Vec<u8>>>,
@@ -181,11 +209,13 @@ impl Network for Flawed {
     async fn connect(&self, endpoint: &Endpoint<'_>) -> Result<FlawedStream, ConnectError> {
         let stream = match (self.flaw, self.tokio.connect(endpoint).await) {
             (Flaw::RefusalsAreOfAnotherKind, Err(_)) => Err(ConnectError::Unreachable),
+            (_, Err(_)) if self.least => Err(ConnectError::Unexplained),
             (_, outcome) => outcome,
         };
         Ok(FlawedStream {
             stream: stream?,
             flaw: self.flaw,
+            least: self.least,
             first: None,
             last: Arc::default(),
             waited: false,
@@ -208,6 +238,7 @@ impl Network for Flawed {
 struct FlawedStream {
     stream: TokioStream,
     flaw: Flaw,
+    least: bool,
     /// The first waker that there was.
     first: Option<Waker>,
     /// The last waker of either direction.
@@ -257,6 +288,7 @@ impl ByteStream for FlawedStream {
         match self.flaw {
             Flaw::EmptyReadsWait if buffer.is_empty() => return Poll::Pending,
             Flaw::AHeldUpWriterStopsReads if self.held_up => return Poll::Pending,
+            Flaw::None if self.least && self.closed => return Poll::Ready(Ok(0)),
             Flaw::ClosesEndReadsToo if self.closed => return Poll::Ready(Ok(0)),
             Flaw::WakesStayAway if self.unwatched => {
                 return self.stream.poll_read(&mut Context::from_waker(Waker::noop()), buffer);
@@ -335,12 +367,16 @@ impl ByteStream for FlawedStream {
 
 /// The names of the cases that found a fault.
 fn faulty_cases(flaw: Flaw) -> Vec<&'static str> {
+    faulty_cases_with(flaw, false, &*PEERS)
+}
+
+fn faulty_cases_with(flaw: Flaw, least: bool, peers: &impl NetworkFixture) -> Vec<&'static str> {
     let mut faulty = Vec::new();
     let mut report = |name, outcome: Result<(), _>| faulty.extend(outcome.err().map(|_| name));
     Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         let tokio = TokioAdapter::current().unwrap();
-        let flawed = Flawed { start: tokio.now(), tokio, flaw, spilt: Arc::default() };
-        run_network(&flawed, &*PEERS, &mut report).await;
+        let flawed = Flawed { start: tokio.now(), tokio, flaw, least, spilt: Arc::default() };
+        run_network(&flawed, peers, &mut report).await;
     });
     faulty
 }
@@ -348,6 +384,33 @@ fn faulty_cases(flaw: Flaw) -> Vec<&'static str> {
 #[test]
 fn a_network_without_a_flaw_passes() {
     assert_eq!(faulty_cases(Flaw::None), [""; 0]);
+}
+
+#[test]
+fn a_transport_that_can_less_passes_when_it_says_so_and_only_then() {
+    assert_eq!(faulty_cases_with(Flaw::None, true, &AsInABrowser(&PEERS)), [""; 0]);
+    let silent = faulty_cases_with(Flaw::None, true, &*PEERS);
+    let wanted = [
+        "a_port_where_nobody_listens_refuses",
+        "a_close_is_seen_by_the_peer_while_reading_goes_on",
+        "a_dropped_read_loses_nothing",
+    ];
+    assert!(wanted.iter().all(|case| silent.contains(case)), "{silent:#?}");
+}
+
+#[test]
+fn a_transport_that_can_less_is_held_to_the_rest() {
+    for (flaw, case) in [
+        (Flaw::RefusalsAreOfAnotherKind, "a_port_where_nobody_listens_refuses"),
+        (Flaw::AHeldUpWriterStopsReads, "more_than_a_mebibyte_goes_both_ways_at_once"),
+        (Flaw::ClosesAreNotSent, "a_close_is_seen_by_the_peer_while_reading_goes_on"),
+        (Flaw::LateReadsLoseTheirBytes, "a_dropped_read_loses_nothing"),
+        (Flaw::WritesKeepTheFirstWaker, "a_write_wakes_whoever_polled_it_last"),
+        (Flaw::WritersAreNeverHeldUp, "a_peer_that_never_reads_holds_the_writer_up"),
+    ] {
+        let faulty = faulty_cases_with(flaw, true, &AsInABrowser(&PEERS));
+        assert!(faulty.contains(&case), "{case} should have found {flaw:?}; these did: {faulty:#?}");
+    }
 }
 
 macro_rules! finds {

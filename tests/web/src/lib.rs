@@ -1,6 +1,7 @@
 //! What the scripts beside this crate call: the conformance suites, the peers' traps, a database with links, and panics.
 //!
-//! Scripts run it in each place that a JavaScript host offers: `run.mjs` in Node, `browser.mjs` in Chromium.
+//! Scripts run it in each place that a JavaScript host offers: `run.mjs` in Node, `browser.mjs` in Chromium. What both run stands in
+//! `links.mjs` and `panics.mjs`.
 #![forbid(unsafe_code)]
 
 mod house;

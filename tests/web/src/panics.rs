@@ -37,6 +37,12 @@ pub fn add_later(a: u32, b: u32) -> Promise {
     })
 }
 
+/// A call that ends at once, with what it is given.
+#[wasm_bindgen]
+pub fn echo(value: JsValue) -> Promise {
+    promise(async { Ok(value) })
+}
+
 /// A call that never ends.
 #[wasm_bindgen]
 pub fn never() -> Promise {

@@ -141,7 +141,7 @@ pub fn poll_write(key: usize, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result
             socket.writer = Some(cx.waker().clone());
             Ok(None)
         }
-        State::Open => Ok(Some(socket.host.clone().unchecked_into::<WebSocket>())),
+        State::Open => Ok(Some(socket.host())),
         // It takes no more.
         State::Ended | State::Connecting | State::Failed(_) => Err(StreamError::Reset),
     })?;
@@ -157,7 +157,7 @@ pub fn close(key: usize) -> Result<(), StreamError> {
     let host = with(key, |socket| match socket.state {
         State::Cut(error) => Err(error),
         State::Ended | State::Failed(_) => Ok(None),
-        State::Connecting | State::Open => Ok(Some(socket.host.clone().unchecked_into::<WebSocket>())),
+        State::Connecting | State::Open => Ok(Some(socket.host())),
     })?;
     match host {
         Some(host) => host.close(NORMAL).map_err(|_| StreamError::Other),
@@ -173,17 +173,21 @@ fn happened(key: u32, event: Event) {
     if poison::is_poisoned() {
         return;
     }
-    // Nothing here calls back: the host's own calls within do not, and whoever is woken is woken later.
-    SOCKETS.with_borrow_mut(|sockets| {
-        if let Some(socket) = sockets.get_mut(key as usize) {
-            socket.take(&event);
-            let room = socket.state != State::Open || socket.host.buffered_amount() < UNSENT_AT_MOST;
-            let writer = if room { socket.writer.take() } else { None };
-            for waker in [socket.reader.take(), writer].into_iter().flatten() {
-                queue::wake(waker);
-            }
+    let faulty = SOCKETS.with_borrow_mut(|sockets| {
+        let socket = sockets.get_mut(key as usize)?;
+        socket.take(&event);
+        let room = socket.state != State::Open || socket.host.buffered_amount() < UNSENT_AT_MOST;
+        let writer = if room { socket.writer.take() } else { None };
+        for waker in [socket.reader.take(), writer].into_iter().flatten() {
+            queue::wake(waker);
         }
+        let faulty = matches!(socket.state, State::Cut(StreamError::Protocol | StreamError::Overrun));
+        faulty.then(|| socket.host())
     });
+    if let Some(host) = faulty {
+        // Outside the borrow, as some host might tell of it at once. It may be closing already.
+        let _ = host.close(NORMAL);
+    }
 }
 
 impl Socket {
@@ -212,10 +216,15 @@ impl Socket {
         }
     }
 
+    /// Whoever called closes it.
     fn cut(&mut self, error: StreamError) {
         self.state = State::Cut(error);
         self.unpause();
-        let _ = self.host.close(NORMAL); // it may be closing already
+    }
+
+    /// The host's object, to be called when the table is not borrowed.
+    fn host(&self) -> WebSocket {
+        self.host.clone().unchecked_into()
     }
 
     fn unpause(&self) {
