@@ -17,9 +17,9 @@ Anabranch.open = opener({
     else engine.initSync({ module: await readFile(new URL("./engine-node_bg.wasm", import.meta.url)) });
     return engine;
   },
-  async prepare({ settings }) {
+  async prepare({ connects }) {
     // Node has WebSockets of its own since version 22.
-    if (settings !== null && globalThis.WebSocket === undefined) engine.useWebSocket((await import("ws")).WebSocket);
+    if (connects && globalThis.WebSocket === undefined) engine.useWebSocket((await import("ws")).WebSocket);
   },
   storages: ["memory", "file"],
   file(loaded, { name, hotBytes, settings }) {

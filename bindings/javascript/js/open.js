@@ -47,7 +47,7 @@ export function opener({ load, storages, remote, file, prepare = () => {} }) {
     if (!storages.includes(storage)) {
       throw new AnabranchError("STORAGE_NOT_HERE", `storage: ${storage} is not to be had here; there are ${storages.join(", ")}`);
     }
-    await prepare({ settings });
+    await prepare({ connects: (options.connectors?.length ?? 0) > 0 });
     if (storage === "file") {
       if (name === undefined) throw new AnabranchError("INVALID_ARGUMENT", "name: with storage \"file\" it is the directory, and is needed");
       return new Anabranch(await file(await instance(), { name, hotBytes, settings }));
