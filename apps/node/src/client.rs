@@ -1,8 +1,10 @@
 //! Talks to the node that has a directory open, over its socket.
 
+mod lines;
 mod store;
 mod transfer;
 
+pub use lines::Written;
 pub use store::{StoreClient, Which};
 pub use transfer::Export;
 
@@ -70,8 +72,15 @@ impl ClientError {
 /// A problem document, as far as it is of use here.
 #[derive(Deserialize)]
 struct Problem {
+    status: u16,
     code: String,
     detail: String,
+}
+
+impl From<Problem> for ClientError {
+    fn from(Problem { status, code, detail }: Problem) -> Self {
+        ClientError::Refused { status, code, detail }
+    }
 }
 
 /// What a part of a path may hold as it is.
@@ -154,10 +163,9 @@ impl Client {
         if answer.status() == StatusCode::OK {
             return Ok(answer);
         }
-        let status = answer.status().as_u16();
         let body = self.whole(answer.into_body()).await?;
-        let Problem { code, detail } = serde_json::from_slice(&body).map_err(|error| self.gone(&error))?;
-        Err(ClientError::Refused { status, code, detail })
+        let problem: Problem = serde_json::from_slice(&body).map_err(|error| self.gone(&error))?;
+        Err(problem.into())
     }
 
     async fn whole(&self, body: Incoming) -> Result<Vec<u8>, ClientError> {

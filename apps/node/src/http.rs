@@ -13,11 +13,13 @@
 
 mod events;
 mod follow;
+mod lines;
 mod problem;
 mod stats;
 mod store;
 mod transfer;
 
+pub(crate) use lines::NDJSON;
 pub(crate) use transfer::EXPORTED;
 
 use crate::{
@@ -30,7 +32,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::BoxB
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Body, Bytes},
-    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -73,6 +75,7 @@ enum Route {
     Store(Asked),
     Export,
     Import,
+    Lines,
     Verify,
 }
 
@@ -86,6 +89,7 @@ impl Route {
             "/v1/records" => Some(Route::Records),
             "/v1/export" => Some(Route::Export),
             "/v1/import" => Some(Route::Import),
+            "/v1/store:lines" => Some(Route::Lines),
             "/v1/verify" => Some(Route::Verify),
             _ => {
                 if let Some(asked) = Asked::of(path) {
@@ -104,7 +108,7 @@ impl Route {
         match self {
             Route::Record(_) => "GET, PUT",
             Route::Store(asked) => asked.allows(),
-            Route::Import => "POST",
+            Route::Import | Route::Lines => "POST",
             _ => "GET",
         }
     }
@@ -133,7 +137,7 @@ impl Face {
     /// Answers one request.
     pub(crate) async fn answer<B>(&self, request: Request<B>) -> Answer
     where
-        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         self.find(request).await.unwrap_or_else(|problem| {
             let mut answer = json_of(problem.status, &problem);
@@ -147,7 +151,7 @@ impl Face {
 
     async fn find<B>(&self, request: Request<B>) -> Result<Answer, Problem>
     where
-        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         let route = Route::of(request.uri().path()).ok_or_else(|| Problem::no_route(request.uri().path()))?;
         match (request.method(), route) {
@@ -162,6 +166,8 @@ impl Face {
             (&Method::PUT, Route::Record(name)) => self.put(&name, request.into_body()).await,
             (&Method::GET, Route::Export) => self.export(),
             (&Method::POST, Route::Import) => self.import(request.into_body()).await,
+            (&Method::POST, Route::Lines) => self.lines(request.into_body()),
+            (&Method::GET, Route::Verify) if accepts(&request, NDJSON) => self.verify_aloud(),
             (&Method::GET, Route::Verify) => self.verify().await,
             (_, Route::Store(asked)) => self.stored(asked, request).await,
             (method, route) => Err(Problem::method(method, route.allows())),
@@ -202,6 +208,10 @@ impl Face {
     fn unknown(&self, record: &str) -> Problem {
         Problem::unknown(record, crate::config::nearest(record, self.records.names()))
     }
+}
+
+fn accepts<B>(request: &Request<B>, kind: &str) -> bool {
+    request.headers().get(ACCEPT).is_some_and(|accepted| accepted == kind)
 }
 
 /// All of a body, if it is not too large.

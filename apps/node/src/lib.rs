@@ -38,7 +38,7 @@ mod stored;
 pub mod shown;
 
 pub use anabranch::format::Format;
-pub use client::{Client, ClientError, Event, Export, StoreClient, Watch, Which};
+pub use client::{Client, ClientError, Event, Export, StoreClient, Watch, Which, Written};
 pub use config::{Config, Fault, Faults, Place, ReadError, reference_page};
 pub use node::{Node, NodeError};
 pub use socket::SocketError;

@@ -83,7 +83,7 @@ async fn a_node_drops_what_its_config_does_not_keep_and_proves_the_rest() {
         other => panic!("it is no longer kept: {other:?}"),
     }
     assert!(store.get("rooms", "kitchen", Which::At(times[200])).await.is_ok());
-    let verified = store.verify().await.expect("it answers");
+    let verified = store.verify(&mut |_| ()).await.expect("it answers");
     assert_eq!((verified.versions, verified.damages), (400, Vec::new()));
     let services = node.client.get("/v1/stats").await.expect("it answers");
     let services: serde_json::Value = serde_json::from_slice(&services).expect("it is JSON");

@@ -50,10 +50,12 @@ where
 {
     let mut rounds = ctx.interval(every);
     loop {
-        while step().await?.more {
-            ctx.yield_now().await;
+        let is_done = !step().await?.more;
+        // Also where the next round is due already, since this one took longer than the pause.
+        ctx.yield_now().await;
+        if is_done {
+            rounds.skip_missed();
+            rounds.tick().await;
         }
-        rounds.skip_missed();
-        rounds.tick().await;
     }
 }

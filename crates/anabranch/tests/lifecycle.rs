@@ -7,7 +7,9 @@ use anabranch::{
     redb::{Options as RedbOptions, RedbBackend},
     sim::check,
     store::{Durability, Lifecycle, Memory, Options, Retention, Store, StoreError, Timestamp},
+    tokio::AdapterError,
 };
+use anabranch_conformance::{Tally, run_lifecycle};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -75,6 +77,29 @@ async fn on_disk(adapter: TokioAdapter) -> Result<(), Box<dyn std::error::Error>
     assert!(store.verify(&mut |_| ())?.is_whole());
     drop(running);
     Ok(())
+}
+
+#[test]
+fn the_loop_keeps_its_contract_in_simulation_and_on_both_flavours_of_tokio() -> Result<(), Box<dyn std::error::Error>> {
+    check(0..5, |sim| {
+        let adapter = sim.adapter();
+        let passed = sim.block_on(async move { keeps_the_contract(&adapter).await })?;
+        assert!(passed);
+        Ok(())
+    });
+    for mut runtime in [tokio::runtime::Builder::new_current_thread(), tokio::runtime::Builder::new_multi_thread()] {
+        let runtime = runtime.enable_all().build()?;
+        assert!(
+            runtime.block_on(async { Ok::<_, AdapterError>(keeps_the_contract(&TokioAdapter::current()?).await) })?
+        );
+    }
+    Ok(())
+}
+
+async fn keeps_the_contract<R: Runtime>(runtime: &R) -> bool {
+    let mut tally = Tally::new(|line| println!("{line}"));
+    run_lifecycle(runtime, &mut tally).await;
+    tally.finish()
 }
 
 #[test]

@@ -394,6 +394,39 @@ fn the_hot_tier_keeps_its_limit_and_no_other_tier_is_in_it() {
 }
 
 #[test]
+fn the_hot_tier_is_within_its_limit_after_each_write_and_each_read() {
+    const LIMIT: usize = 100_000;
+    let store = Store::open(Memory::new(), Options::new(|| Timestamp::from_nanos(1000)).hot_bytes(LIMIT)).unwrap();
+    let within = |what: &str| {
+        let hot = store.stats().unwrap().hot;
+        assert!(hot.limit.is_some_and(|limit| hot.bytes <= limit && limit <= LIMIT as u64), "{hot:?} after {what}");
+    };
+    let (mut written, value) = (0, |length: u64| "x".repeat(length as usize));
+    for number in 0..3000_u64 {
+        // Small ones, some that fill a shard of the tier, and some that fit into none.
+        let length = [number % 200, number % 3000, LIMIT as u64 / 16]
+            [usize::from(number % 50 == 0) + usize::from(number % 500 == 0)];
+        let key = format!("{}", number * 7919 % 1700);
+        store.put("n", &key, value(length)).unwrap();
+        written += length;
+        within("a write");
+        store.get("n", &format!("{}", number * 31 % (number + 1) * 7919 % 1700)).unwrap();
+        within("a read");
+        if number % 100 == 99 {
+            let batch = (0..50).map(|place| Write::put("n", format!("batch/{place}"), value(number % 1000)));
+            store.write_batch(batch.collect()).unwrap();
+            written += 50 * (number % 1000);
+            within("a batch");
+            store.delete("n", &key).unwrap();
+            within("a deletion");
+            store.put("n", &key, 1).unwrap();
+        }
+    }
+    assert!(written > 10 * LIMIT as u64, "only {written} bytes were written");
+    assert!(store.stats().unwrap().hot.bytes > LIMIT as u64 / 2);
+}
+
+#[test]
 fn the_warm_tier_keeps_its_limit_and_knows_to_the_byte_what_it_takes() {
     const LIMIT: u64 = 40_000;
     let backend = Open::default();

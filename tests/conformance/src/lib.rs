@@ -19,6 +19,7 @@
 //!  links: a connector   run_connectors(&fixture, …)  `connectors`  both ways, restarts of the peer, offline, shutdown
 //!  store: a backend     run_backends(fresh, …)       `backends`   whole batches, views that stay, order, bounds, large rows
 //!                       run_lasting_backends(…)                 what outlives the backend
+//!                       run_lifecycle(&rt, …)        `lifecycle`  the loop that keeps tiers in order: no threads, no `std`
 //! ```
 //!
 //! A case never asserts an upper bound on real time: a busy machine is not a faulty one. What hangs is reported as a
@@ -57,6 +58,8 @@ mod channels;
 mod connectors;
 #[cfg(feature = "alloc")]
 mod dynamically;
+#[cfg(feature = "lifecycle")]
+mod lifecycle;
 mod network;
 #[cfg(feature = "records")]
 mod records;
@@ -75,6 +78,8 @@ pub use channels::run_channels;
 pub use connectors::{ConnectorFixture, run_connectors};
 #[cfg(feature = "alloc")]
 pub use dynamically::run_spawn_dynamically;
+#[cfg(feature = "lifecycle")]
+pub use lifecycle::run_lifecycle;
 pub use network::{Abilities, NetworkFixture, run_network};
 #[cfg(feature = "records")]
 pub use records::{Place, run_memory, run_records, run_records_in_a_task};

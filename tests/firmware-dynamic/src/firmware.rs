@@ -2,7 +2,7 @@
 
 use crate::allocator;
 use anabranch_conformance::{
-    Fault, Platform, Report, Tally, run_heap_records, run_records_between_tasks, run_spawn_dynamically,
+    Fault, Platform, Report, Tally, run_heap_records, run_lifecycle, run_records_between_tasks, run_spawn_dynamically,
 };
 use anabranch_embassy::EmbassyAdapter;
 use anabranch_executor::{Duration, RuntimeExt, SpawnDynamically, TimeSource};
@@ -22,6 +22,7 @@ async fn main(spawner: Spawner) {
     run_spawn_dynamically(runtime, platform, &mut tally).await;
     run_heap_records(&mut tally);
     run_records_between_tasks(runtime, &mut tally).await;
+    run_lifecycle(runtime, &mut tally).await;
     tally.case("tasks_that_ended_leave_nothing_but_storage_for_others", leaves_nothing(runtime).await);
     board_mps2::exit(u8::from(!tally.finish()))
 }

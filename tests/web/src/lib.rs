@@ -5,12 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod house;
+mod maintained;
 mod panics;
 mod peers;
 mod traps;
 
 use anabranch_conformance::{
-    Platform, Tally, run_channels, run_heap_records, run_network, run_records, run_records_between_tasks,
+    Platform, Tally, run_channels, run_heap_records, run_lifecycle, run_network, run_records, run_records_between_tasks,
     run_records_in_a_task, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time, static_slots,
 };
 use anabranch_wasm::WasmAdapter;
@@ -48,6 +49,8 @@ pub fn conformance(log: Function, ports: Vec<u16>, like_tcp: bool) -> Promise {
         run_heap_records(&mut tally);
         run_records_in_a_task(&RT, &mut tally).await;
         run_records_between_tasks(&RT, &mut tally).await;
+        run_lifecycle(&RT, &mut tally).await;
+        tally.case("a_store_is_maintained_beside_its_writer", maintained::is_maintained(&RT).await);
         traps::run(&mut tally).await;
         if let Ok(ports) = peers::Ports::try_from(ports) {
             let peers = peers::Peers { ports, like_tcp };

@@ -10,7 +10,13 @@ use std::{
 use anabranch::store::{KeyedVersion, Store, Ticket, VersionedValue, Write};
 use anabranch_value::Value;
 
-use super::{database::Database, people::object, write::value};
+use tokio::sync::mpsc::channel;
+
+use super::{
+    database::{Asked, Database},
+    people::object,
+    write::value,
+};
 use crate::failure::{Failure, quiet};
 
 /// How many lines may be under way: they share the syncs of the disk.
@@ -49,13 +55,22 @@ fn line(namespace: &str, key: &str, version: VersionedValue) -> Result<String, F
     object(&KeyedVersion { namespace: namespace.into(), key: key.into(), version }.into())
 }
 
-/// One after another, by a node: each line is told when the node says that it is durable.
-pub fn put_each(namespace: &str, node: &Database) -> Result<(), Failure> {
-    each_line(|key, value| {
-        let version = node.write(Write::put(namespace, key, value))?;
-        quiet(writeln!(stdout(), "{}", object(&version)?))?;
-        Ok(true)
-    })
+/// The same through a node, which answers each line once it is durable.
+pub fn put_through(namespace: &str, Asked { threads, store }: &Asked) -> Result<(), Failure> {
+    let (sender, writes) = channel(UNDER_WAY);
+    let namespace = namespace.to_owned();
+    // Where nothing can be written any more it waits for a line that nobody wants, and ends with the process.
+    let reading = thread::spawn(move || {
+        each_line(|key, value| Ok(sender.blocking_send(Write::put(namespace.as_str(), key, value)).is_ok()))
+    });
+    threads.block_on(async {
+        let mut written = store.write_each(writes).await?;
+        while let Some(version) = written.next().await? {
+            quiet(writeln!(stdout(), "{}", object(&version)?))?;
+        }
+        Ok::<_, Failure>(())
+    })?;
+    reading.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// All lines at once, or none of them.

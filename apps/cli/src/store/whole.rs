@@ -18,11 +18,11 @@ const PIECE: usize = 64 << 10;
 const UNDER_WAY: usize = 4;
 
 impl Database {
-    /// Proves every version. `progress` is told the versions so far, where that can be known.
+    /// Proves every version. `progress` is told the versions so far.
     pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Verified, Failure> {
         match self {
             Database::Own(store) => Ok(store.verify(progress)?.into()),
-            Database::Node(node) => node.ask(node.store.verify()),
+            Database::Node(node) => node.ask(node.store.verify(progress)),
         }
     }
 

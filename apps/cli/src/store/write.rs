@@ -89,7 +89,7 @@ pub fn put(put: &Put) -> Result<(), Failure> {
         return match put.place.make()? {
             database if put.batch => lines::put_batch(&put.namespace, &database),
             Database::Own(store) => lines::put_lines(&put.namespace, &store),
-            node @ Database::Node(_) => lines::put_each(&put.namespace, &node),
+            Database::Node(node) => lines::put_through(&put.namespace, &node),
         };
     }
     let (Some(key), Some(value)) = (&put.key, &put.value) else { return Ok(()) }; // clap has seen to both

@@ -4,9 +4,9 @@ use super::{place, put, says, text};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use std::{
     fs::File,
-    io::{ErrorKind, Read},
+    io::{BufRead, BufReader, ErrorKind, Read},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
 };
 
 /// What the program shows on a terminal.
@@ -72,6 +72,26 @@ fn long_work_shows_how_far_it_is_and_its_rate() {
     // Beside the output, and on a terminal alone.
     let plain = super::anabranch(place.path(), &["verify"], "");
     assert_eq!(String::from_utf8_lossy(&plain.stderr), "");
+}
+
+#[test]
+fn a_check_by_a_node_shows_how_far_it_is_as_well() {
+    let place = place();
+    std::fs::write(place.path().join("anabranch.toml"), "[node]\ndata = 'data'\n").expect("there is room");
+    let input: String = (0..5_000).map(|number| format!("{{\"key\":\"k\",\"value\":{number}}}\n")).collect();
+    assert!(super::anabranch(place.path(), &["put", "readings", "--stdin"], &input).status.success());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anabranch"));
+    command.arg("run").current_dir(place.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut node = command.spawn().expect("it starts");
+    let mut says = BufReader::new(node.stderr.take().expect("it is piped")).lines();
+    assert!(says.any(|line| line.expect("it is text").contains("it is talked to over")), "it does not start");
+    let checked = shows(place.path(), &["verify"], "1");
+    let ended = Command::new("kill").args(["-TERM", &node.id().to_string()]).status();
+    assert!(ended.expect("there is a kill").success());
+    says.for_each(drop);
+    assert!(node.wait().expect("it ends").success());
+    assert!(checked.contains("checking [") && checked.contains("of 5,000 versions, "), "{checked}");
+    assert!(checked.contains("whole: 5,000 versions of 1 key are as they were written"), "{checked}");
 }
 
 #[test]

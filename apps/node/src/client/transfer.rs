@@ -3,7 +3,7 @@
 use super::{Client, ClientError, StoreClient};
 use crate::{
     http::EXPORTED,
-    shown::{Exported, Imported, Verified},
+    shown::{Exported, Imported},
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::{
@@ -45,15 +45,6 @@ impl StoreClient {
     pub async fn import(&self, file: Receiver<Bytes>) -> Result<Imported, ClientError> {
         let answer = self.0.ask_with(Method::POST, "/v1/import", None, Pieces(file).boxed()).await?;
         let body = self.0.whole(answer.into_body()).await?;
-        serde_json::from_slice(&body).map_err(|error| self.0.gone(&error))
-    }
-
-    /// Proves every version.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn verify(&self) -> Result<Verified, ClientError> {
-        let body = self.0.get("/v1/verify").await?;
         serde_json::from_slice(&body).map_err(|error| self.0.gone(&error))
     }
 }

@@ -9,6 +9,7 @@
 //! | `PUT /v1/store/{ns}/{key}[?because=ID,ID]` | writes; `If-Match: "ID"` or `If-None-Match: *` compares first |
 //! | `DELETE /v1/store/{ns}/{key}` | deletes; `If-Match` as above |
 //! | `POST /v1/store:batch` | makes all of a list of writes, or none: `[{"namespace", "key", "value"}, …]` |
+//! | `POST /v1/store:lines` | makes each of a stream of such writes, one a line: see `http/lines.rs` |
 //! | `GET /v1/store/{ns}/{key}/history[?at=T\|before=T]` | versions, the newest first |
 //! | `GET /v1/store/{ns}/{key}/diff?from=M&to=M` | what changed, each a time or an id |
 //! | `GET /v1/versions/{id}`, `…/why`, `…/effects` | the version; what it was made from; what was made from it |
@@ -91,7 +92,7 @@ const PAGE: usize = 1000;
 const LARGEST_PAGE: usize = 10_000;
 
 /// The largest value that is taken, as JSON.
-const LARGEST_VALUE: usize = 64 << 20;
+pub(super) const LARGEST_VALUE: usize = 64 << 20;
 
 impl Face {
     pub(super) async fn stored<B>(&self, asked: Asked, request: Request<B>) -> Result<Answer, Problem>

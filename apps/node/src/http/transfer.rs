@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /v1/export` | the file; with `TE: trailers` its trailer says what it holds |
 //! | `POST /v1/import` | takes one, and says what was new |
-//! | `GET /v1/verify` | proves every version, and names what is damaged |
+//! | `GET /v1/verify` | proves every version, and names what is damaged; line by line, see `http/lines.rs` |
 //!
 //! A file that could not be written to its end is cut short, which an import finds.
 
@@ -123,7 +123,7 @@ fn import(store: &Store, mut from: Receiver<Result<Bytes, String>>) -> Result<Im
 }
 
 /// A body of pieces, as they come.
-struct Pieces(Receiver<Frame<Bytes>>);
+pub(super) struct Pieces(pub(super) Receiver<Frame<Bytes>>);
 
 impl Body for Pieces {
     type Data = Bytes;

@@ -14,6 +14,16 @@ use std::{hint::black_box, path::Path, process::Command, time::Instant};
 
 /// Tells a process of its own over how many keys it is to write.
 const CHILD: &str = "ANABRANCH_BENCH_MEMORY";
+/// Tells a process of its own in which directory it is to write more than may be hot.
+const HOT_CHILD: &str = "ANABRANCH_BENCH_HOT";
+
+/// What may be hot, how much more is written, and in what pieces.
+const HOT: usize = 64 << 20;
+const TIMES: usize = 5;
+const PIECE: usize = 4096;
+/// What else a process takes: redb's cache of 32 MiB, relaxed commits of 4 MiB and the next batch beside them, and what the
+/// allocator does not give back.
+const ALLOWED: usize = 64 << 20;
 const KEY: &str = "sensor/1";
 
 pub fn run(report: &mut Report) {
@@ -33,14 +43,25 @@ pub fn run(report: &mut Report) {
             report.figure(Figure { case, unit: "bytes", ours, bound, note });
         }
     }
+    let case = "memory of a process that has written five times what may be hot";
+    if asked(case) {
+        let (grown, hot) = with_a_full_hot_tier();
+        let bound = Bound::AtMost(((HOT + ALLOWED) >> 20) as f64);
+        let note = format!("the tier holds {hot:.1} of {} MiB; the bound is that and {} MiB", HOT >> 20, ALLOWED >> 20);
+        report.figure(Figure { case: case.into(), unit: "MiB", ours: grown, bound, note });
+    }
     let case = "reopening 1,000,000 versions, and the first read";
     if asked(case) {
         reopening(report, case);
     }
 }
 
-/// In the process that is started for it: writes a million versions, and prints what each took of memory.
+/// In the process that is started for it: writes, and prints what that took of memory.
 pub fn be_measured() -> bool {
+    if let Some(directory) = std::env::var_os(HOT_CHILD) {
+        fill_the_hot_tier(Path::new(&directory));
+        return true;
+    }
     let Some(keys) = std::env::var(CHILD).ok().and_then(|keys| keys.parse::<i64>().ok()) else { return false };
     let before = resident();
     let store = store(Memory::new(), 0);
@@ -50,6 +71,32 @@ pub fn be_measured() -> bool {
     println!("{}", (resident() - before) / MILLION as f64);
     drop(store);
     true
+}
+
+/// Keys enough that their newest versions alone are five times what may be hot, over a disk.
+fn fill_the_hot_tier(directory: &Path) {
+    let open = || RedbBackend::open(directory, Options::default()).expect("it opens");
+    let store = store(open(), HOT).with_durability(Durability::Relaxed);
+    let before = resident();
+    let (pieces, batch) = (TIMES * HOT / PIECE, 256);
+    for first in (0..pieces).step_by(batch) {
+        let write = |number| Write::put(NAMESPACE, format!("sensor/{number}"), vec![number as u8; PIECE]);
+        store.write_batch((first..first + batch).map(write).collect()).expect("it is written");
+    }
+    store.flush().expect("it is flushed");
+    let hot = store.stats().expect("it can be read").hot;
+    assert!(hot.bytes <= HOT as u64 && hot.bytes > HOT as u64 / 2, "{hot:?}");
+    println!("{} {}", (resident() - before) / f64::from(1 << 20), hot.bytes as f64 / f64::from(1 << 20));
+}
+
+/// By how many MiB that process grew, and how many its hot tier holds by its own count.
+fn with_a_full_hot_tier() -> (f64, f64) {
+    let directory = directory();
+    let this = std::env::current_exe().expect("this program has a path");
+    let output = Command::new(this).env(HOT_CHILD, directory.path()).output().expect("it starts");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut numbers = printed.split_whitespace().map(|number| number.parse().expect("it prints numbers"));
+    (numbers.next().expect("the first"), numbers.next().expect("the second"))
 }
 
 fn resident() -> f64 {
