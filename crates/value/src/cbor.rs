@@ -52,12 +52,26 @@ const TAG_CBOR: u64 = 55_799;
 /// # Ok::<(), anabranch_value::ValueError>(())
 /// ```
 pub fn from_slice(cbor: &[u8]) -> Result<Value, ValueError> {
+    if let Some(text) = short_text(cbor) {
+        return Ok(Value::String(text.into()));
+    }
     let mut reader = Reader(Decoder::new(cbor));
     let value = reader.value(MAX_DEPTH)?;
     match reader.0.position() {
         end if end == cbor.len() => Ok(value),
         end => Err(syntax(end, "there is more after the value")),
     }
+}
+
+/// What is text of less than 256 bytes, and nothing else: so many values are that it is not worth a reader. Whatever is wrong with
+/// it, the reader says.
+fn short_text(cbor: &[u8]) -> Option<&str> {
+    let (length, text) = match cbor {
+        [first @ 0x60..=0x77, text @ ..] => (first - 0x60, text),
+        [0x78, length, text @ ..] => (*length, text),
+        _ => return None,
+    };
+    if text.len() == usize::from(length) { core::str::from_utf8(text).ok() } else { None }
 }
 
 /// Writes a value. It fails on a value that is [too deep](crate::MAX_DEPTH) alone.

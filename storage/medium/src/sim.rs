@@ -110,6 +110,7 @@ struct State {
     events: Vec<Event>,
     faults: Faults,
     read: u64,
+    written: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -201,6 +202,12 @@ impl SimPlace {
     #[must_use]
     pub fn read(&self) -> u64 {
         self.state().read
+    }
+
+    /// How many bytes were written.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.state().written
     }
 
     /// Changes a bit of the database's media, where it lies.
@@ -354,6 +361,7 @@ impl Medium for SimMedium {
             false => &[],
         };
         if !written.is_empty() {
+            state.written += written.len() as u64;
             state.media[self.number].write(offset, written);
             state.events.push(Event::Write(self.number, offset, written.to_vec()));
         }

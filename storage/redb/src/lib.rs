@@ -63,13 +63,14 @@ pub struct Options {
     /// How many bytes of blocks are kept in memory, at most.
     pub cache: usize,
     /// After so many bytes of commits that are [`Durability::Relaxed`], the next one is made durable: so much can be lost,
-    /// and so much memory they take meanwhile.
+    /// and so much memory they take meanwhile. Whoever makes that one writes the blocks of all of them, a few milliseconds for
+    /// the 512 KiB that it is unless told otherwise.
     pub relaxed: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { cache: 32 << 20, relaxed: 4 << 20 }
+        Options { cache: 32 << 20, relaxed: 512 << 10 }
     }
 }
 
@@ -89,7 +90,7 @@ struct Writer {
     generation: Arc<Generation>,
     /// The number of the last commit.
     commits: u64,
-    /// The commits since the last durable one, as they would be lost in a crash, and how large they are.
+    /// The commits since the last durable one, as they would be lost in a crash, and what they weigh.
     relaxed: Vec<Batch>,
     relaxed_size: usize,
     /// A commit has failed, and the database could not be opened anew since.
@@ -238,11 +239,18 @@ impl Writer {
             }
             Durability::Relaxed => {
                 self.relaxed.push(batch.clone());
-                self.relaxed_size += batch.size();
+                self.relaxed_size += weight(batch);
             }
         }
         Snapshot::take(&self.generation, self.commits)
     }
+}
+
+/// What a batch counts for until a commit is made durable: its bytes, and more for rows that go. Those are a few bytes each and,
+/// where they lie apart, a block each that is to be written.
+fn weight(batch: &Batch) -> usize {
+    const GONE: usize = 512;
+    batch.size() + GONE * batch.changes().filter(|(.., row)| row.is_none()).count()
 }
 
 /// How redb is to commit: always in two phases and with the state of its allocator, so that after a crash it knows at once
@@ -326,7 +334,7 @@ impl Backend for RedbBackend {
         batch.changes().try_for_each(tables::fits)?;
         let mut writer = self.writer();
         let durability = match durability {
-            Durability::Relaxed if writer.relaxed_size + batch.size() > self.options.relaxed => Durability::Immediate,
+            Durability::Relaxed if writer.relaxed_size + weight(batch) > self.options.relaxed => Durability::Immediate,
             asked => asked,
         };
         if batch.is_empty() && (durability == Durability::Relaxed || writer.relaxed.is_empty()) {

@@ -182,8 +182,7 @@ fn scan<K: Key + Bytes, V: Bytes>(
     // they have the right length by now
     let (Some(low), Some(high)) = (inside::<K>(low), inside::<K>(high)) else { return Ok(()) };
     let mut rows = table.range::<K::SelfType<'_>>((low, high))?;
-    let mut reached = Vec::new();
-    let mut any = false;
+    let mut reached = None;
     loop {
         let row = match direction {
             Direction::Forward => rows.next(),
@@ -192,18 +191,14 @@ fn scan<K: Key + Bytes, V: Bytes>(
         match row {
             None => return Ok(()),
             Some(Ok((key, row))) => {
-                let flow = K::outside(&key.value(), |key| {
-                    reached.clear();
-                    reached.extend_from_slice(key);
-                    V::outside(&row.value(), |row| visit(key, row))
-                });
+                let flow = K::outside(&key.value(), |key| V::outside(&row.value(), |row| visit(key, row)));
                 if flow.is_break() {
                     return Ok(());
                 }
-                any = true;
+                reached = Some(key);
             }
             Some(Err(error)) => {
-                *last = any.then_some(reached);
+                *last = reached.map(|key| K::outside(&key.value(), <[u8]>::to_vec));
                 return Err(error);
             }
         }

@@ -1,6 +1,9 @@
 //! What cold versions take on a real disk. That none is lost on the way there is played in `tests/crashes`.
 
-use anabranch_redb::{Options, RedbBackend, sim::Chance};
+use anabranch_redb::{
+    Options, RedbBackend,
+    sim::{Chance, SimPlace},
+};
 use anabranch_store::{Backend, Durability, Engine, Lifecycle, Retention, Store, Table, Timestamp, View, Write};
 use std::{error::Error, num::NonZeroU64, time::Duration};
 
@@ -55,6 +58,39 @@ fn a_cold_version_of_a_reading_takes_60_bytes_of_disk_at_most() -> Outcome {
     assert!(disk / all <= 60, "{} bytes a version", disk / all);
     assert!(warm <= 240, "{warm} bytes a version");
     assert_eq!(engine.backend().view()?.count(Table::Times)?, all);
+    whole(&engine)
+}
+
+/// What makes a step long is how many blocks its commit writes: every so often that is a durable one, which writes those of all
+/// that was relaxed before.
+#[test]
+fn a_step_of_the_lifecycle_writes_no_more_than_its_share_at_once() -> Outcome {
+    const KEYS: i64 = 50;
+    const VERSIONS: i64 = if cfg!(debug_assertions) { 300 } else { 2_000 };
+    let place = SimPlace::default();
+    let mut engine = Engine::open(RedbBackend::open_at(place.clone(), Options::default())?)?;
+    for round in 0..VERSIONS {
+        let write = |key| Write::put("plant", format!("sensor/{key}"), (round * 7 % 1000) as f64 / 10.0);
+        let writes: Vec<_> = (0..KEYS).map(write).collect();
+        engine.write(&writes, Timestamp::from_nanos(1 + round * 1_000_000_000), Durability::Relaxed)?;
+    }
+    let (mut most, mut steps) = (0, 0);
+    for keeps in [None, NonZeroU64::new(20)] {
+        if let Some(keeps) = keeps {
+            engine.set_retention("plant", Retention::Last(keeps))?;
+        }
+        loop {
+            let before = place.written();
+            let more = engine.maintain(Timestamp::LATEST, &AT_ONCE)?.more;
+            most = most.max(place.written() - before);
+            steps += 1;
+            if !more {
+                break;
+            }
+        }
+    }
+    println!("{steps} steps, {most} bytes written in one at most");
+    assert!(most > 0 && most <= 3 << 19, "{most} bytes in one of {steps} steps");
     whole(&engine)
 }
 
