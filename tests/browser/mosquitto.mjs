@@ -1,13 +1,14 @@
 // Debian's Mosquitto with a WebSocket listener, on this machine only: started, killed, started again on the same ports, and
 // watched by its own clients.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { createServer as createTlsServer } from "node:tls";
 
 /** Debian has servers where only an administrator's shell looks. */
 const BROKER = existsSync("/usr/sbin/mosquitto") ? "/usr/sbin/mosquitto" : "mosquitto";
@@ -41,6 +42,7 @@ class Mosquitto {
   #folder;
   #process;
   #observers = new Set();
+  #fronts = [];
   #told = () => {};
 
   constructor(folder, port, webPort) {
@@ -81,6 +83,27 @@ class Mosquitto {
     await ended;
   }
 
+  /** Starts TLS before its WebSocket listener, with a certificate that signs itself: `url` is that, and `ca` whom to trust. */
+  async secured() {
+    const [key, cert] = ["key.pem", "cert.pem"].map((name) => join(this.#folder, name));
+    const subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+    const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    execFileSync("openssl", ["req", ...kind, ...subject, "-keyout", key, "-out", cert], { stdio: "pipe" });
+    const ca = await readFile(cert, "utf8");
+    const front = createTlsServer({ key: await readFile(key), cert: ca }, (near) => {
+      const far = connect(this.webPort, "127.0.0.1");
+      near.pipe(far).pipe(near);
+      for (const [end, other] of [[near, far], [far, near]]) {
+        end.on("error", () => other.destroy());
+        end.on("close", () => other.destroy());
+      }
+    });
+    front.on("tlsClientError", () => {}); // whoever does not trust it says so
+    await once(front.listen(0, "127.0.0.1"), "listening");
+    this.#fronts.push(front);
+    return { url: `wss://127.0.0.1:${front.address().port}/mqtt`, ca };
+  }
+
   /** Waits for a line of its log, from the `start`th on, that has this in it. */
   async logs(wanted, start = 0) {
     while (!this.log.slice(start).some((line) => line.includes(wanted))) await new Promise((more) => (this.#told = more));
@@ -116,6 +139,7 @@ class Mosquitto {
   /** Ends it and what watches it. */
   async end() {
     for (const client of this.#observers) client.kill("SIGKILL");
+    for (const front of this.#fronts) front.close();
     if (this.#process.exitCode === null && this.#process.signalCode === null) await this.kill();
     await rm(this.#folder, { recursive: true });
   }

@@ -19,7 +19,8 @@ const tally = new Tally();
 const peers = await startPeers();
 const broker = await startMosquitto();
 const here = fileURLToPath(new URL(".", import.meta.url));
-const rig = await startRig({ roots: { "/tests/": here, "/glued/": dirname(resolve(given)) } });
+const roots = { "/tests/": here, "/glued/": dirname(resolve(given)) };
+const rig = await startRig({ roots });
 const web = `/glued/${basename(given)}`;
 try {
   for (const place of PLACES) {
@@ -37,6 +38,21 @@ try {
       await overMosquitto(broker, run, place);
     });
   }
+  const secured = await broker.secured();
+  await tally.test("a browser that trusts no certificate of the broker's says nothing, and the connector what to look at", async () => {
+    const lastError = await rig.run("window", "/tests/refused.mjs", { web, url: secured.url });
+    if (!/a browser does not say why.*certificate that is trusted/.test(lastError)) throw new Error(lastError);
+  });
+  await tally.test("a browser that trusts it connects over TLS", async () => {
+    const trusting = await startRig({ roots, args: ["--ignore-certificate-errors"] });
+    try {
+      const ended = await trusting.run("worker", "/tests/secured.mjs", { web, url: secured.url });
+      if (ended !== "[]") throw new Error(ended);
+      trusting.expectNoErrors();
+    } finally {
+      await trusting.end();
+    }
+  });
   console.log("\nin a service worker:");
   await tally.test("all suites end in a service worker", async () => {
     const page = await rig.page();

@@ -26,6 +26,16 @@ export default async function house({ web, url, id }, log) {
   return { connects, aborted: await house.close() };
 }
 
+/** Why a house has no connection, when it knows. */
+export async function refused({ House }, url) {
+  const house = await House.open(url, "refused");
+  let lastError;
+  // It is counted, and no event tells of it.
+  while ((lastError = house.status()[1]) === undefined) await new Promise((later) => setTimeout(later, 2));
+  await house.close();
+  return lastError;
+}
+
 /** Beside it: starts the broker, and sees to it that all happens. `run` runs this module's default export in its place. */
 export async function overMosquitto(broker, run, id) {
   let failed;

@@ -8,7 +8,7 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import { startMosquitto } from "../browser/mosquitto.mjs";
 import { startPeers } from "../browser/peers.mjs";
 import { Tally } from "../browser/tally.mjs";
-import house, { overMosquitto } from "./links.mjs";
+import house, { overMosquitto, refused } from "./links.mjs";
 import { panics } from "./panics.mjs";
 
 const require = createRequire(new URL("../browser/", import.meta.url));
@@ -61,6 +61,25 @@ if (isMainThread) {
       return house({ web: module, ...input }, log);
     };
     await overMosquitto(broker, run, "node");
+  });
+  const secured = await broker.secured();
+  await tally.test("a certificate that nobody trusts is said to be none", async () => {
+    const lastError = await refused(fresh(module), secured.url);
+    if (!/signed by a CA that is not trusted/.test(lastError)) throw new Error(lastError);
+  });
+  await tally.test("a subclass of the package `ws` says whom to trust", async () => {
+    const web = fresh(module);
+    const options = { ca: secured.ca };
+    web.useWebSocket(
+      class extends require("ws") {
+        constructor(url, protocols) {
+          super(url, protocols, options);
+        }
+      },
+    );
+    const trusting = await web.House.open(secured.url, "trusting");
+    await trusting.online();
+    if ((await trusting.close()) !== "[]") throw new Error("it does not end by itself");
   });
   await tally.test("an instance asks nothing of its host while it is loaded, since edge isolates refuse that", () => {
     const refused = [

@@ -6,7 +6,7 @@ use crate::runner::{Counts, Step};
 use crate::sizes;
 use crate::tools::{
     BROWSER_PACKAGES, CHROMIUM, CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO,
-    MOSQUITTO_CLIENTS, NODE, NPM, OPENSSL, PKG_CONFIG, QEMU, RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
+    MOSQUITTO_CLIENTS, NODE, NPM, OPENSSL, OPENSSL_PROGRAM, PKG_CONFIG, QEMU, RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
 };
 use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32, Workspace};
 
@@ -120,14 +120,14 @@ const TESTS: &[Step] = &[
     Step {
         name: "node",
         shows: "the conformance suite as WebAssembly in Node, with links over WebSocket to a Mosquitto that is killed, and panics",
-        needs: &[WASM, NODE, NPM, BROWSER_PACKAGES, MOSQUITTO, MOSQUITTO_CLIENTS],
+        needs: &[WASM, NODE, NPM, BROWSER_PACKAGES, MOSQUITTO, MOSQUITTO_CLIENTS, OPENSSL_PROGRAM],
         counts: Counts::Tests,
         runs: |workspace| in_javascript(workspace, "tests/web", "nodejs", "run.mjs"),
     },
     Step {
         name: "browser",
         shows: "the same in headless Chromium: in a window and in dedicated, shared and service workers; and what these tests are built on",
-        needs: &[WASM, NODE, NPM, BROWSER_PACKAGES, CHROMIUM, MOSQUITTO, MOSQUITTO_CLIENTS],
+        needs: &[WASM, NODE, NPM, BROWSER_PACKAGES, CHROMIUM, MOSQUITTO, MOSQUITTO_CLIENTS, OPENSSL_PROGRAM],
         counts: Counts::Tests,
         runs: |workspace| {
             let rig = Run::new("node", ["tests/browser/rig.test.mjs"]).within(300);

@@ -47,6 +47,7 @@ pub const MOSQUITTO_CLIENTS: Tool = Tool::Program { name: "mosquitto_pub", packa
 pub const EJABBERD: Tool = Tool::Program { name: "ejabberdctl", package: "ejabberd" };
 pub const PKG_CONFIG: Tool = Tool::Program { name: "pkg-config", package: "pkg-config" };
 pub const OPENSSL: Tool = Tool::Library { name: "openssl", package: "libssl-dev" };
+pub const OPENSSL_PROGRAM: Tool = Tool::Program { name: "openssl", package: "openssl" };
 pub const DENY: Tool = Tool::Cargo { name: "deny", version: "0.20.2" };
 pub const HACK: Tool = Tool::Cargo { name: "hack", version: "0.6.46" };
 pub const COVERAGE: Tool = Tool::Cargo { name: "llvm-cov", version: "0.9.1" };
@@ -74,6 +75,7 @@ const ALL: &[Tool] = &[
     EJABBERD,
     PKG_CONFIG,
     OPENSSL,
+    OPENSSL_PROGRAM,
     DENY,
     HACK,
     COVERAGE,

@@ -90,6 +90,16 @@ pub fn poison(why: &str) {
 /// It is polled from the next microtask on, and never within the call: so the call does not throw. If this instance panics,
 /// the promise is rejected with [`Panicked`], whoever panicked; if it has, at once. A function that is exported as `async` would
 /// leave its promise pending for ever.
+///
+/// ```no_run
+/// use anabranch_wasm::promise;
+/// use js_sys::Promise;
+///
+/// // with #[wasm_bindgen]
+/// pub fn answer() -> Promise {
+///     promise(async { Ok(42.into()) })
+/// }
+/// ```
 pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
     if let Err(panicked) = alive() {
         return Promise::reject(&panicked.into());
