@@ -19,6 +19,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("examples/sensors-to-alerts/node", WASM32),
     ("tests/firmware-", THUMBV7M),
     ("tests/web", WASM32),
+    ("bindings/javascript", WASM32),
 ];
 
 pub struct Workspace {

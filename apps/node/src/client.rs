@@ -55,7 +55,7 @@ pub enum ClientError {
     Refused {
         /// The status.
         status: u16,
-        /// The problem's code: `record-not-found`.
+        /// The problem's code: `RECORD_NOT_FOUND`.
         code: String,
         /// What is wrong, and what to do.
         detail: String,

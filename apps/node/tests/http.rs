@@ -96,7 +96,7 @@ async fn the_newest_value_is_shown_with_its_number() {
     let node = Running::start(RECORDS).await;
     for record in ["ring", "plant/latest"] {
         let path = format!("/v1/records/{record}");
-        assert_eq!(refused(node.client.get(&path)).await, code(404, "no-value-yet"));
+        assert_eq!(refused(node.client.get(&path)).await, code(404, "NO_VALUE_YET"));
         // More than the ring holds: what it has let go is not counted as lost by anybody.
         for n in 0..5 {
             assert_eq!(node.put(record, json!({ "n": n })).await, json!({ "record": record, "sequence": n }));
@@ -125,17 +125,17 @@ async fn what_is_asked_wrongly_has_a_code_and_a_way_out() {
     ";
     let node = Running::start(&format!("{RECORDS}{link}")).await;
     let client = &node.client;
-    assert_eq!(refused(client.get("/v1/records/rung")).await, code(404, "record-not-found"));
-    assert_eq!(refused(client.watch("rung")).await, code(404, "record-not-found"));
-    assert_eq!(refused(client.put("rung", "1")).await, code(404, "record-not-found"));
-    assert_eq!(refused(client.get("/v1/records/mailbox")).await, code(409, "record-has-no-newest"));
-    assert_eq!(refused(client.put("linked", "1")).await, code(409, "record-not-shared"));
-    assert_eq!(refused(client.put("ring", "{")).await, code(400, "invalid-json"));
-    assert_eq!(refused(client.put("ring", vec![b' '; 1 << 21])).await, code(413, "body-too-large"));
-    assert_eq!(refused(client.put("ring/events", "1")).await, code(404, "record-not-found"));
-    assert_eq!(refused(client.get("/v2")).await, code(404, "route-not-found"));
+    assert_eq!(refused(client.get("/v1/records/rung")).await, code(404, "RECORD_NOT_FOUND"));
+    assert_eq!(refused(client.watch("rung")).await, code(404, "RECORD_NOT_FOUND"));
+    assert_eq!(refused(client.put("rung", "1")).await, code(404, "RECORD_NOT_FOUND"));
+    assert_eq!(refused(client.get("/v1/records/mailbox")).await, code(409, "RECORD_HAS_NO_NEWEST"));
+    assert_eq!(refused(client.put("linked", "1")).await, code(409, "RECORD_NOT_SHARED"));
+    assert_eq!(refused(client.put("ring", "{")).await, code(400, "INVALID_JSON"));
+    assert_eq!(refused(client.put("ring", vec![b' '; 1 << 21])).await, code(413, "BODY_TOO_LARGE"));
+    assert_eq!(refused(client.put("ring/events", "1")).await, code(404, "RECORD_NOT_FOUND"));
+    assert_eq!(refused(client.get("/v2")).await, code(404, "ROUTE_NOT_FOUND"));
     node.put("queue", json!(1)).await;
-    assert_eq!(refused(client.put("queue", "2")).await, code(503, "queue-full"));
+    assert_eq!(refused(client.put("queue", "2")).await, code(503, "QUEUE_FULL"));
     let error = client.get("/v1/records/rung").await.expect_err("it is not there");
     assert_eq!(error.to_string(), "there is no record \"rung\": did you mean \"ring\"?");
     node.end().await;
@@ -154,7 +154,7 @@ async fn a_problem_is_a_document() {
     assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"), "{head}");
     let problem: Value = serde_json::from_str(body).expect("it is JSON");
     assert_eq!(problem["type"], "urn:anabranch:problem:method-not-allowed");
-    assert_eq!((&problem["status"], &problem["code"]), (&json!(405), &json!("method-not-allowed")));
+    assert_eq!((&problem["status"], &problem["code"]), (&json!(405), &json!("METHOD_NOT_ALLOWED")));
     assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
     node.end().await;
 }
@@ -183,7 +183,7 @@ async fn a_version_s_id_is_its_tag_and_a_write_compares_with_it() {
     let (_, second) = asked(&node, &compared, "22").await;
     assert_eq!(second["previousVersion"], id.as_str());
     let (head, problem) = asked(&node, &compared, "23").await;
-    assert!(head.starts_with("HTTP/1.1 412 ") && problem["code"] == "conflict", "{problem}");
+    assert!(head.starts_with("HTTP/1.1 412 ") && problem["code"] == "CONFLICT", "{problem}");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("is now at version")), "{problem}");
     let (_, then) = asked(&node, &format!("GET {key}?version={id} HTTP/1.1"), "").await;
     assert_eq!(then, first);
@@ -195,21 +195,21 @@ async fn a_version_s_id_is_its_tag_and_a_write_compares_with_it() {
     let (_, page) = asked(&node, "POST /v1/store:batch HTTP/1.1", batch).await;
     assert_eq!((&page["items"][0]["key"], &page["items"][1]["value"]), (&json!("a"), &json!([])));
     let (head, problem) = asked(&node, "POST /v1/store:batch HTTP/1.1", batch).await;
-    assert!(head.starts_with("HTTP/1.1 412 ") && problem["code"] == "conflict", "{problem}");
+    assert!(head.starts_with("HTTP/1.1 412 ") && problem["code"] == "CONFLICT", "{problem}");
     for wrong in ["{}", r#"[{"namespace":"a","key":"b"}]"#, r#"[{"namespace":"a","key":"b","valeu":1}]"#] {
         let (_, problem) = asked(&node, "POST /v1/store:batch HTTP/1.1", wrong).await;
-        assert_eq!((&problem["status"], &problem["code"]), (&json!(400), &json!("invalid-batch")), "{wrong}");
+        assert_eq!((&problem["status"], &problem["code"]), (&json!(400), &json!("INVALID_BATCH")), "{wrong}");
     }
     for (request, status, code) in [
-        (format!("GET {key}?when=now HTTP/1.1"), 400, "invalid-parameter"),
-        (format!("GET {key}?at=yesterday HTTP/1.1"), 400, "invalid-parameter"),
-        (format!("PUT {key} HTTP/1.1\r\nif-match: \"17\""), 400, "invalid-parameter"),
-        (format!("PUT {key} HTTP/1.1\r\nif-none-match: \"{id}\""), 400, "invalid-parameter"),
-        (format!("PUT {key} HTTP/1.1"), 400, "invalid-json"),
-        (format!("POST {key} HTTP/1.1"), 405, "method-not-allowed"),
-        ("GET /v1/store/rooms/hall HTTP/1.1".into(), 404, "key-not-found"),
+        (format!("GET {key}?when=now HTTP/1.1"), 400, "INVALID_PARAMETER"),
+        (format!("GET {key}?at=yesterday HTTP/1.1"), 400, "INVALID_PARAMETER"),
+        (format!("PUT {key} HTTP/1.1\r\nif-match: \"17\""), 400, "INVALID_PARAMETER"),
+        (format!("PUT {key} HTTP/1.1\r\nif-none-match: \"{id}\""), 400, "INVALID_PARAMETER"),
+        (format!("PUT {key} HTTP/1.1"), 400, "INVALID_JSON"),
+        (format!("POST {key} HTTP/1.1"), 405, "METHOD_NOT_ALLOWED"),
+        ("GET /v1/store/rooms/hall HTTP/1.1".into(), 404, "KEY_NOT_FOUND"),
         ("GET /v1/store/rooms?limit=0 HTTP/1.1".into(), 400, "no-limit"),
-        ("DELETE /v1/store/rooms/hall HTTP/1.1".into(), 404, "key-not-found"),
+        ("DELETE /v1/store/rooms/hall HTTP/1.1".into(), 404, "KEY_NOT_FOUND"),
     ] {
         let (head, problem) = asked(&node, &request, "").await;
         assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"), "{request}: {head}");
@@ -244,7 +244,7 @@ async fn a_latest_is_followed_from_its_current_value_and_others_from_now_on() {
 async fn each_value_of_a_queue_goes_to_who_follows_it_and_there_is_one_place() {
     let node = Running::start(RECORDS).await;
     let mut first = node.client.watch("queue").await.expect("it is there");
-    assert_eq!(refused(node.client.watch("queue")).await, code(409, "record-taken"));
+    assert_eq!(refused(node.client.watch("queue")).await, code(409, "RECORD_TAKEN"));
     for n in 0..3 {
         node.put("queue", json!(n)).await;
         assert_eq!(object(first.next().await)["value"], n);

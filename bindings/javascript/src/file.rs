@@ -1,6 +1,6 @@
 //! A directory of Node's file system as the place of a database: the files, and so the format, are those of the native store.
 
-use anabranch_medium::{Medium, Place};
+use anabranch::redb::{Medium, Place};
 use js_sys::Reflect;
 use std::{
     cell::RefCell,

@@ -11,8 +11,9 @@ mod peers;
 mod traps;
 
 use anabranch_conformance::{
-    Platform, Tally, run_channels, run_heap_records, run_lifecycle, run_network, run_records, run_records_between_tasks,
-    run_records_in_a_task, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically, run_time, static_slots,
+    Platform, Report, Tally, run_channels, run_heap_records, run_lifecycle, run_network, run_records,
+    run_records_between_tasks, run_records_in_a_task, run_spawn_blocking, run_spawn_dynamically, run_spawn_statically,
+    run_time, static_slots,
 };
 use anabranch_wasm::WasmAdapter;
 use js_sys::{Function, Promise};

@@ -5,7 +5,7 @@ use anabranch::{
     lifecycle::maintain,
     store::{Memory, Options, Retention, Store, StoreError, Timestamp},
 };
-use anabranch_conformance::{Fault, Report};
+use anabranch_conformance::Fault;
 use anabranch_wasm::WasmAdapter;
 use std::num::NonZeroU64;
 

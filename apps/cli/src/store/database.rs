@@ -181,7 +181,7 @@ impl Database {
     fn of_another_key(&self, failure: Failure, (namespace, key): (&str, &str), ids: &[VersionId]) -> Failure {
         let is_missing = match &failure {
             Failure::Store(error) => matches!(error, StoreError::VersionNotFound { .. }),
-            Failure::Client(ClientError::Refused { code, .. }) => code == "version-not-found",
+            Failure::Client(ClientError::Refused { code, .. }) => code == "VERSION_NOT_FOUND",
             _ => false,
         };
         if is_missing {

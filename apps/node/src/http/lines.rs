@@ -131,7 +131,7 @@ where
 }
 
 fn set_out(store: &Store, line: &[u8]) -> Result<Taken, Problem> {
-    let wrong = |why: &dyn Display| Problem::new(StatusCode::BAD_REQUEST, "invalid-line", "A line is no write", why);
+    let wrong = |why: &dyn Display| Problem::new(StatusCode::BAD_REQUEST, "INVALID_LINE", "A line is no write", why);
     let shown: shown::Write = serde_json::from_slice(line).map_err(|error| wrong(&error))?;
     let write: Write = shown.try_into().map_err(|error: String| wrong(&error))?;
     let (namespace, key) = (write.namespace().to_owned(), write.key().to_owned());

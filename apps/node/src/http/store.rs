@@ -186,7 +186,7 @@ fn act(
         (&Method::POST, Asked::Batch) => {
             query.only(&[])?;
             let wrong =
-                |why: &dyn Display| Problem::new(StatusCode::BAD_REQUEST, "invalid-batch", "The body is no batch", why);
+                |why: &dyn Display| Problem::new(StatusCode::BAD_REQUEST, "INVALID_BATCH", "The body is no batch", why);
             let shown: Vec<shown::Write> = serde_json::from_slice(body).map_err(|error| wrong(&error))?;
             let writes: Result<Vec<Write>, String> = shown.into_iter().map(TryInto::try_into).collect();
             let writes = writes.map_err(|error| wrong(&error))?;
@@ -322,48 +322,40 @@ fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, Problem
 impl Problem {
     fn no_store() -> Self {
         let detail = "this node keeps no store: set `data` in [node]";
-        Self::new(StatusCode::NOT_FOUND, "no-store", "The node keeps no store", detail)
+        Self::new(StatusCode::NOT_FOUND, "NO_STORE", "The node keeps no store", detail)
     }
 
     fn parameter(name: &str, why: &dyn Display) -> Self {
         let detail = format!("{name}: {why}");
-        Self::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter is wrong", detail)
+        Self::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", "A parameter is wrong", detail)
     }
 
     pub(super) fn of_store(error: &StoreError) -> Self {
         use anabranch::store::BackendError::{Damaged, Full};
-        let (status, code, title) = match error {
-            StoreError::KeyNotFound { .. } => (StatusCode::NOT_FOUND, "key-not-found", "There is no such key"),
-            StoreError::NoValueAt { .. } => (StatusCode::NOT_FOUND, "no-value-then", "The key had no value then"),
-            StoreError::NoLongerKept { .. } => {
-                (StatusCode::GONE, "no-longer-kept", "What it was then is no longer kept")
-            }
+        let (status, title) = match error {
+            StoreError::KeyNotFound { .. } => (StatusCode::NOT_FOUND, "There is no such key"),
+            StoreError::NoValueAt { .. } => (StatusCode::NOT_FOUND, "The key had no value then"),
+            StoreError::NoLongerKept { .. } => (StatusCode::GONE, "What it was then is no longer kept"),
             StoreError::VersionNotFound { .. } | StoreError::NoSuchVersion { .. } => {
-                (StatusCode::NOT_FOUND, "version-not-found", "There is no such version")
+                (StatusCode::NOT_FOUND, "There is no such version")
             }
-            StoreError::Conflict { .. } => {
-                (StatusCode::PRECONDITION_FAILED, "conflict", "What is there is not what was expected")
-            }
-            StoreError::ValueTooLarge { .. } => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "value-too-large", "The value is too large")
-            }
+            StoreError::Conflict { .. } => (StatusCode::PRECONDITION_FAILED, "What is there is not what was expected"),
+            StoreError::ValueTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "The value is too large"),
             StoreError::EmptyName { .. } | StoreError::NameTooLong { .. } => {
-                (StatusCode::BAD_REQUEST, "invalid-name", "A name is empty or too long")
+                (StatusCode::BAD_REQUEST, "A name is empty or too long")
             }
-            StoreError::NoLimit => (StatusCode::BAD_REQUEST, "no-limit", "The limit is 0"),
+            StoreError::NoLimit => (StatusCode::BAD_REQUEST, "The limit is 0"),
             StoreError::BadValue { .. }
             | StoreError::SameKeyTwice { .. }
             | StoreError::TooManyCauses { .. }
             | StoreError::BadTimestamp(_)
-            | StoreError::BadVersionId(_) => (StatusCode::BAD_REQUEST, "invalid-write", "That cannot be written"),
-            StoreError::Import { .. } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "invalid-import", "The file cannot be imported")
-            }
-            StoreError::Backend(Full) => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full"),
-            StoreError::Backend(Damaged(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "damaged", "The store is damaged"),
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "store-failed", "The store has failed"),
+            | StoreError::BadVersionId(_) => (StatusCode::BAD_REQUEST, "That cannot be written"),
+            StoreError::Import { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "The file cannot be imported"),
+            StoreError::Backend(Full) => (StatusCode::INSUFFICIENT_STORAGE, "The disk is full"),
+            StoreError::Backend(Damaged(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "The store is damaged"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "The store has failed"),
         };
-        Self::new(status, code, title, error)
+        Self::new(status, error.code(), title, error)
     }
 }
 
