@@ -17,7 +17,7 @@ Anabranch.open = opener({
     else engine.initSync({ module: await readFile(new URL("./engine-node_bg.wasm", import.meta.url)) });
     return engine;
   },
-  async prepare({ connects }) {
+  async prepare(engine, { connects }) {
     // Node has WebSockets of its own since version 22.
     if (connects && globalThis.WebSocket === undefined) engine.useWebSocket((await import("ws")).WebSocket);
   },

@@ -11,7 +11,8 @@ const STORAGES = ["memory", "opfs", "indexeddb", "file"];
 /**
  * `Anabranch.open` for a host: `load` gives the engine's module, in a fresh instance if
  * it is asked again; `storages` are those that the host has; `remote` starts an
- * engine elsewhere, for the storages that are kept there, `file` opens one on a directory, and `prepare` gets what it needs.
+ * engine elsewhere, for the storages that are kept there, `file` opens one on a directory, and `prepare` gives the engine what it
+ * needs of the host.
  */
 export function opener({ load, storages, remote, file, prepare = () => {} }) {
   let loading;
@@ -47,13 +48,18 @@ export function opener({ load, storages, remote, file, prepare = () => {} }) {
     if (!storages.includes(storage)) {
       throw new AnabranchError("STORAGE_NOT_HERE", `storage: ${storage} is not to be had here; there are ${storages.join(", ")}`);
     }
-    await prepare({ connects: (options.connectors?.length ?? 0) > 0 });
+    const connects = (options.connectors?.length ?? 0) > 0;
+    const prepared = async () => {
+      const loaded = await instance();
+      await prepare(loaded.exports, { connects });
+      return loaded;
+    };
     if (storage === "file") {
       if (name === undefined) throw new AnabranchError("INVALID_ARGUMENT", "name: with storage \"file\" it is the directory, and is needed");
-      return new Anabranch(await file(await instance(), { name, hotBytes, settings }));
+      return new Anabranch(await file(await prepared(), { name, hotBytes, settings }));
     }
     if (storage !== "memory") return new Anabranch(await remote({ name: name ?? "default", storage, hotBytes, settings }));
-    const loaded = await instance();
+    const loaded = await prepared();
     const port = await LocalPort.open(loaded, storage, name, settings, (emit) => loaded.exports.Engine.memory(hotBytes, emit));
     return new Anabranch(port);
   };

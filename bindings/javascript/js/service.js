@@ -40,7 +40,23 @@ export class Service {
 
   async #supervise(run, db, { restart, backoff, limit }) {
     const { signal } = this.#stopping;
-    const context = { db, signal, record: (name) => db.record(name), sleep: (ms) => sleep(ms, signal) };
+    // What it follows ends when it is told to end, so that whoever waits there goes on.
+    const following = (subscription) => {
+      const close = () => subscription.close();
+      if (signal.aborted) close();
+      else signal.addEventListener("abort", close, { once: true });
+      return subscription;
+    };
+    const context = {
+      db,
+      signal,
+      record(name) {
+        const record = db.record(name);
+        return { name, produce: (value) => record.produce(value), consume: (callback) => following(record.consume(callback)) };
+      },
+      subscribe: (...how) => following(db.subscribe(...how)),
+      sleep: (milliseconds) => sleep(milliseconds, signal),
+    };
     // Not within the call that declares it.
     await null;
     for (let pause = backoff; ; pause *= 2) {
