@@ -1,15 +1,17 @@
 // What users call: a database, its store, and those who follow it.
 
 import { AnabranchError } from "./errors.js";
-import { Reader, Writer } from "./values.js";
+import { isWellFormed, Reader, Writer } from "./values.js";
 import { Subscription } from "./subscription.js";
 
-const writer = new Writer();
+const shared = new Writer();
+/** Whether a call is being written: a value's getter may make another one meanwhile. */
+let isWriting = false;
 
 /** An open database: see index.d.ts, where each method is described. */
 export class Anabranch {
   #port;
-  #closed = false;
+  #closed;
   #subscriptions = new Set();
 
   /** Made by `Anabranch.open`: `port` speaks to the engine, wherever that is. */
@@ -165,15 +167,19 @@ export class Anabranch {
 
   subscribe(namespace, options, callback) {
     if (typeof options === "function") [options, callback] = [{}, options];
-    const { prefix, from } = record(options ?? {}, "options");
-    if (callback !== undefined && typeof callback !== "function") throw wrong("callback", "a function is needed");
-    const start = async (id, wants, position) =>
+    const { prefix, from = "now" } = record(options ?? {}, "options");
+    if (callback !== undefined && typeof callback !== "function") throw wrong("callback", `a function is needed, and not ${said(callback)}`);
+    if (this.#closed) throw closed();
+    // What is wrong is said here, and not when the first is taken.
+    text(namespace, "namespace");
+    if (prefix !== undefined) text(prefix, "prefix");
+    const begins = time(from, "from");
+    const start = async (id, wants, position = begins) =>
       this.#ask("subscribe", (call) => {
-        call.count(id).count(wants).text(text(namespace, "namespace"));
+        call.count(id).count(wants).text(namespace);
         optionalText(call, prefix, "prefix");
-        if (position !== undefined) call.text(position);
-        else if (from === undefined || from === "now") call.null();
-        else call.text(from === "beginning" ? from : time(from, "from"));
+        if (position === "now") call.null();
+        else call.text(position);
       });
     return this.#follow(start, callback);
   }
@@ -190,10 +196,11 @@ export class Anabranch {
   }
 
   async close() {
-    if (this.#closed) return;
-    for (const subscription of [...this.#subscriptions]) subscription.close();
-    this.#closed = true;
-    await this.#port.close();
+    if (!this.#closed) {
+      for (const subscription of [...this.#subscriptions]) subscription.close();
+      this.#closed = this.#port.close();
+    }
+    await this.#closed;
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
@@ -217,18 +224,32 @@ export class Anabranch {
 
   /** Asks the engine. Its answer may be there at once, and is waited for where it is not. */
   #ask(name, write) {
-    if (this.#closed) throw new AnabranchError("CLOSED", "the database is closed; open it again");
-    let call;
-    try {
-      write(writer.text(name));
-      call = writer.take();
-    } catch (error) {
-      writer.clear();
-      throw error;
-    }
-    const answer = this.#port.call(call);
+    if (this.#closed) throw closed();
+    const answer = this.#port.call(written(name, write));
     return answer instanceof Uint8Array ? read(answer) : answer.then(read);
   }
+}
+
+/** The bytes of a call. */
+function written(name, write) {
+  const outermost = !isWriting;
+  const writer = outermost ? shared : new Writer();
+  isWriting = true;
+  try {
+    write(writer.text(name));
+    return writer.take();
+  } catch (error) {
+    writer.clear();
+    if (error instanceof AnabranchError) throw error;
+    // A getter of a value has thrown, or a proxy has.
+    throw new AnabranchError("INVALID_VALUE", `what was given cannot be read: ${error?.message ?? error}`, { cause: error });
+  } finally {
+    if (outermost) isWriting = false;
+  }
+}
+
+function closed() {
+  return new AnabranchError("CLOSED", "the database is closed; open it again");
 }
 
 /** What an answer says, or the error that it is. */
@@ -251,6 +272,7 @@ function record(value, what) {
 
 function text(value, what) {
   if (typeof value !== "string") throw wrong(what, `text is needed, and not ${said(value)}`);
+  if (!isWellFormed(value)) throw wrong(what, "text with half a surrogate pair is no Unicode");
   return value;
 }
 
@@ -272,7 +294,7 @@ function time(value, what) {
     return value.toISOString();
   }
   if (typeof value !== "string") throw wrong(what, `a time is needed, as a Date or as text like 2026-03-29T13:37:00Z, and not ${said(value)}`);
-  return value;
+  return text(value, what);
 }
 
 function optionalTime(call, value, what) {

@@ -3,14 +3,15 @@
 import module from "./engine_bg.wasm";
 import * as engine from "./engine.js";
 import { Anabranch } from "./database.js";
-import { opener } from "./open.js";
+import { neverAgain, opener } from "./open.js";
 
 export { AnabranchError } from "./errors.js";
 export { Temporal } from "./values.js";
 export { Anabranch };
 
 Anabranch.open = opener({
-  async load() {
+  async load(panics) {
+    neverAgain(panics);
     engine.initSync({ module });
     return engine;
   },

@@ -2,7 +2,7 @@
 
 import init, * as engine from "./engine.js";
 import { Anabranch } from "./database.js";
-import { opener } from "./open.js";
+import { neverAgain, opener } from "./open.js";
 import { RemotePort } from "./remote.js";
 
 export { AnabranchError } from "./errors.js";
@@ -10,14 +10,21 @@ export { Temporal } from "./values.js";
 export { Anabranch };
 
 Anabranch.open = opener({
-  async load() {
+  async load(panics) {
+    neverAgain(panics);
     await init({ module_or_path: new URL("./engine_bg.wasm", import.meta.url) });
     return engine;
   },
   storages: ["memory", "opfs"],
   remote({ name, storage, hotBytes }) {
-    // Bundlers find the worker by this very spelling.
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: `anabranch ${name}` });
+    let worker;
+    try {
+      // Bundlers find the worker by this very spelling.
+      worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "anabranch" });
+    } catch {
+      // A shared worker starts none, and a page without an origin may not.
+      return undefined;
+    }
     // What was asked for first, and what a browser without it has.
     const storages = [storage, "memory"];
     return RemotePort.open(worker, { name, storages, hotBytes });

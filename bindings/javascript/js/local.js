@@ -10,22 +10,34 @@ export class LocalPort {
   #followers = new Map();
   #events = [];
   #scheduled = false;
+  #abandon;
+  #panicked = (error) => {
+    this.#abandon?.();
+    // Nor is it freed when it is collected.
+    this.#engine?.__destroy_into_raw();
+    this.#engine = undefined;
+    for (const came of [...this.#followers.values()]) came(4, error);
+  };
 
   /**
    * @param instance the engine's module, as `load` gives it
    * @param open opens an engine: is given what the engine calls with its events
+   * @param [abandon] lets go of what the engine holds, should it panic
    */
-  static async open(instance, storage, name, open) {
+  static async open(instance, storage, name, open, abandon) {
     const port = new LocalPort();
+    port.#abandon = abandon;
     port.#instance = instance;
     port.storage = storage;
     port.name = name;
     try {
       port.#engine = await instance.guard(() => open((kind, client, id, bytes) => port.#emitted(kind, id, bytes)));
     } catch (error) {
+      if (instance.isPoisoned) abandon?.();
       if (error instanceof Uint8Array) read(error);
       throw error;
     }
+    instance.watch(port.#panicked);
     return port;
   }
 
@@ -58,6 +70,7 @@ export class LocalPort {
 
   async close() {
     this.#followers.clear();
+    this.#instance.unwatch(this.#panicked);
     const engine = this.#engine;
     this.#engine = undefined;
     if (engine !== undefined) this.#instance.guard(() => engine.free());
@@ -67,6 +80,7 @@ export class LocalPort {
 /** An instance of the engine's module. What panics in it ends it: whatever is asked of it later says so. */
 export class Instance {
   #poisoned = null;
+  #watching = new Set();
 
   constructor(exports) {
     this.exports = exports;
@@ -74,6 +88,15 @@ export class Instance {
 
   get isPoisoned() {
     return this.#poisoned !== null;
+  }
+
+  /** `panicked` is called, with the error, when it ends. */
+  watch(panicked) {
+    this.#watching.add(panicked);
+  }
+
+  unwatch(panicked) {
+    this.#watching.delete(panicked);
   }
 
   guard(work) {
@@ -87,6 +110,8 @@ export class Instance {
           "PANICKED",
           `the engine has panicked (${said}); what was acknowledged is safe: open the database again`,
         );
+        for (const panicked of this.#watching) panicked(this.#poisoned);
+        this.#watching.clear();
         throw this.#poisoned;
       }
       throw error;

@@ -1,7 +1,7 @@
 // The package's door for Node.
 
 import { readFile } from "node:fs/promises";
-import * as engine from "./engine-node.js";
+import * as first from "./engine-node.js";
 import { Anabranch } from "./database.js";
 import { Files } from "./files.js";
 import { LocalPort } from "./local.js";
@@ -12,13 +12,16 @@ export { Temporal } from "./values.js";
 export { Anabranch };
 
 Anabranch.open = opener({
-  async load() {
+  async load(panics) {
+    // A module that has panicked is of no use; by another name it is loaded once more.
+    const engine = panics === 0 ? first : await import(`./engine-node.js?${panics}`);
     engine.initSync({ module: await readFile(new URL("./engine-node_bg.wasm", import.meta.url)) });
     return engine;
   },
   storages: ["memory", "file"],
-  file(loaded, { name, hotBytes }) {
-    const open = (emit) => loaded.exports.Engine.file(new Files(name), hotBytes, emit);
-    return LocalPort.open(loaded, "file", name, open);
+  async file(loaded, { name, hotBytes }) {
+    const files = new Files(name);
+    const open = (emit) => loaded.exports.Engine.file(files, hotBytes, emit);
+    return LocalPort.open(loaded, "file", name, open, () => files.abandon());
   },
 });

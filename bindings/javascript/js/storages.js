@@ -1,21 +1,33 @@
 // Where a browser keeps a database: files that only it sees (OPFS), IndexedDB, or memory.
 
+import { AnabranchError } from "./errors.js";
+
 /** How often, and how many milliseconds apart, a file is asked for that a worker that has just gone still holds. */
 const TRIES = 40;
 const PAUSE = 50;
+/** What the browser says, where there is a code for it. */
+const CODES = { NoModificationAllowedError: "IN_USE", QuotaExceededError: "STORAGE_FULL" };
 
 export const engines = {
   opfs: {
     async prepare({ name }) {
-      const root = await navigator.storage.getDirectory();
-      const all = await root.getDirectoryHandle("anabranch", { create: true });
-      const directory = await all.getDirectoryHandle(encodeURIComponent(name), { create: true });
+      let root;
+      try {
+        root = await navigator.storage.getDirectory();
+        if (typeof FileSystemFileHandle.prototype.createSyncAccessHandle !== "function") throw new Error("files open for no worker");
+      } catch (error) {
+        // An old browser, a private window, a page without an origin.
+        throw Object.assign(new Error(`private files are not to be had: ${error.message}`), { isNotHere: true });
+      }
       const handles = [];
       try {
+        const all = await root.getDirectoryHandle("anabranch", { create: true });
+        const directory = await all.getDirectoryHandle(encodeURIComponent(name), { create: true });
         for (const file of ["log", "tree"]) handles.push(await handle(directory, file));
       } catch (error) {
         for (const opened of handles) opened.close();
-        throw error;
+        const code = CODES[error.name] ?? "STORAGE_FAILED";
+        throw new AnabranchError(code, `the database's files could not be opened: ${error.message}`);
       }
       return handles;
     },
