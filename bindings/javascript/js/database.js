@@ -1,17 +1,21 @@
 // What users call: a database, its store, and those who follow it.
 
 import { AnabranchError } from "./errors.js";
-import { Reader, Writer } from "./values.js";
 import { Record } from "./record.js";
 import { Service } from "./service.js";
+import { isWellFormed, Reader, Writer } from "./values.js";
 import { Subscription } from "./subscription.js";
 
-const writer = new Writer();
+const shared = new Writer();
+/** Whether a call is being written: a value's getter may make another one meanwhile. */
+let isWriting = false;
 
 /** An open database: see index.d.ts, where each method is described. */
 export class Anabranch {
   #port;
-  #closed = false;
+  /** Kept when it is closed; none before it is asked to. */
+  #closed;
+  #ended = false;
   #subscriptions = new Set();
   #services = new Set();
 
@@ -168,15 +172,19 @@ export class Anabranch {
 
   subscribe(namespace, options, callback) {
     if (typeof options === "function") [options, callback] = [{}, options];
-    const { prefix, from } = record(options ?? {}, "options");
-    if (callback !== undefined && typeof callback !== "function") throw wrong("callback", "a function is needed");
-    const start = async (id, wants, position) =>
+    const { prefix, from = "now" } = record(options ?? {}, "options");
+    if (callback !== undefined && typeof callback !== "function") throw wrong("callback", `a function is needed, and not ${said(callback)}`);
+    if (this.#ended) throw closed();
+    // What is wrong is said here, and not when the first is taken.
+    text(namespace, "namespace");
+    if (prefix !== undefined) text(prefix, "prefix");
+    const begins = time(from, "from");
+    const start = async (id, wants, position = begins) =>
       this.#ask("subscribe", (call) => {
-        call.count(id).count(wants).text(text(namespace, "namespace"));
+        call.count(id).count(wants).text(namespace);
         optionalText(call, prefix, "prefix");
-        if (position !== undefined) call.text(position);
-        else if (from === undefined || from === "now") call.null();
-        else call.text(from === "beginning" ? from : time(from, "from"));
+        if (position === "now") call.null();
+        else call.text(position);
       });
     return this.#follow(start, (version) => version, callback);
   }
@@ -219,10 +227,15 @@ export class Anabranch {
   }
 
   async close() {
-    if (this.#closed) return;
+    this.#closed ??= this.#end();
+    await this.#closed;
+  }
+
+  async #end() {
+    // While they end they may still write: the rest is closed after them.
     await Promise.all([...this.#services].map((service) => service.stop()));
+    this.#ended = true;
     for (const subscription of [...this.#subscriptions]) subscription.close();
-    this.#closed = true;
     await this.#port.close();
   }
 
@@ -247,18 +260,32 @@ export class Anabranch {
 
   /** Asks the engine. Its answer may be there at once, and is waited for where it is not. */
   #ask(name, write) {
-    if (this.#closed) throw new AnabranchError("CLOSED", "the database is closed; open it again");
-    let call;
-    try {
-      write(writer.text(name));
-      call = writer.take();
-    } catch (error) {
-      writer.clear();
-      throw error;
-    }
-    const answer = this.#port.call(call);
+    if (this.#ended) throw closed();
+    const answer = this.#port.call(written(name, write));
     return answer instanceof Uint8Array ? read(answer) : answer.then(read);
   }
+}
+
+/** The bytes of a call. */
+function written(name, write) {
+  const outermost = !isWriting;
+  const writer = outermost ? shared : new Writer();
+  isWriting = true;
+  try {
+    write(writer.text(name));
+    return writer.take();
+  } catch (error) {
+    writer.clear();
+    if (error instanceof AnabranchError) throw error;
+    // A getter of a value has thrown, or a proxy has.
+    throw new AnabranchError("INVALID_VALUE", `what was given cannot be read: ${error?.message ?? error}`, { cause: error });
+  } finally {
+    if (outermost) isWriting = false;
+  }
+}
+
+function closed() {
+  return new AnabranchError("CLOSED", "the database is closed; open it again");
 }
 
 /** What an answer says, or the error that it is. */
@@ -281,6 +308,7 @@ function record(value, what) {
 
 function text(value, what) {
   if (typeof value !== "string") throw wrong(what, `text is needed, and not ${said(value)}`);
+  if (!isWellFormed(value)) throw wrong(what, "text with half a surrogate pair is no Unicode");
   return value;
 }
 
@@ -302,7 +330,7 @@ function time(value, what) {
     return value.toISOString();
   }
   if (typeof value !== "string") throw wrong(what, `a time is needed, as a Date or as text like 2026-03-29T13:37:00Z, and not ${said(value)}`);
-  return value;
+  return text(value, what);
 }
 
 function optionalTime(call, value, what) {

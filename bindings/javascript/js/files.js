@@ -15,6 +15,15 @@ const LEASE = "LEASE";
 /** How old a lease is at most, in milliseconds, while its owner lives. */
 const LAPSES = 10_000;
 const RENEWED_EVERY = 2_000;
+/** What the system says, where there is a code for it. */
+const CODES = { ENOSPC: "STORAGE_FULL", EDQUOT: "STORAGE_FULL", ERR_INVALID_ARG_VALUE: "INVALID_ARGUMENT" };
+
+/** Those of this process: each is left when it ends. */
+const held = new Set();
+
+function leaveAll() {
+  for (const files of [...held]) files.leave();
+}
 
 /** The directory of a database, which this process has while the lease is its own. */
 export class Files {
@@ -22,19 +31,26 @@ export class Files {
   #lease;
   #token = `node ${os.hostname()} ${process.pid} ${crypto.randomUUID()}\n`;
   #timer;
-  #leaving = () => this.leave();
   #renewed = 0;
+  #opened = new Set();
 
   /** Makes the directory if there is none, and takes its lease: `IN_USE` where somebody has it. */
   constructor(directory) {
     this.#directory = path.resolve(directory);
     this.#lease = path.join(this.#directory, LEASE);
-    fs.mkdirSync(this.#directory, { recursive: true });
-    this.#take();
+    try {
+      fs.mkdirSync(this.#directory, { recursive: true });
+      this.#take();
+    } catch (error) {
+      if (error instanceof AnabranchError) throw error;
+      throw new AnabranchError(CODES[error.code] ?? "STORAGE_FAILED", `the directory ${this.#directory} could not be taken: ${error.message}`);
+    }
+    // What fails here is told by the next write, which looks again.
     this.#timer = setInterval(() => this.#renew(), RENEWED_EVERY);
     // It keeps no process from ending; and one that ends in order leaves no lease behind.
     this.#timer.unref();
-    process.once("exit", this.#leaving);
+    if (held.size === 0) process.on("exit", leaveAll);
+    held.add(this);
   }
 
   #take() {
@@ -46,38 +62,43 @@ export class Files {
       } catch (error) {
         if (error.code !== "EEXIST") throw error;
       }
+      const its = this.#read();
       const age = this.#age();
-      if (age === null) continue;
-      if (age < LAPSES && !this.#isOrphaned()) {
+      if (its === null || age === null) continue;
+      // One of the future is of a clock that was set.
+      if (Math.abs(age) < LAPSES && !isOrphaned(its)) {
         throw new AnabranchError("IN_USE", `the database in ${this.#directory} is in use by another process: talk to that one, or end it`);
       }
-      // Of several who find it lapsed one alone moves it away.
-      const away = `${this.#lease}.${process.pid}`;
-      try {
-        fs.renameSync(this.#lease, away);
-        fs.unlinkSync(away);
-      } catch (error) {
-        if (error.code !== "ENOENT") throw error;
-      }
+      this.#remove(its);
     }
   }
 
-  /** Whether the lease is of a process of this machine that is gone. */
-  #isOrphaned() {
-    let pid;
+  /** Takes a lapsed lease away; should it be another one by now, which was taken since it was read, that one is put back. */
+  #remove(lapsed) {
+    const away = `${this.#lease}.${crypto.randomUUID()}`;
     try {
-      const [kind, host, its] = fs.readFileSync(this.#lease, "utf8").split(" ");
-      if (kind !== "node" || host !== os.hostname()) return false;
-      pid = Number(its);
-    } catch {
-      return false;
-    }
-    if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-    try {
-      process.kill(pid, 0);
-      return false;
+      fs.renameSync(this.#lease, away);
     } catch (error) {
-      return error.code === "ESRCH";
+      if (error.code === "ENOENT") return;
+      throw error;
+    }
+    try {
+      if (fs.readFileSync(away, "utf8") !== lapsed) fs.linkSync(away, this.#lease);
+    } catch (error) {
+      // Whoever has lost it finds out before it writes.
+      if (error.code !== "EEXIST") throw error;
+    } finally {
+      fs.unlinkSync(away);
+    }
+  }
+
+  /** What the lease says; null where there is none. */
+  #read() {
+    try {
+      return fs.readFileSync(this.#lease, "utf8");
+    } catch (error) {
+      if (error.code === "ENOENT") return null;
+      throw error;
     }
   }
 
@@ -91,30 +112,28 @@ export class Files {
     }
   }
 
+  /** Touches the lease if it is this one's; whether it is. One that another has taken stays as it is. */
   #renew() {
-    const now = new Date();
-    fs.utimesSync(this.#lease, now, now);
-    this.#renewed = now.getTime();
+    try {
+      if (this.#read() !== this.#token) return false;
+      const now = new Date();
+      fs.utimesSync(this.#lease, now, now);
+      this.#renewed = now.getTime();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Before each write: a process that slept for long may have lost its lease, and must not write then. */
   #check() {
-    if (Date.now() - this.#renewed < RENEWED_EVERY) return;
-    let token;
-    try {
-      token = fs.readFileSync(this.#lease, "utf8");
-    } catch (error) {
-      if (error.code !== "ENOENT") throw error;
-    }
-    if (token !== this.#token) {
-      throw new Error("another process has taken the database's directory over, because this one did not answer for ten seconds");
-    }
-    this.#renew();
+    if (Math.abs(Date.now() - this.#renewed) < RENEWED_EVERY || this.#renew()) return;
+    throw new Error("the lease of the database's directory is another's, or is gone: this process did not answer for ten seconds");
   }
 
   open() {
     try {
-      return fs.openSync(path.join(this.#directory, DATABASE), "r+");
+      return this.#open(DATABASE, "r+");
     } catch (error) {
       if (error.code === "ENOENT") return -1;
       throw error;
@@ -123,7 +142,13 @@ export class Files {
 
   spare() {
     this.#check();
-    return fs.openSync(path.join(this.#directory, SPARE), "w+");
+    return this.#open(SPARE, "w+");
+  }
+
+  #open(name, how) {
+    const file = fs.openSync(path.join(this.#directory, name), how);
+    this.#opened.add(file);
+    return file;
   }
 
   publish() {
@@ -167,17 +192,38 @@ export class Files {
   }
 
   close(file) {
+    this.#opened.delete(file);
     fs.closeSync(file);
+  }
+
+  /** Lets go of everything: for an engine that cannot. */
+  abandon() {
+    for (const file of [...this.#opened]) this.close(file);
+    this.leave();
   }
 
   /** Gives the lease back, if it is still this one's. */
   leave() {
     clearInterval(this.#timer);
-    process.removeListener("exit", this.#leaving);
+    held.delete(this);
+    if (held.size === 0) process.removeListener("exit", leaveAll);
     try {
       if (fs.readFileSync(this.#lease, "utf8") === this.#token) fs.unlinkSync(this.#lease);
     } catch {
       // It lapses by itself.
     }
+  }
+}
+
+/** Whether a lease is of a process of this machine that is gone. */
+function isOrphaned(lease) {
+  const [kind, host, its] = lease.split(" ");
+  const pid = Number(its);
+  if (kind !== "node" || host !== os.hostname() || !Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error.code === "ESRCH";
   }
 }

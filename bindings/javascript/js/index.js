@@ -17,8 +17,14 @@ Anabranch.open = opener({
   },
   storages: ["memory", "opfs", "indexeddb"],
   remote({ name, storage, hotBytes, settings }) {
-    // Bundlers find the worker by this very spelling.
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: `anabranch ${name}` });
+    let worker;
+    try {
+      // Bundlers find the worker by this very spelling.
+      worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "anabranch" });
+    } catch {
+      // A shared worker starts none, and a page without an origin may not.
+      return undefined;
+    }
     // What was asked for first, and what a browser without it has.
     const storages = [...new Set([storage, "indexeddb", "memory"])];
     return RemotePort.open(worker, { name, storages, hotBytes, settings });

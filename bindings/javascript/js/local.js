@@ -10,13 +10,23 @@ export class LocalPort {
   #followers = new Map();
   #events = [];
   #scheduled = false;
+  #abandon;
+  #panicked = (error) => {
+    this.#abandon?.();
+    // Nor is it freed when it is collected.
+    this.#engine?.__destroy_into_raw();
+    this.#engine = undefined;
+    for (const came of [...this.#followers.values()]) came(4, error);
+  };
 
   /**
    * @param instance the engine's module, as `load` gives it
    * @param open opens an engine: is given what the engine calls with its events
+   * @param [abandon] lets go of what the engine holds, should it panic
    */
-  static async open(instance, storage, name, settings, open) {
+  static async open(instance, storage, name, settings, open, abandon) {
     const port = new LocalPort();
+    port.#abandon = abandon;
     port.#instance = instance;
     port.storage = storage;
     port.name = name;
@@ -24,10 +34,12 @@ export class LocalPort {
       port.#engine = await instance.guard(() => open((kind, client, id, bytes) => port.#emitted(kind, id, bytes)));
       if (settings !== null) read(await instance.guard(() => port.#engine.configure(settings)));
     } catch (error) {
-      if (port.#engine !== undefined) await port.close();
+      if (instance.isPoisoned) abandon?.();
+      else if (port.#engine !== undefined) await port.close();
       if (error instanceof Uint8Array) read(error);
       throw error;
     }
+    instance.watch(port.#panicked);
     return port;
   }
 
@@ -61,6 +73,7 @@ export class LocalPort {
 
   async close() {
     this.#followers.clear();
+    this.#instance.unwatch(this.#panicked);
     const engine = this.#engine;
     this.#engine = undefined;
     // What has panicked does nothing more, and has nothing left to let go of.
@@ -73,6 +86,7 @@ export class LocalPort {
 /** An instance of the engine's module. What panics in it ends it: whatever is asked of it later says so. */
 export class Instance {
   #poisoned = null;
+  #watching = new Set();
 
   constructor(exports) {
     this.exports = exports;
@@ -80,6 +94,15 @@ export class Instance {
 
   get isPoisoned() {
     return this.#poisoned !== null;
+  }
+
+  /** `panicked` is called, with the error, when it ends. */
+  watch(panicked) {
+    this.#watching.add(panicked);
+  }
+
+  unwatch(panicked) {
+    this.#watching.delete(panicked);
   }
 
   guard(work) {
@@ -93,6 +116,8 @@ export class Instance {
           "PANICKED",
           `the engine has panicked (${said}); what was acknowledged is safe: open the database again`,
         );
+        for (const panicked of this.#watching) panicked(this.#poisoned);
+        this.#watching.clear();
         throw this.#poisoned;
       }
       throw error;

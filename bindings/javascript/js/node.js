@@ -22,8 +22,9 @@ Anabranch.open = opener({
     if (connects && globalThis.WebSocket === undefined) engine.useWebSocket((await import("ws")).WebSocket);
   },
   storages: ["memory", "file"],
-  file(loaded, { name, hotBytes, settings }) {
-    const open = (emit) => loaded.exports.Engine.file(new Files(name), hotBytes, emit);
-    return LocalPort.open(loaded, "file", name, settings, open);
+  async file(loaded, { name, hotBytes, settings }) {
+    const files = new Files(name);
+    const open = (emit) => loaded.exports.Engine.file(files, hotBytes, emit);
+    return LocalPort.open(loaded, "file", name, settings, open, () => files.abandon());
   },
 });

@@ -17,6 +17,8 @@ export class RemotePort {
   #batch = [];
   #followers = new Map();
   #over = null;
+  /** Called when every call has its answer. */
+  #answered = () => {};
 
   /** Starts `worker`, and resolves when a database is open behind it. */
   static open(worker, options) {
@@ -30,7 +32,12 @@ export class RemotePort {
       };
       worker.onerror = (event) => {
         event.preventDefault?.();
-        failed(new AnabranchError("PANICKED", `the engine's worker has failed (${event.message ?? "it could not be loaded"}); open the database again`));
+        // One that cannot be loaded has no message.
+        failed(
+          event.message
+            ? new AnabranchError("PANICKED", `the engine's worker has failed (${event.message}); open the database again`)
+            : new AnabranchError("ENGINE_NOT_LOADED", "the engine's worker could not be loaded: serve worker.js beside the package's other files"),
+        );
       };
       worker.onmessage = ({ data }) => {
         if (data.opened !== undefined) {
@@ -87,6 +94,7 @@ export class RemotePort {
       this.#pending.delete(id);
       asked?.resolve(answer);
     }
+    if (this.#pending.size === 0) this.#answered();
     for (const [kind, id, bytes] of events) this.#followers.get(id)?.(kind, bytes);
     if (restart) this.#restart();
   }
@@ -105,9 +113,14 @@ export class RemotePort {
     this.#worker.terminate();
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
+    for (const came of [...this.#followers.values()]) came(4, error);
+    this.#followers.clear();
+    this.#answered();
   }
 
+  /** What was asked before is answered, by whoever leads then; and then it is closed. */
   async close() {
+    if (this.#pending.size > 0) await new Promise((answered) => (this.#answered = answered));
     if (this.#over) return;
     const closed = new Promise((resolve) => {
       this.#worker.onmessage = ({ data }) => {
@@ -117,7 +130,6 @@ export class RemotePort {
     });
     this.#worker.postMessage({ calls: this.#batch.splice(0), close: true });
     await closed;
-    this.#followers.clear();
     this.#end(new AnabranchError("CLOSED", "the database is closed; open it again"));
   }
 }

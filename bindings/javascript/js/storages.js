@@ -6,8 +6,15 @@ const PAUSE = 50;
 
 export const engines = {
   opfs: {
-    isHere: () =>
-      typeof navigator.storage?.getDirectory === "function" && typeof FileSystemFileHandle?.prototype.createSyncAccessHandle === "function",
+    async isHere() {
+      try {
+        // An old browser has none, nor have some private windows and pages without an origin.
+        await navigator.storage.getDirectory();
+        return typeof FileSystemFileHandle.prototype.createSyncAccessHandle === "function";
+      } catch {
+        return false;
+      }
+    },
     async open({ Engine }, { name, hotBytes }, emit) {
       for (let left = TRIES; ; left--) {
         try {
@@ -18,18 +25,20 @@ export const engines = {
         }
       }
     },
-    /** Whether it failed because this browser, or this window, has no such files. */
-    isMissing: (error) => error?.name === "SecurityError",
   },
   indexeddb: {
-    isHere: () => typeof indexedDB === "object" && indexedDB !== null,
+    async isHere() {
+      try {
+        return indexedDB !== null && typeof indexedDB === "object";
+      } catch {
+        return false;
+      }
+    },
     open: ({ Engine }, { name, hotBytes }, emit) => Engine.indexeddb(name, hotBytes, emit),
-    isMissing: (error) => error?.name === "SecurityError",
   },
   memory: {
-    isHere: () => true,
+    isHere: async () => true,
     open: async ({ Engine }, { hotBytes }, emit) => Engine.memory(hotBytes, emit),
-    isMissing: () => false,
   },
 };
 

@@ -19,6 +19,8 @@ export class Subscription {
   #callback;
   #taken = 0;
   #end = null;
+  /** Whether somebody waits for `ready`, and is told there. */
+  #isAwaited = false;
   /** Where it goes on, should it have to begin again: after the last that came, or where it began. Records have no such places. */
   #position;
   #begun = false;
@@ -37,6 +39,7 @@ export class Subscription {
 
   /** Resolves when nothing that is written from now on is missed; rejects if it cannot follow. */
   get ready() {
+    this.#isAwaited = true;
     return this.#ready;
   }
 
@@ -57,6 +60,11 @@ export class Subscription {
       // Another engine answers now, which knows nothing of it. One that has not begun is asked for again as it was.
       if (this.#begun) this.#start().catch((error) => this.#finish(error));
       this.#taken = 0;
+      return;
+    }
+    if (event === 4) {
+      // No engine answers any more, and these are no bytes, but why.
+      this.#finish(bytes);
       return;
     }
     const reader = new Reader(bytes);
@@ -98,14 +106,15 @@ export class Subscription {
 
   #finish(error) {
     if (this.#end !== null) return;
-    this.#end = { error };
+    // Whoever waits is told; else whoever asks next.
+    this.#end = this.#waiting.length > 0 ? {} : { error };
     this.#port.unfollowing(this.#id);
     this.#source.ended();
     for (const { resolve, reject } of this.#waiting.splice(0)) {
       if (error) reject(error);
       else resolve({ done: true, value: undefined });
     }
-    if (error && this.#callback) report(error);
+    if (error && this.#callback && !this.#isAwaited) report(error);
   }
 
   async next() {

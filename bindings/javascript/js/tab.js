@@ -5,7 +5,9 @@
 //
 // A worker that follows waits for the lock: when the tab that leads is gone, the browser gives it to the next.
 
+import { AnabranchError } from "./errors.js";
 import { Instance } from "./local.js";
+import { Writer } from "./values.js";
 
 /** Serves the page that has started this worker: in the first of the storages that it asks for and that are here. */
 export async function serve(scope, { load, engines }) {
@@ -22,7 +24,13 @@ export async function serve(scope, { load, engines }) {
   scope.onmessage = async ({ data }) => {
     if (data.open !== undefined) {
       options = data.open;
-      await start();
+      // Without locks tabs cannot agree on one that leads, and so each is alone, with what is nobody else's.
+      if (navigator.locks === undefined || typeof BroadcastChannel === "undefined") {
+        options.storages = ["memory"];
+        await lead().catch(failed);
+      } else {
+        await start().catch(failed);
+      }
       return;
     }
     if (data.calls?.length > 0) {
@@ -49,10 +57,12 @@ export async function serve(scope, { load, engines }) {
         await lead();
         return new Promise((resolve) => (release = resolve));
       })
-      .catch((failed) => {
-        scope.postMessage({ failed: failed instanceof Uint8Array ? failed : said(failed) });
-      });
+      .catch(failed);
     channel.postMessage({ from: me, hello: true });
+  }
+
+  function failed(error) {
+    scope.postMessage({ failed: error instanceof Uint8Array ? error : said(error) });
   }
 
   async function lead() {
@@ -60,25 +70,22 @@ export async function serve(scope, { load, engines }) {
     led = opened;
     const first = leader === null;
     leader = me;
-    channel.postMessage({ from: me, leads: opened.storage });
+    channel?.postMessage({ from: me, leads: opened.storage });
     if (first) scope.postMessage({ opened: opened.storage });
     else scope.postMessage({ restart: true });
   }
 
   async function open() {
-    let refused;
     for (const storage of options.storages) {
       const kind = engines[storage];
-      if (kind === undefined || !kind.isHere()) continue;
-      const instance = new Instance(await load());
-      let engine;
-      try {
-        engine = await instance.guard(() => kind.open(instance.exports, options, emitted));
-      } catch (error) {
-        refused = error;
-        if (kind.isMissing(error)) continue;
-        throw error;
-      }
+      if (kind === undefined || !(await kind.isHere())) continue;
+      const instance = new Instance(
+        await load().catch((error) => {
+          throw new AnabranchError("ENGINE_NOT_LOADED", `the engine's WebAssembly could not be loaded: ${error?.message ?? error}`);
+        }),
+      );
+      // What is there and does not open is no reason to keep data elsewhere.
+      const engine = await instance.guard(() => kind.open(instance.exports, options, emitted));
       if (options.settings !== null) {
         const answer = await instance.guard(() => engine.configure(options.settings));
         if (!isDone(answer)) {
@@ -88,7 +95,7 @@ export async function serve(scope, { load, engines }) {
       }
       return { engine, storage, instance };
     }
-    throw refused;
+    throw new AnabranchError("STORAGE_NOT_HERE", `none of ${options.storages.join(", ")} is to be had here`);
   }
 
   function heard({ to, from, message, hello, leads }) {
@@ -200,8 +207,7 @@ function isDone(answer) {
 
 /** An answer that says that the host has failed. */
 function said(error) {
-  const text = new TextEncoder().encode(`the storage could not be opened: ${error?.message ?? error}`).slice(0, 4000);
-  const code = new TextEncoder().encode("STORAGE_FAILED");
-  const head = (length) => (length < 24 ? [0x60 | length] : [0x79, length >> 8, length & 0xff]);
-  return Uint8Array.from([...head(code.length), ...code, ...head(text.length), ...text, 0xa0]);
+  const isOurs = error instanceof AnabranchError;
+  const answer = new Writer().text(isOurs ? error.code : "STORAGE_FAILED");
+  return answer.text(isOurs ? error.message : `the storage could not be opened: ${error?.message ?? error}`).map(0).take();
 }

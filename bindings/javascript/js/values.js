@@ -14,6 +14,8 @@
 import { AnabranchError } from "./errors.js";
 
 const DEEPEST = 64;
+/** How many bytes a value has at most: the engine counts them, too, and here no more memory than that is taken. */
+const LARGEST = 64 << 20;
 const TAG_MOMENT = 0;
 const TAG_NAMED = 27;
 const TAG_DATE = 1004;
@@ -53,6 +55,8 @@ export class Writer {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
+  /** Where the value that is written has to end. */
+  #limit = Infinity;
 
   /** What was written since the last time, as bytes of their own. */
   take() {
@@ -63,6 +67,7 @@ export class Writer {
 
   clear() {
     this.#at = 0;
+    this.#limit = Infinity;
     // One huge value does not hold its memory for ever.
     if (this.#bytes.length > 1 << 20) {
       this.#bytes = new Uint8Array(1024);
@@ -72,6 +77,9 @@ export class Writer {
 
   #room(bytes) {
     if (this.#at + bytes <= this.#bytes.length) return;
+    if (this.#at + bytes > this.#limit) {
+      throw new AnabranchError("VALUE_TOO_LARGE", `the value has more than ${LARGEST} bytes, which are the most; split it over several keys`);
+    }
     const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + bytes));
     larger.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = larger;
@@ -149,6 +157,7 @@ export class Writer {
       if (place === length) return this;
       this.#at = begin;
     }
+    this.#room(length);
     const bytes = encoder.encode(text);
     return this.#head(3, bytes.length).#raw(bytes);
   }
@@ -189,7 +198,10 @@ export class Writer {
 
   /** Any value; what cannot be one is refused with the path of its place. */
   value(value) {
-    return this.#value(value, 0, null);
+    this.#limit = this.#at + LARGEST;
+    this.#value(value, 0, null);
+    this.#limit = Infinity;
+    return this;
   }
 
   // `place` is { up, name } of the place in what holds it: a list from the value to the root, made into words when needed.
@@ -218,6 +230,8 @@ export class Writer {
     if (value instanceof ArrayBuffer) return this.bytes(new Uint8Array(value));
     if (value instanceof Date) {
       if (Number.isNaN(value.getTime())) throw refused(place, "this Date is no time");
+      const year = value.getUTCFullYear();
+      if (year < 0 || year > 9999) throw refused(place, "a Date before the year 0 or after 9999 cannot be kept, since RFC 3339 has no text for it");
       return this.#head(6, TAG_MOMENT).text(value.toISOString());
     }
     if (value instanceof Temporal) {
@@ -257,7 +271,8 @@ export class Writer {
   }
 }
 
-const isWellFormed = String.prototype.isWellFormed
+/** Whether text is Unicode: with no half of a surrogate pair alone. */
+export const isWellFormed = String.prototype.isWellFormed
   ? (text) => text.isWellFormed()
   : (text) => !/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(text);
 
@@ -321,7 +336,7 @@ export class Reader {
       case 0:
         return number;
       case 1:
-        return typeof number === "bigint" ? narrow(-1n - number) : narrow(-1n - BigInt(number));
+        return number < Number.MAX_SAFE_INTEGER ? -1 - number : narrow(-1n - BigInt(number));
       case 2:
         this.#at += number;
         return this.#bytes.slice(this.#at - number, this.#at);

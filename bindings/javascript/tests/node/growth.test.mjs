@@ -1,0 +1,51 @@
+// Memory does not grow with what was done, only with what is kept: counted in the engine's pages, not in time.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { opened, part, refused } from "./rig.mjs";
+
+test("reads, subscriptions opened and closed, refused calls and closed databases leave nothing behind", async (test) => {
+  const { initSync } = await part("engine-node.js");
+  const db = await opened(test);
+  for (let key = 0; key < 50; key++) await db.put("n", `k${key}`, { key, text: "x".repeat(100) });
+  // The module is loaded already: this gives what it exports.
+  const { memory } = initSync();
+  const round = async () => {
+    for (let times = 0; times < 20; times++) {
+      await db.get("n", `k${times}`);
+      await db.history("n", "k1");
+      await db.snapshotAt(new Date(Date.now() + 60_000));
+      await db.export();
+      await db.verify();
+      const open = Array.from({ length: 10 }, () => db.subscribe("n", { from: "beginning" }));
+      await Promise.all(open.map(({ ready }) => ready));
+      for (const following of open) {
+        await following.next();
+        following.close();
+      }
+      await refused("INVALID_VALUE", db.put("n", "k", undefined));
+      await refused("KEY_NOT_FOUND", db.get("n", "nothing"));
+      await refused("CONFLICT", db.putIf("n", "k1", 1, null));
+      const other = await (await import("./rig.mjs")).Anabranch.open();
+      await other.put("n", "k", new Uint8Array(100_000));
+      const left = other.subscribe("n", { from: "beginning" });
+      await left.ready;
+      await other.close();
+    }
+  };
+  for (let warm = 0; warm < 3; warm++) await round();
+  const before = [memory.buffer.byteLength, (await db.stats()).memoryBytes];
+  for (let rounds = 0; rounds < 6; rounds++) await round();
+  assert.deepEqual([memory.buffer.byteLength, (await db.stats()).memoryBytes], before);
+});
+
+test("puts take what their versions take: twice as many, twice as much", async (test) => {
+  const db = await opened(test, { hotBytes: 0 });
+  const grown = async () => {
+    const { memoryBytes } = await db.stats();
+    for (let value = 0; value < 2000; value++) await db.put("n", `k${value % 10}`, { value: value % 100 });
+    return (await db.stats()).memoryBytes - memoryBytes;
+  };
+  await grown();
+  const [one, two] = [await grown(), await grown()];
+  assert.ok(Math.abs(one - two) < one / 20, `${one}, then ${two}`);
+});
