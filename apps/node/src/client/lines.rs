@@ -152,7 +152,7 @@ impl Body for Writes {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = self.from.poll_recv(cx).map(|write| {
+        self.from.poll_recv(cx).map(|write| {
             let Some(write) = write else {
                 self.sent.all.store(true, Ordering::Release);
                 return None;
@@ -162,7 +162,6 @@ impl Body for Writes {
             let mut line = serde_json::to_vec(&shown::Write::from(&write)).unwrap_or_else(|_| b"{}".to_vec());
             line.push(b'\n');
             Some(Ok(Frame::data(line.into())))
-        });
-        next
+        })
     }
 }

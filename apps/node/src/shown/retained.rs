@@ -51,7 +51,8 @@ impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"), (1, "ms")];
-        let (of, unit) = units.into_iter().find(|(of, _)| millis > 0 && millis % of == 0).unwrap_or((1, "ms"));
+        let (of, unit) =
+            units.into_iter().find(|(of, _)| millis > 0 && millis.is_multiple_of(*of)).unwrap_or((1, "ms"));
         write!(f, "{} {unit}", millis / of)
     }
 }

@@ -80,7 +80,7 @@ fn fill_the_hot_tier(directory: &Path) {
     let before = resident();
     let (pieces, batch) = (TIMES * HOT / PIECE, 256);
     for first in (0..pieces).step_by(batch) {
-        let write = |number| Write::put(NAMESPACE, format!("sensor/{number}"), vec![number as u8; PIECE]);
+        let write = |number| Write::put(NAMESPACE, format!("sensor/{number}"), "x".repeat(PIECE));
         store.write_batch((first..first + batch).map(write).collect()).expect("it is written");
     }
     store.flush().expect("it is flushed");
