@@ -313,3 +313,36 @@ pub(crate) fn size_on_heap(value: &Value) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Causes, VersionId};
+
+    #[test]
+    fn what_is_marked_and_then_refused_is_as_it_was() {
+        let hot = Hot::new(1 << 20);
+        let write = Write::put("n", "k", 1);
+        let hash = hot.hash("n", "k");
+        assert_eq!(hot.mark(hash, &write.namespace, &write.key), None);
+        hot.unmark(hash, "n", "k");
+        assert_eq!(hot.size(), (0, 0));
+
+        let at = Timestamp::from_nanos(5);
+        let (version_id, row) = (
+            VersionId::from_parts(at, &[7; VersionId::DIGEST]),
+            KeyRow { number: 1, first: at, deleted: false, ever_deleted: false },
+        );
+        let (value, causes) = (Value::Int(1), Causes::default());
+        let version =
+            VersionedValue { value, timestamp: at, version_id, previous_version: None, causes, deleted: false };
+        assert_eq!(hot.mark(hash, &write.namespace, &write.key), None);
+        hot.publish(hash, &write, row, &version);
+        let is_found = || matches!(hot.get(hash, "n", "k"), Found::Version(found) if found == version);
+        assert!(is_found());
+        assert_eq!(hot.mark(hash, &write.namespace, &write.key), Some(Head { row, id: version_id }));
+        assert!(!is_found(), "it is in flux");
+        hot.unmark(hash, "n", "k");
+        assert!(is_found());
+    }
+}
