@@ -22,7 +22,7 @@ export const engines = {
       const handles = [];
       try {
         const all = await root.getDirectoryHandle("anabranch", { create: true });
-        const directory = await all.getDirectoryHandle(encodeURIComponent(name), { create: true });
+        const directory = await all.getDirectoryHandle(folder(name), { create: true });
         for (const file of ["log", "tree"]) handles.push(await handle(directory, file));
       } catch (error) {
         for (const opened of handles) opened.close();
@@ -39,14 +39,41 @@ export const engines = {
   },
 };
 
+/** Any text as a folder's name: those of one or two dots would be this folder, and the one above. */
+function folder(name) {
+  return /^\.\.?$/.test(name) ? name.replaceAll(".", "%2E") : encodeURIComponent(name);
+}
+
 async function handle(directory, name) {
   const file = await directory.getFileHandle(name, { create: true });
   for (let left = TRIES; ; left--) {
     try {
-      return await file.createSyncAccessHandle();
+      return honest(await file.createSyncAccessHandle());
     } catch (error) {
       if (left === 0 || error.name !== "NoModificationAllowedError") throw error;
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }
+}
+
+/**
+ * A handle that says when there is no more room. Chromium's, at the quota, throws nothing: `write` gives the system's error as if it
+ * were a number of bytes (-8 as 4294967288), and `truncate` leaves the file as it is.
+ */
+function honest(handle) {
+  const [write, truncate] = [handle.write.bind(handle), handle.truncate.bind(handle)];
+  handle.write = (bytes, at) => {
+    const written = write(bytes, at);
+    if (written > bytes.byteLength) throw full();
+    return written;
+  };
+  handle.truncate = (size) => {
+    truncate(size);
+    if (handle.getSize() !== size) throw full();
+  };
+  return handle;
+}
+
+function full() {
+  return new DOMException("the origin's quota is used up", "QuotaExceededError");
 }
