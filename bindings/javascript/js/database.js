@@ -191,6 +191,7 @@ export class Anabranch {
 
   record(name) {
     text(name, "name");
+    if (this.#ended) throw closed();
     return new Record(name, {
       produce: (value) => this.#ask("produce", (call) => call.text(name).value(value)),
       consume: (callback) => {
@@ -207,6 +208,7 @@ export class Anabranch {
 
   service(name, run, options) {
     text(name, "name");
+    if (this.#ended) throw closed();
     if (typeof run !== "function") throw wrong("run", `an async function is needed, and not ${said(run)}`);
     const service = new Service(name, run, record(options ?? {}, "options"), this);
     this.#services.add(service);

@@ -44,8 +44,10 @@ export class LocalPort {
   }
 
   call(call) {
-    if (this.#engine === undefined) throw new AnabranchError("CLOSED", "the database is closed; open it again");
-    return this.#instance.guard(() => this.#engine.call(0, call));
+    return this.#instance.guard(() => {
+      if (this.#engine === undefined) throw new AnabranchError("CLOSED", "the database is closed; open it again");
+      return this.#engine.call(0, call);
+    });
   }
 
   following(id, came) {

@@ -125,6 +125,10 @@ impl Medium for OpfsMedium {
                 opened.place.set_at(offset as f64);
                 opened.handle.write(bytes, &opened.place)
             })?;
+            // At the quota Chromium throws nothing, and gives the system's error as if it were a number of bytes: 4294967288.
+            if written > bytes.len() as f64 {
+                return Err(ErrorKind::QuotaExceeded.into());
+            }
             if written < 1.0 {
                 return Err(ErrorKind::WriteZero.into());
             }
@@ -135,7 +139,9 @@ impl Medium for OpfsMedium {
     }
 
     fn set_len(&self, len: u64) -> Result<()> {
-        self.with(|opened| opened.handle.truncate(len as f64))
+        self.with(|opened| opened.handle.truncate(len as f64))?;
+        // Nor does it say that it has left the file as it was.
+        if self.len()? == len { Ok(()) } else { Err(ErrorKind::QuotaExceeded.into()) }
     }
 
     fn sync(&self) -> Result<()> {

@@ -18,8 +18,8 @@ fn whatever_a_crash_leaves_is_as_after_some_commit_and_no_durable_one_is_lost() 
 #[test]
 fn the_history_of_seed_19_loses_nothing() -> Result<(), anabranch_crashes::Lost> {
     const SEED: u64 = 15_805_725_812_254_993_642;
-    versions::crashes(SEED)?;
-    rows::crashes(SEED)?;
+    versions::crashes::<Redb>(SEED)?;
+    rows::crashes::<Redb>(SEED)?;
     Ok(())
 }
 

@@ -1,0 +1,182 @@
+// Several tabs of one origin share one database: one of them holds the storage, and another takes over when it goes.
+import assert from "node:assert/strict";
+import { Tally } from "../../../../tests/browser/tally.mjs";
+import { OPFS, code, count, follow, open, opened, put, seen, started, values } from "./pages.mjs";
+
+const tally = new Tally();
+const rig = await started();
+/** Names of tests hold this, if it is given: for whoever works on one. */
+const [wanted = ""] = process.argv.slice(2);
+
+/** With so many tabs of a context of its own, of which the first leads. */
+const test = (name, tabs, body) =>
+  name.includes(wanted) &&
+  tally.test(name, async () => {
+    const context = await rig.context();
+    try {
+      const pages = [];
+      for (let tab = 0; tab < tabs; tab++) pages.push(await opened(rig, context));
+      await body(pages, context);
+    } finally {
+      await context.close();
+      rig.errors.length = 0;
+    }
+  }, 40_000);
+
+/** Writes on and on in a page, a few at a time; what is acknowledged is in `acknowledged` there. */
+const writeOn = (page, key) =>
+  page.evaluate((key) => {
+    globalThis.acknowledged = [];
+    const write = async (writer) => {
+      for (let at = 0; !globalThis.enough; at++) {
+        const { versionId } = await globalThis.db.put("n", `${key}${writer}`, { at, key });
+        globalThis.acknowledged.push(versionId);
+        // Others have their turn, too: whoever kills this tab.
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    };
+    globalThis.writing = Promise.all([write(0), write(1), write(2)]);
+  }, key);
+
+const wrote = (page, many) => page.waitForFunction((many) => globalThis.acknowledged.length >= many, many, { polling: 10 });
+
+/** Ends the writing, and checks that all is there once: what was acknowledged, in each key's order. */
+async function allIsThere(page, keys) {
+  const acknowledged = await page.evaluate(async () => {
+    globalThis.enough = true;
+    await globalThis.writing;
+    return globalThis.acknowledged;
+  });
+  const missing = await page.evaluate(async (ids) => {
+    const found = await Promise.allSettled(ids.map((id) => globalThis.db.findVersion(id)));
+    return found.filter(({ status }) => status === "rejected").length;
+  }, acknowledged);
+  assert.equal(missing, 0, "what was acknowledged is there");
+  assert.equal(new Set(acknowledged).size, acknowledged.length, "each was acknowledged as a version of its own");
+  for (const key of keys) {
+    const all = (await values(page, key)).map(({ at }) => at);
+    assert.deepEqual(all, count(0, all.length), `${key}: each once, none left out`);
+  }
+  assert.deepEqual((await page.evaluate(() => globalThis.db.verify())).damages, []);
+}
+
+try {
+  await test("two tabs read what the other wrote, and see it in one order", 2, async ([one, two]) => {
+    await follow(one);
+    await follow(two);
+    await Promise.all([put(one, 0, 100, "a"), put(two, 1000, 1100, "b")]);
+    const [first, second] = [await seen(one, 200), await seen(two, 200)];
+    assert.deepEqual(first, second);
+    assert.deepEqual([...first].sort((a, b) => a - b), [...count(0, 100), ...count(1000, 1100)]);
+    assert.deepEqual(first.filter((value) => value < 1000), count(0, 100));
+    const order = await one.evaluate(async () => {
+      const all = [...(await globalThis.db.history("n", "a", { limit: 1000 })), ...(await globalThis.db.history("n", "b", { limit: 1000 }))];
+      return all.sort((a, b) => (a.timestamp < b.timestamp ? -1 : 1)).map(({ value }) => value);
+    });
+    assert.deepEqual(first, order, "the order in which they were written");
+    assert.deepEqual(await values(two, "a"), count(0, 100));
+    rig.expectNoErrors();
+  });
+
+  await test("in three tabs compare-and-set loses no update", 3, async (pages) => {
+    await pages[0].evaluate(() => globalThis.db.put("n", "count", 0));
+    const up = (page) =>
+      page.evaluate(async () => {
+        for (let done = 0; done < 30; ) {
+          const { value, versionId } = await globalThis.db.get("n", "count");
+          await globalThis.db.putIf("n", "count", value + 1, versionId).then(() => (done += 1), (error) => {
+            if (error.code !== "CONFLICT") throw error;
+          });
+        }
+      });
+    await Promise.all(pages.map(up));
+    assert.equal(await pages[1].evaluate(async () => (await globalThis.db.get("n", "count")).value), 90);
+  });
+
+  await test("errors, large values and slow readers are the same through another tab", 2, async ([, two]) => {
+    assert.equal(await code(two, () => globalThis.db.get("n", "nothing")), "KEY_NOT_FOUND");
+    assert.equal(await code(two, () => globalThis.db.put("n", "k", [undefined])), "INVALID_VALUE");
+    const size = await two.evaluate(async () => {
+      await globalThis.db.put("n", "large", new Uint8Array(5_000_000).fill(7));
+      return (await globalThis.db.get("n", "large")).value.length;
+    });
+    assert.equal(size, 5_000_000);
+    const seen = await two.evaluate(async () => {
+      const following = globalThis.db.subscribe("slow");
+      await following.ready;
+      await globalThis.db.writeBatch(Array.from({ length: 3000 }, (_, at) => ({ namespace: "slow", key: `k${String(at).padStart(4, "0")}`, value: at })));
+      const seen = [];
+      for await (const { value } of following) if (seen.push(value) === 3000) break;
+      return seen;
+    });
+    assert.deepEqual(seen, count(0, 3000));
+  });
+
+  await test("when the tab that leads closes its database, the next one leads, and nobody notices", 3, async ([one, two, three]) => {
+    for (const page of [two, three]) await follow(page);
+    await put(one, 0, 10);
+    await put(two, 10, 20);
+    await one.evaluate(() => globalThis.db.close());
+    await put(three, 20, 30);
+    await put(two, 30, 40);
+    for (const page of [two, three]) assert.deepEqual(await seen(page, 40), count(0, 40));
+    assert.deepEqual(await values(three), count(0, 40));
+    // The one that closed may come back.
+    await open(one, OPFS);
+    await put(one, 40, 41);
+    assert.deepEqual(await seen(two, 41), count(0, 41));
+    rig.expectNoErrors();
+  });
+
+  for (const [how, end] of [
+    ["is closed", (page) => page.close()],
+    ["reloads", (page) => page.reload()],
+    ["is killed", (page) => rig.crash(page)],
+  ]) {
+    await test(`when the tab that leads ${how} in the midst of writing, nothing acknowledged is lost, and nobody misses a thing`, 3, async ([one, two, three]) => {
+      await follow(three);
+      await writeOn(one, "one");
+      await writeOn(two, "two");
+      await wrote(one, 30);
+      await wrote(two, 30);
+      const before = await two.evaluate(() => globalThis.acknowledged.length);
+      await end(one);
+      // The next one leads: it acknowledges again.
+      await wrote(two, before + 50);
+      await allIsThere(two, ["two0", "two1", "two2"]);
+      // Whoever follows has seen each version, once and in order.
+      const total = await two.evaluate(async () => {
+        let total = 0;
+        for (const key of await globalThis.db.listKeys("n")) total += (await globalThis.db.history("n", key, { limit: 100_000 })).length;
+        return total;
+      });
+      const all = await seen(three, total);
+      assert.equal(all.length, total);
+      for (const key of ["one", "two"]) {
+        const its = all.filter((value) => value.key === key).map(({ at }) => at);
+        assert.deepEqual([...its].sort((a, b) => a - b), its.toSorted((a, b) => a - b));
+      }
+    });
+  }
+
+  await test("when a tab that follows is killed, those that are left go on, and its subscriptions are forgotten", 3, async ([one, two, three]) => {
+    await follow(two);
+    await follow(three);
+    await put(two, 0, 5);
+    await rig.crash(two);
+    await put(one, 5, 10);
+    await put(three, 10, 15);
+    assert.deepEqual(await seen(three, 15), count(0, 15));
+  });
+
+  await test("of six tabs each takes over in its turn", 6, async (pages) => {
+    for (let at = 0; at < pages.length; at++) {
+      await put(pages[at], at, at + 1);
+      if (at < pages.length - 1) await pages[at].close();
+    }
+    assert.deepEqual(await values(pages.at(-1)), count(0, pages.length));
+  });
+} finally {
+  await rig.end();
+}
+tally.finish();
