@@ -48,25 +48,3 @@ const IN_USE = new TextEncoder().encode("IN_USE");
 function isInUse(answer) {
   return answer instanceof Uint8Array && answer[0] === 0x60 + IN_USE.length && IN_USE.every((byte, at) => answer[at + 1] === byte);
 }
-
-/**
- * A handle that says when there is no more room. Chromium's, at the quota, throws nothing: `write` gives the system's error as if it
- * were a number of bytes (-8 as 4294967288), and `truncate` leaves the file as it is.
- */
-function honest(handle) {
-  const [write, truncate] = [handle.write.bind(handle), handle.truncate.bind(handle)];
-  handle.write = (bytes, at) => {
-    const written = write(bytes, at);
-    if (written > bytes.byteLength) throw full();
-    return written;
-  };
-  handle.truncate = (size) => {
-    truncate(size);
-    if (handle.getSize() !== size) throw full();
-  };
-  return handle;
-}
-
-function full() {
-  return new DOMException("the origin's quota is used up", "QuotaExceededError");
-}

@@ -1,6 +1,6 @@
 //! What goes wrong, as JavaScript is told it: a code that stays the same, a sentence, and what belongs to it.
 
-use anabranch::store::StoreError;
+use anabranch::store::{BadTimestamp, BadVersionId, StoreError};
 
 /// Why a call was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,5 +35,24 @@ impl From<StoreError> for Failure {
             _ => {}
         }
         failure
+    }
+}
+
+impl From<BadTimestamp> for Failure {
+    fn from(error: BadTimestamp) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<BadVersionId> for Failure {
+    fn from(error: BadVersionId) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+#[cfg(feature = "records")]
+impl From<anabranch::format::UnknownFormat> for Failure {
+    fn from(error: anabranch::format::UnknownFormat) -> Self {
+        Self::new("INVALID_ARGUMENT", error)
     }
 }

@@ -62,8 +62,11 @@ impl<'c> Arguments<'c> {
     }
 
     /// A version id, a time, or the one or the other.
-    pub fn parsed<T: FromStr<Err: ToString>>(&mut self, what: &str) -> Result<T, Failure> {
-        self.text(what)?.parse().map_err(|error: T::Err| Failure::argument(what, &error.to_string()))
+    pub fn parsed<T: FromStr<Err: Into<Failure>>>(&mut self, what: &str) -> Result<T, Failure> {
+        self.text(what)?.parse().map_err(|error: T::Err| {
+            let failure: Failure = error.into();
+            Failure { message: format!("{what}: {}", failure.message), ..failure }
+        })
     }
 
     pub fn list<T>(&mut self, what: &str, each: impl Fn(&mut Self) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
