@@ -19,7 +19,7 @@ const test = (name, body, options) =>
       await context.close();
       rig.errors.length = 0;
     }
-  }, 30_000);
+  });
 
 try {
   await test("in a window's memory: values, history, subscriptions, and nothing kept", async (context) => {
@@ -76,7 +76,7 @@ try {
 
   await test("what was acknowledged is there after the tab's process was killed in the midst of writing", async (context) => {
     const acknowledged = [];
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       const page = await rig.page(undefined, context);
       let enough;
       const many = new Promise((resolve) => (enough = resolve));
@@ -92,6 +92,8 @@ try {
           for (let at = 0; ; at++) {
             const { versionId, value } = await globalThis.db.put("n", `k${writer}`, { round, at, text: "x".repeat(500) });
             globalThis.acknowledged({ versionId, value });
+            // Whoever kills this tab has its turn, too.
+            await new Promise((resolve) => setTimeout(resolve));
           }
         };
         for (let writer = 0; writer < 3; writer++) void write(writer);
@@ -105,7 +107,7 @@ try {
       await after.evaluate(() => globalThis.db.close());
       await after.close();
     }
-    assert.ok(acknowledged.length >= 180);
+    assert.ok(acknowledged.length >= 120);
   });
 
   await test("a full quota reaches the caller as STORAGE_FULL; reads go on, and writes do when there is room", async (context) => {
