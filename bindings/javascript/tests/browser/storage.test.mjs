@@ -265,6 +265,31 @@ try {
       [file, String(change)],
     );
 
+  await test("a database of a newer format is refused as such, and stays as it is", async (context) => {
+    const page = await opened(rig, context);
+    await put(page, 0, 3);
+    await page.evaluate(() => globalThis.db.close());
+    // The header stands four times: its magic, the format, and their sum (CRC-32C).
+    const newer = (bytes) => {
+      for (let at = 0; at < 4 * 4096 && at + 4096 <= bytes.length; at += 4096) {
+        const view = new DataView(bytes.buffer, at);
+        if (bytes[at] !== 0x61) continue;
+        view.setUint32(16, view.getUint32(16, true) === 99 ? 1 : 99, true);
+        let sum = ~0;
+        for (const byte of bytes.subarray(at, at + 20)) {
+          sum ^= byte;
+          for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0x82f63b78 : 0);
+        }
+        view.setUint32(20, ~sum, true);
+      }
+      return bytes;
+    };
+    await altered(page, "tree", newer);
+    assert.equal(await code(page, () => globalThis.anabranch.Anabranch.open({ storage: "opfs", name: "tests" })), "NEWER_FORMAT");
+    await altered(page, "tree", (bytes) => bytes);
+    assert.equal(await code(page, () => globalThis.anabranch.Anabranch.open({ storage: "opfs", name: "tests" })), "NEWER_FORMAT");
+  });
+
   await test("files that are altered are refused or say so: never a trap, never another value", async (context) => {
     const changes = {
       "no database": (bytes) => bytes.fill(0x5a),
