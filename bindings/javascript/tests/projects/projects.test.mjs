@@ -177,7 +177,7 @@ test("examples/cloudflare-worker runs in workerd, which compiles no WebAssembly"
        ],
      );`,
   );
-  const workerd = spawn(join(HERE, "node_modules/@cloudflare/workerd-linux-64/bin/workerd"), ["serve", "--control-fd=3", "workerd.capnp"], { cwd: folder, stdio: ["ignore", "inherit", "inherit", "pipe"] });
+  const workerd = spawn(join(HERE, `node_modules/@cloudflare/workerd-linux-${process.arch === "arm64" ? "arm64" : "64"}/bin/workerd`), ["serve", "--control-fd=3", "workerd.capnp"], { cwd: folder, stdio: ["ignore", "inherit", "inherit", "pipe"] });
   test.after(() => workerd.kill("SIGKILL"));
   const heard = createInterface({ input: workerd.stdio[3] });
   const [line] = await Promise.race([once(heard, "line"), once(workerd, "exit").then(() => assert.fail("workerd has ended"))]);
