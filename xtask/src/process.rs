@@ -18,7 +18,7 @@ const PIPE_ENDS_WITHIN: Duration = Duration::from_secs(5);
 pub struct Run {
     program: OsString,
     args: Vec<OsString>,
-    env: Vec<(&'static str, &'static str)>,
+    env: Vec<(&'static str, OsString)>,
     within: Duration,
     must_fail_saying: Option<&'static str>,
 }
@@ -47,8 +47,8 @@ impl Run {
         self
     }
 
-    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
-        self.env.push((name, value));
+    pub fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.env.push((name, value.into()));
         self
     }
 
@@ -140,7 +140,7 @@ impl Run {
 
     fn command(&self, root: &Path) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).envs(self.env.iter().copied()).current_dir(root);
+        command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value))).current_dir(root);
         command
     }
 
@@ -153,7 +153,7 @@ impl Run {
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (name, value) in &self.env {
-            write!(f, "{name}={} ", quoted(value))?;
+            write!(f, "{name}={} ", quoted(&value.to_string_lossy()))?;
         }
         write!(f, "{}", quoted(&self.program.to_string_lossy()))?;
         self.args.iter().try_for_each(|arg| write!(f, " {}", quoted(&arg.to_string_lossy())))?;

@@ -1,12 +1,14 @@
 //! What `cargo xtask test` and `ci` run: two tables, a line a step. To add a step, add a line.
 
 use crate::failure::Failure;
+use crate::npm;
 use crate::process::Run;
 use crate::runner::{Counts, Step};
 use crate::sizes;
 use crate::tools::{
     BROWSER_PACKAGES, CHROMIUM, CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO,
-    MOSQUITTO_CLIENTS, NODE, NPM, OPENSSL, OPENSSL_PROGRAM, PKG_CONFIG, QEMU, RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
+    MOSQUITTO_CLIENTS, NODE, NPM, OPENSSL, OPENSSL_PROGRAM, PACKAGE_PACKAGES, PKG_CONFIG, PROJECT_PACKAGES, QEMU, RUSTFMT,
+    THUMB, THUMB_DSP, Tool, WASM,
 };
 use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32, Workspace};
 
@@ -133,6 +135,32 @@ const TESTS: &[Step] = &[
             let rig = Run::new("node", ["tests/browser/rig.test.mjs"]).within(300);
             let suites = in_javascript(workspace, "tests/web", "web", "browser.mjs")?;
             Ok(std::iter::once(rig).chain(suites).collect())
+        },
+    },
+    Step {
+        name: "package",
+        shows: "the npm package: every call, good and bad, in Node and headless Chromium; killed processes and tabs, full quotas, damaged files; fresh projects in Node, Vite, TypeScript and workerd",
+        needs: &[WASM, NODE, NPM, PACKAGE_PACKAGES, BROWSER_PACKAGES, PROJECT_PACKAGES, CHROMIUM],
+        counts: Counts::Tests,
+        runs: |workspace| {
+            let cli = workspace.package_of("anabranch")?;
+            let build = Run::cargo(["build", "-p", &cli.name, "--bin", "anabranch"]);
+            let tests = |run: Run| {
+                run.env("ANABRANCH_PACKAGE", npm::folder(workspace))
+                    .env("ANABRANCH_CLI", workspace.built("debug/anabranch"))
+                    .within(900)
+            };
+            let in_node = |folder: &str| tests(Run::new("node", ["bindings/javascript/tests/run.mjs", folder]));
+            let in_browser =
+                |file: &str| tests(Run::new("node", [format!("bindings/javascript/tests/browser/{file}")]));
+            Ok(vec![
+                this_task(workspace, "npm"),
+                build,
+                in_node("bindings/javascript/tests/node"),
+                in_browser("storage.test.mjs"),
+                in_browser("tabs.test.mjs"),
+                in_node("bindings/javascript/tests/projects"),
+            ])
         },
     },
     Step {

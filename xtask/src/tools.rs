@@ -42,6 +42,7 @@ pub const NPM: Tool = Tool::Program { name: "npm", package: "npm" };
 pub const CHROMIUM: Tool = Tool::Program { name: "chromium", package: "chromium" };
 pub const PACKAGE_PACKAGES: Tool = Tool::Npm { folder: "bindings/javascript" };
 pub const BROWSER_PACKAGES: Tool = Tool::Npm { folder: "tests/browser" };
+pub const PROJECT_PACKAGES: Tool = Tool::Npm { folder: "bindings/javascript/tests/projects" };
 pub const MOSQUITTO: Tool = Tool::Program { name: "mosquitto", package: "mosquitto" };
 pub const MOSQUITTO_CLIENTS: Tool = Tool::Program { name: "mosquitto_pub", package: "mosquitto-clients" };
 pub const EJABBERD: Tool = Tool::Program { name: "ejabberdctl", package: "ejabberd" };
@@ -70,6 +71,7 @@ const ALL: &[Tool] = &[
     CHROMIUM,
     BROWSER_PACKAGES,
     PACKAGE_PACKAGES,
+    PROJECT_PACKAGES,
     MOSQUITTO,
     MOSQUITTO_CLIENTS,
     EJABBERD,

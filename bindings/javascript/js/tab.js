@@ -104,8 +104,8 @@ export async function serve(scope, { load, engines }) {
     if (leads !== undefined && from !== leader && !led) {
       const first = leader === null;
       leader = from;
-      if (first) scope.postMessage({ opened: leads });
-      scope.postMessage({ restart: true });
+      // The page has asked for nothing before it is told; from then on each call goes once, or it would follow twice.
+      scope.postMessage(first ? { opened: leads } : { restart: true });
     }
     if (message?.calls !== undefined && led) void answer(from, message.calls);
     else if (message !== undefined && from === leader) scope.postMessage(message);

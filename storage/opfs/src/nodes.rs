@@ -25,6 +25,10 @@ struct Cache {
     sets: Vec<Vec<(Reference, Arc<Node>)>>,
     /// How many bytes each set may have.
     room: usize,
+    /// The last node that is too large for a set: each key beside it is looked for in it, and it is not read each time.
+    large: Option<(Reference, Arc<Node>)>,
+    /// How large that one may be.
+    limit: usize,
 }
 
 /// How many nodes of one block a set has room for.
@@ -34,7 +38,8 @@ impl Nodes {
     pub(crate) fn new(medium: Arc<dyn Medium>, cache: usize) -> Self {
         let room = cache.min(ASSOCIATED * (BLOCK + 64));
         let sets = cache.checked_div(room).unwrap_or_default();
-        Nodes { medium, cache: Mutex::new(Cache { sets: (0..sets).map(|_| Vec::new()).collect(), room }) }
+        let sets = (0..sets).map(|_| Vec::new()).collect();
+        Nodes { medium, cache: Mutex::new(Cache { sets, room, large: None, limit: cache }) }
     }
 
     /// No lock here is held while anything can panic.
@@ -66,19 +71,22 @@ impl Nodes {
         Ok(node)
     }
 
-    /// Keeps a node in memory, if it is no large one.
+    /// Keeps a node in memory; a large one until the next large one comes.
     pub(crate) fn keep(&self, reference: Reference, node: Arc<Node>) {
         self.cache().insert(reference, node);
     }
 
     /// Keeps none any more.
     pub(crate) fn forget(&self) {
-        self.cache().sets.iter_mut().for_each(Vec::clear);
+        let mut cache = self.cache();
+        cache.sets.iter_mut().for_each(Vec::clear);
+        cache.large = None;
     }
 
     /// How much memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.cache().sets.iter().flatten().map(|(_, node)| node.size()).sum()
+        let cache = self.cache();
+        cache.sets.iter().flatten().chain(&cache.large).map(|(_, node)| node.size()).sum()
     }
 }
 
@@ -89,6 +97,9 @@ impl Cache {
     }
 
     fn get(&mut self, reference: Reference) -> Option<Arc<Node>> {
+        if let Some((_, node)) = self.large.as_ref().filter(|(its, _)| *its == reference) {
+            return Some(node.clone());
+        }
         let set = self.set(reference)?;
         let place = set.iter().position(|(its, _)| *its == reference)?;
         set.get_mut(..=place)?.rotate_right(1);
@@ -96,11 +107,15 @@ impl Cache {
     }
 
     fn insert(&mut self, reference: Reference, node: Arc<Node>) {
-        let room = self.room;
-        let Some(set) = self.set(reference) else { return };
+        let (room, limit) = (self.room, self.limit);
         // What was at that block before is no more.
+        self.large = self.large.take().filter(|(its, _)| its.block != reference.block);
+        let Some(set) = self.set(reference) else { return };
         set.retain(|(its, _)| its.block != reference.block);
         if node.size() > room {
+            if node.size() <= limit {
+                self.large = Some((reference, node));
+            }
             return;
         }
         set.insert(0, (reference, node));

@@ -150,6 +150,32 @@ fn opening_reads_the_log_and_the_header_however_large_the_tree_is() -> Outcome {
 }
 
 #[test]
+fn a_large_row_is_not_read_for_each_key_that_is_looked_for_beside_it() -> Outcome {
+    const LARGE: usize = 5_000_000;
+    let place = SimPlace::with_media(2);
+    let backend = open(&place, &Options::default())?;
+    let mut large = Batch::new();
+    large.put(Table::Versions, &key(50), &vec![7; LARGE]);
+    backend.commit(&large, Durability::Immediate)?;
+    backend.commit(&batch(100..3_000, 0), Durability::Immediate)?;
+    backend.checkpoint()?;
+    let before = place.read();
+    let view = backend.view()?;
+    for number in 0..3_000 {
+        view.get(Table::Versions, &key(number), &mut |_| ())?;
+        view.scan(
+            Table::Versions,
+            (Bound::Unbounded, Bound::Included(&key(number.min(99)))),
+            Direction::Backward,
+            &mut |_, _| ControlFlow::Break(()),
+        )?;
+    }
+    let read = place.read() - before;
+    assert!(read < 3 * LARGE as u64, "{read} bytes were read");
+    Ok(())
+}
+
+#[test]
 fn blocks_that_a_view_reads_are_not_used_again_and_are_when_it_has_gone() -> Outcome {
     let (place, options) = (SimPlace::with_media(2), Options::default());
     let backend = filled(&place, &options, 2_000)?;

@@ -19,7 +19,7 @@ const test = (name, body, options) =>
       await context.close();
       rig.errors.length = 0;
     }
-  }, 30_000);
+  });
 
 try {
   await test("in a window's memory: values, history, subscriptions, and nothing kept", async (context) => {
@@ -76,7 +76,7 @@ try {
 
   await test("what was acknowledged is there after the tab's process was killed in the midst of writing", async (context) => {
     const acknowledged = [];
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       const page = await rig.page(undefined, context);
       let enough;
       const many = new Promise((resolve) => (enough = resolve));
@@ -92,6 +92,8 @@ try {
           for (let at = 0; ; at++) {
             const { versionId, value } = await globalThis.db.put("n", `k${writer}`, { round, at, text: "x".repeat(500) });
             globalThis.acknowledged({ versionId, value });
+            // Whoever kills this tab has its turn, too.
+            await new Promise((resolve) => setTimeout(resolve));
           }
         };
         for (let writer = 0; writer < 3; writer++) void write(writer);
@@ -105,7 +107,7 @@ try {
       await after.evaluate(() => globalThis.db.close());
       await after.close();
     }
-    assert.ok(acknowledged.length >= 180);
+    assert.ok(acknowledged.length >= 120);
   });
 
   await test("a full quota reaches the caller as STORAGE_FULL; reads go on, and writes do when there is room", async (context) => {
@@ -262,6 +264,31 @@ try {
       },
       [file, String(change)],
     );
+
+  await test("a database of a newer format is refused as such, and stays as it is", async (context) => {
+    const page = await opened(rig, context);
+    await put(page, 0, 3);
+    await page.evaluate(() => globalThis.db.close());
+    // The header stands four times: its magic, the format, and their sum (CRC-32C).
+    const newer = (bytes) => {
+      for (let at = 0; at < 4 * 4096 && at + 4096 <= bytes.length; at += 4096) {
+        const view = new DataView(bytes.buffer, at);
+        if (bytes[at] !== 0x61) continue;
+        view.setUint32(16, view.getUint32(16, true) === 99 ? 1 : 99, true);
+        let sum = ~0;
+        for (const byte of bytes.subarray(at, at + 20)) {
+          sum ^= byte;
+          for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0x82f63b78 : 0);
+        }
+        view.setUint32(20, ~sum, true);
+      }
+      return bytes;
+    };
+    await altered(page, "tree", newer);
+    assert.equal(await code(page, () => globalThis.anabranch.Anabranch.open({ storage: "opfs", name: "tests" })), "NEWER_FORMAT");
+    await altered(page, "tree", (bytes) => bytes);
+    assert.equal(await code(page, () => globalThis.anabranch.Anabranch.open({ storage: "opfs", name: "tests" })), "NEWER_FORMAT");
+  });
 
   await test("files that are altered are refused or say so: never a trap, never another value", async (context) => {
     const changes = {

@@ -156,6 +156,24 @@ test("a file that is no database is refused, and stays as it is", async (test) =
   }
 });
 
+test("a database of a newer format is refused as such, and stays as it is", async (test) => {
+  const directory = folder(test);
+  const db = await Anabranch.open(file(directory));
+  await db.put("n", "k", 1);
+  await db.close();
+  const path = join(directory, "store.redb");
+  const bytes = readFileSync(path);
+  assert.equal(bytes.toString("latin1", 0, 16), "anabranch store\n");
+  // The format, the block's size that stays, and the XXH3 of all that, for format 99.
+  bytes.writeUInt32LE(99, 16);
+  bytes.set(Buffer.from("5f1ef9e04e98dd7c", "hex"), 24);
+  writeFileSync(path, bytes);
+  const error = await refused("NEWER_FORMAT", Anabranch.open(file(directory)));
+  assert.match(error.message, /99/);
+  assert.deepEqual(readFileSync(path), bytes);
+  assert.ok(!existsSync(join(directory, "LEASE")));
+});
+
 test("a database that was cut or altered is refused, or says what is damaged: never a trap, never another value", async (test) => {
   const directory = folder(test);
   const db = await Anabranch.open(file(directory));
