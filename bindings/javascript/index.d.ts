@@ -36,6 +36,94 @@ export interface OpenOptions {
   storage?: Storage;
   /** How many bytes of values are held decoded, to be read without a search: 64 MiB unless given. */
   hotBytes?: number;
+  /** The records, by their names. */
+  records?: { readonly [name: string]: RecordOptions };
+  /** The MQTT brokers that links go to. */
+  connectors?: readonly ConnectorOptions[];
+}
+
+/** How a record holds values: each that came (`spmc-ring`), the newest (`single-latest`), one for whoever takes it (`mailbox`), or each for every reader (`queue`). */
+export type BufferKind = "spmc-ring" | "single-latest" | "mailbox" | "queue";
+
+export interface RecordOptions {
+  /** `"spmc-ring"` unless given. */
+  buffer?: BufferKind;
+  /** Of a ring or a queue: how many values it holds; 64 unless given. */
+  capacity?: number;
+  /** Of a queue: how many read it; 1 unless given. */
+  consumers?: number;
+  /** Whether several may write to it: a link and `produce`, say. */
+  shared?: boolean;
+  /** The namespace in which each value becomes a version: under the record's name, or a key like `"{device}"`, filled in from the value. */
+  keep?: string | { namespace: string; key?: string };
+  /** Where its values come from: `"mqtt://plant/{device}/temperature"`; bound names become fields of the value. */
+  from?: string | LinkOptions | readonly (string | LinkOptions)[];
+  /** Where its values go: `"mqtt://copy/{device}"`, filled in from the value. */
+  to?: string | LinkOptions | readonly (string | LinkOptions)[];
+}
+
+export interface LinkOptions {
+  address: string;
+  /** `"json"` unless given. */
+  format?: "json" | "cbor" | "text" | "bytes";
+  qos?: 0 | 1 | 2;
+  retain?: boolean;
+}
+
+/** An MQTT broker, spoken to over WebSocket. */
+export interface ConnectorOptions {
+  /** `ws://host:port/path` or `wss://…`. */
+  url: string;
+  /** Needed where there are several: links then say `mqtt+name://…`. */
+  name?: string;
+  clientId?: string;
+  user?: string;
+  password?: string;
+}
+
+/** A named place that values pass through. */
+export interface Record<T = Value> {
+  readonly name: string;
+  /** Puts a value in, and resolves to its number in the record. It never waits; a queue without room rejects with `QUEUE_FULL`. */
+  produce(value: T): Promise<number>;
+  /** Follows it from now on; a `single-latest` begins with its current value. */
+  consume(callback?: (value: T) => void): Consumer<T>;
+}
+
+/** Follows a record: `missed` counts the values that were gone before they were read. */
+export interface Consumer<T = Value> extends AsyncIterableIterator<T> {
+  readonly ready: Promise<void>;
+  readonly missed: number;
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+export interface ServiceContext {
+  readonly db: Anabranch;
+  /** Aborted when the service is to end. */
+  readonly signal: AbortSignal;
+  record<T extends Value = Value>(name: string): Record<T>;
+  subscribe: Anabranch["subscribe"];
+  /** Waits so many milliseconds; rejects when the service is to end. */
+  sleep(milliseconds: number): Promise<void>;
+}
+
+export interface ServiceOptions {
+  /** When it is started again: `"on-failure"` unless given. */
+  restart?: "never" | "on-failure" | "always";
+  /** Milliseconds before it is, doubled each time: 100 unless given. */
+  backoff?: number;
+  /** How often at most: 5 unless given. */
+  limit?: number;
+}
+
+export interface Service {
+  readonly name: string;
+  readonly restarts: number;
+  /** Resolves when it has ended for good; rejects with what its last run failed with. */
+  readonly ended: Promise<void>;
+  /** Tells it to end, and resolves when it has. */
+  stop(): Promise<void>;
 }
 
 /** A time: RFC 3339 with up to nine digits after the seconds, as every version has it, or a `Date`. */
@@ -226,7 +314,20 @@ export class Anabranch {
   /** Reads a file that was exported, and writes what is not here yet. */
   import(file: Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): Promise<{ new: number; known: number }>;
 
-  /** Closes it. What was acknowledged is kept. */
+  /**
+   * Asks the browser not to clear what is kept when disk space runs short; some ask the user. Resolves to whether it will not. A file
+   * is kept anyway, and memory never.
+   */
+  persist(): Promise<boolean>;
+
+  /** A record that was declared when the database was opened. */
+  record<T extends Value = Value>(name: string): Record<T>;
+  /** The records that were declared. */
+  records(): Promise<{ name: string; buffer: BufferKind; values: number }[]>;
+  /** Runs an async function over records, and starts it again by its policy when it fails. */
+  service(name: string, run: (context: ServiceContext) => Promise<void>, options?: ServiceOptions): Service;
+
+  /** Ends services, links and subscriptions, and closes it. What was acknowledged is kept. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -271,6 +372,10 @@ export type ErrorCode =
   | "NOT_A_DATABASE"
   | "NEWER_FORMAT"
   | "REOPEN_NEEDED"
+  | "RECORD_NOT_FOUND"
+  | "RECORD_TAKEN"
+  | "NOT_SHARED"
+  | "INVALID_CONFIGURATION"
   | "CLOSED"
   | "PANICKED"
   | "ENGINE_NOT_LOADED";

@@ -7,8 +7,8 @@ use crate::runner::{Counts, Step};
 use crate::sizes;
 use crate::tools::{
     BROWSER_PACKAGES, CHROMIUM, CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO,
-    MOSQUITTO_CLIENTS, NODE, NPM, OPENSSL, OPENSSL_PROGRAM, PACKAGE_PACKAGES, PKG_CONFIG, PROJECT_PACKAGES, QEMU, RUSTFMT,
-    THUMB, THUMB_DSP, Tool, WASM,
+    MOSQUITTO_CLIENTS, NODE, NPM, OPENSSL, OPENSSL_PROGRAM, PACKAGE_PACKAGES, PKG_CONFIG, PROJECT_PACKAGES, QEMU,
+    RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
 };
 use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32, Workspace};
 
@@ -140,7 +140,17 @@ const TESTS: &[Step] = &[
     Step {
         name: "package",
         shows: "the npm package: every call, good and bad, in Node and headless Chromium; killed processes and tabs, full quotas, damaged files; fresh projects in Node, Vite, TypeScript and workerd",
-        needs: &[WASM, NODE, NPM, PACKAGE_PACKAGES, BROWSER_PACKAGES, PROJECT_PACKAGES, CHROMIUM],
+        needs: &[
+            WASM,
+            NODE,
+            NPM,
+            PACKAGE_PACKAGES,
+            BROWSER_PACKAGES,
+            PROJECT_PACKAGES,
+            CHROMIUM,
+            MOSQUITTO,
+            MOSQUITTO_CLIENTS,
+        ],
         counts: Counts::Tests,
         runs: |workspace| {
             let cli = workspace.package_of("anabranch")?;

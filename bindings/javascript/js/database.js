@@ -228,6 +228,13 @@ export class Anabranch {
     return subscription;
   }
 
+  async persist() {
+    if (this.#ended) throw closed();
+    if (this.storage === "memory") return false;
+    if (this.storage === "file") return true;
+    return (await globalThis.navigator?.storage?.persist?.()) ?? false;
+  }
+
   async close() {
     this.#closed ??= this.#end();
     await this.#closed;

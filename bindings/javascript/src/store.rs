@@ -108,10 +108,13 @@ pub fn answer<'a>(
             let (namespace, key) = (call.text("namespace")?, call.text("key")?);
             let (from, before) = (time(call, "from")?, time(call, "before")?);
             let until = time(call, "to")?;
-            let range = (
-                from.map_or(Bound::Unbounded, Bound::Included),
-                before.map_or(until.map_or(Bound::Unbounded, Bound::Included), Bound::Excluded),
-            );
+            let until = match (before, until) {
+                (Some(before), Some(until)) if until < before => Bound::Included(until),
+                (Some(before), _) => Bound::Excluded(before),
+                (None, Some(until)) => Bound::Included(until),
+                (None, None) => Bound::Unbounded,
+            };
+            let range = (from.map_or(Bound::Unbounded, Bound::Included), until);
             let page = store.history(namespace, key, range, call.size("limit")?)?;
             let next = page.next.map(|next| next.to_string());
             page_of(answer, &page.items, next, |answer, version| answer.version(None, version))

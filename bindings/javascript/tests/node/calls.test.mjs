@@ -285,7 +285,7 @@ test("a closed database says so, whatever is asked; closing it twice is no error
     put: ["n", "k", 1], putIf: ["n", "k", 1, null], delete: ["n", "k"], writeBatch: [[]], get: ["n", "k"], getAt: ["n", "k", new Date()],
     getVersionAt: ["n", "k", new Date()], getVersion: ["n", "k", "x"], findVersion: ["x"], history: ["n", "k"], listNamespaces: [], listKeys: ["n"],
     snapshotAt: [new Date()], diff: ["n", "k", "a", "b"], why: ["x"], effects: ["x"], stats: [], verify: [], export: [], import: [new Uint8Array(1)], subscribe: ["n"],
-    records: [], record: ["r"], service: ["s", async () => {}],
+    records: [], persist: [], record: ["r"], service: ["s", async () => {}],
   };
   for (const [name, given] of Object.entries(calls)) await refused("CLOSED", () => db[name](...given));
   const methods = Object.getOwnPropertyNames(Anabranch.prototype).filter((name) => !["constructor", "close", "storage", "name"].includes(name));
