@@ -30,6 +30,7 @@ struct Variant {
 
 const VARIANTS: &[Variant] = &[
     Variant { name: "engine", features: &["mqtt", "opfs"] },
+    Variant { name: "engine-store", features: &["opfs"] },
     Variant { name: "engine-node", features: &["file", "mqtt"] },
 ];
 
@@ -63,7 +64,7 @@ pub fn build(workspace: &Workspace) -> Result<(), Failure> {
     }
     manifest(&sources.join("package.json"), &folder.join("package.json"))?;
     println!("the package is in {}", folder.display());
-    Ok(())
+    Run::new("node", [format!("{SOURCES}/sizes.mjs")]).args([folder]).through(&workspace.root)
 }
 
 fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<(), Failure> {

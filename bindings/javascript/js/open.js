@@ -14,7 +14,7 @@ const STORAGES = ["memory", "opfs", "indexeddb", "file"];
  * those that the host has; `remote` starts an engine elsewhere, for the storages that are kept there, `file` opens one on a
  * directory, and `prepare` gives the engine what it needs of the host.
  */
-export function opener({ load, storages, remote, file, prepare = () => {} }) {
+export function opener({ load, storages, remote, file, prepare = () => {}, records = true }) {
   let loading;
   const instance = async () => {
     try {
@@ -48,6 +48,9 @@ export function opener({ load, storages, remote, file, prepare = () => {} }) {
     }
     if (!Number.isSafeInteger(hotBytes) || hotBytes < 0 || hotBytes > 0xffffffff) {
       throw new AnabranchError("INVALID_ARGUMENT", "hotBytes: a whole number of bytes is needed");
+    }
+    if (settings !== null && !records) {
+      throw new AnabranchError("INVALID_ARGUMENT", "records, connectors: this is the store alone; import Anabranch from \"anabranch\" for them");
     }
     if (!storages.includes(storage)) {
       throw new AnabranchError("STORAGE_NOT_HERE", `storage: ${storage} is not to be had here; there are ${storages.join(", ")}`);
