@@ -375,6 +375,7 @@ export type ErrorCode =
   | "RECORD_NOT_FOUND"
   | "RECORD_TAKEN"
   | "NOT_SHARED"
+  | "QUEUE_FULL"
   | "INVALID_CONFIGURATION"
   | "CLOSED"
   | "PANICKED"

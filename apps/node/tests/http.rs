@@ -129,7 +129,7 @@ async fn what_is_asked_wrongly_has_a_code_and_a_way_out() {
     assert_eq!(refused(client.watch("rung")).await, code(404, "RECORD_NOT_FOUND"));
     assert_eq!(refused(client.put("rung", "1")).await, code(404, "RECORD_NOT_FOUND"));
     assert_eq!(refused(client.get("/v1/records/mailbox")).await, code(409, "RECORD_HAS_NO_NEWEST"));
-    assert_eq!(refused(client.put("linked", "1")).await, code(409, "RECORD_NOT_SHARED"));
+    assert_eq!(refused(client.put("linked", "1")).await, code(409, "NOT_SHARED"));
     assert_eq!(refused(client.put("ring", "{")).await, code(400, "INVALID_JSON"));
     assert_eq!(refused(client.put("ring", vec![b' '; 1 << 21])).await, code(413, "BODY_TOO_LARGE"));
     assert_eq!(refused(client.put("ring/events", "1")).await, code(404, "RECORD_NOT_FOUND"));
@@ -208,7 +208,7 @@ async fn a_version_s_id_is_its_tag_and_a_write_compares_with_it() {
         (format!("PUT {key} HTTP/1.1"), 400, "INVALID_JSON"),
         (format!("POST {key} HTTP/1.1"), 405, "METHOD_NOT_ALLOWED"),
         ("GET /v1/store/rooms/hall HTTP/1.1".into(), 404, "KEY_NOT_FOUND"),
-        ("GET /v1/store/rooms?limit=0 HTTP/1.1".into(), 400, "no-limit"),
+        ("GET /v1/store/rooms?limit=0 HTTP/1.1".into(), 400, "NO_LIMIT"),
         ("DELETE /v1/store/rooms/hall HTTP/1.1".into(), 404, "KEY_NOT_FOUND"),
     ] {
         let (head, problem) = asked(&node, &request, "").await;

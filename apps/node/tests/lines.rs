@@ -113,7 +113,7 @@ async fn one_that_is_wrong_ends_them_and_those_before_are_safe() {
     let mut written = node.client.store().write_each(writes).await.expect("it takes them");
     assert_eq!(written.next().await.expect("it is written").expect("the first").value, Some(value!(0)));
     match written.next().await {
-        Err(ClientError::Refused { status: 400, code, .. }) if code == "invalid-name" => {}
+        Err(ClientError::Refused { status: 400, code, .. }) if code == "INVALID_NAME" => {}
         other => panic!("{other:?}"),
     }
     assert_eq!(node.store.get("a", "k").expect("it is there").value, 0.into());

@@ -78,7 +78,7 @@ async fn a_node_drops_what_its_config_does_not_keep_and_proves_the_rest() {
     match store.get("rooms", "kitchen", Which::At(times[199])).await {
         Err(error @ ClientError::Refused { status: 410, .. }) if error.is_not_found() => {
             let (ClientError::Refused { code, detail, .. }, oldest) = (&error, times[200].to_string()) else { return };
-            assert!(code == "no-longer-kept" && detail.contains(&oldest), "{code}: {detail}");
+            assert!(code == "NO_LONGER_KEPT" && detail.contains(&oldest), "{code}: {detail}");
         }
         other => panic!("it is no longer kept: {other:?}"),
     }

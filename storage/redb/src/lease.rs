@@ -47,7 +47,12 @@ impl Lease {
                 Err(error) => gone(Err(error))?,
             }
         };
-        (&file).write_all(&[NATIVE, std::process::id().to_string().as_bytes(), b"\n"].concat())?;
+        let whose = [NATIVE, std::process::id().to_string().as_bytes(), b"\n"].concat();
+        if let Err(error) = (&file).write_all(&whose) {
+            // An empty one would be taken for somebody's.
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
         let ends = Arc::new((Mutex::new(false), Condvar::new()));
         // Without the thread it lapses: Node alone could then open the database, too, and is not held up by a lock.
         let renewing = thread::Builder::new().name("anabranch lease".into()).spawn({

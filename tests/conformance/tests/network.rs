@@ -390,11 +390,8 @@ fn a_network_without_a_flaw_passes() {
 fn a_transport_that_can_less_passes_when_it_says_so_and_only_then() {
     assert_eq!(faulty_cases_with(Flaw::None, true, &AsInABrowser(&PEERS)), [""; 0]);
     let silent = faulty_cases_with(Flaw::None, true, &*PEERS);
-    let wanted = [
-        "a_port_where_nobody_listens_refuses",
-        "a_close_is_seen_by_the_peer_while_reading_goes_on",
-        "a_dropped_read_loses_nothing",
-    ];
+    // That a read which is dropped loses something shows only where bytes come in the midst of it: on a slow machine not always.
+    let wanted = ["a_port_where_nobody_listens_refuses", "a_close_is_seen_by_the_peer_while_reading_goes_on"];
     assert!(wanted.iter().all(|case| silent.contains(case)), "{silent:#?}");
 }
 
