@@ -116,7 +116,7 @@ impl Engine {
                 None => Ok(()),
             };
             let answer = match flushed {
-                Ok(()) => Answer::done().null().to_bytes(),
+                Ok(()) => Answer::done().null().take_bytes(),
                 Err(error) => Answer::failed(&StoreError::from(error).into()),
             };
             Ok(Uint8Array::from(&*answer).into())
@@ -143,7 +143,7 @@ impl Engine {
             let answer = match built {
                 Ok(records) => {
                     let _ = open.records.set(records);
-                    Answer::done().null().to_bytes()
+                    Answer::done().null().take_bytes()
                 }
                 Err(failure) => Answer::failed(&failure),
             };

@@ -195,7 +195,7 @@ async fn follow_record(mut consumer: Consumer<Value>, wanted: Rc<Wanted>, emit: 
         wanted.sent(count);
         emit.event(Event::Items, client, id, &items.into_bytes());
         if closed {
-            return emit.event(Event::End, client, id, &Answer::done().null().to_bytes());
+            return emit.event(Event::End, client, id, &Answer::done().null().take_bytes());
         }
     }
 }

@@ -124,7 +124,7 @@ impl Answer {
     }
 
     /// The same, at the end of a chain.
-    pub fn to_bytes(&mut self) -> Vec<u8> {
+    pub fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
 

@@ -15,7 +15,7 @@ pub async fn is_maintained(rt: &WasmAdapter) -> Result<(), Fault> {
     let store = Store::open(Memory::new(), Options::new(|| Timestamp::from_nanos(1))).map_err(fails)?;
     let last = NonZeroU64::new(3).ok_or(Fault::new("three"))?;
     store.set_retention("plant", Retention::Last(last)).map_err(fails)?;
-    let ctx = RuntimeContext::new(rt.clone(), "maintain");
+    let ctx = RuntimeContext::new(*rt, "maintain");
     let maintaining = rt.spawn(maintain(ctx, store.clone(), Duration::from_millis(1)));
     let looking = async {
         for number in 1..=10 {
