@@ -163,8 +163,14 @@ const TESTS: &[Step] = &[
             let in_node = |folder: &str| tests(Run::new("node", ["bindings/javascript/tests/run.mjs", folder]));
             let in_browser =
                 |file: &str| tests(Run::new("node", [format!("bindings/javascript/tests/browser/{file}")]));
+            // What the package depends on, where Node looks for it.
+            let folder = npm::folder(workspace);
+            let needed =
+                Run::new("npm", ["install", "--omit=dev", "--no-package-lock", "--ignore-scripts", "--no-audit"]);
+            let needed = needed.args(["--no-fund", "--prefix"]).args([folder]);
             Ok(vec![
                 this_task(workspace, "npm"),
+                needed.within(300),
                 build,
                 in_node("bindings/javascript/tests/node"),
                 in_browser("storage.test.mjs"),

@@ -124,6 +124,7 @@ impl Answer {
     }
 
     /// The same, at the end of a chain.
+    #[cfg(any(feature = "opfs", feature = "records"))]
     pub fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
