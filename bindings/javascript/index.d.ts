@@ -334,7 +334,7 @@ export class Anabranch {
 
 /** What went wrong: a code that stays the same, and a sentence that says what happened and what to do. */
 export class AnabranchError extends Error {
-  constructor(code: string, message: string, details?: Record<string, unknown>);
+  constructor(code: string, message: string, details?: { readonly [name: string]: unknown });
   readonly code: ErrorCode;
   /** Of a `CONFLICT`: the version that is there. */
   readonly currentVersion?: string;

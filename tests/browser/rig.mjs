@@ -92,7 +92,11 @@ class Rig {
       if (message.type() === "error") this.errors.push(message.text());
     });
     page.on("pageerror", (error) => this.errors.push(String(error?.stack ?? error)));
-    page.on("requestfailed", (request) => this.errors.push(`${request.url()}: ${request.failure()?.errorText}`));
+    page.on("requestfailed", (request) => {
+      const why = request.failure()?.errorText;
+      // A page that was closed or left in the midst of loading has not failed.
+      if (why !== "net::ERR_ABORTED") this.errors.push(`${request.url()}: ${why}`);
+    });
   }
 
   /** Throws when there was an error, and forgets it. */

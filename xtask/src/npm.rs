@@ -89,15 +89,18 @@ fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<(),
     smallest.args([folder.join(to)]).through(&workspace.root)
 }
 
-/// What is published does not say what it was built with.
+/// What is published does not say what it was built with. The rest stays as it is, in its order: of `exports` the first that fits is
+/// taken.
 fn manifest(from: &Path, to: &Path) -> Result<(), Failure> {
-    let text = fs::read(from).map_err(|error| failed("read", from, &error))?;
-    let mut manifest: Value = serde_json::from_slice(&text)
+    let text = fs::read_to_string(from).map_err(|error| failed("read", from, &error))?;
+    let (before, rest) = text.split_once(",\n  \"devDependencies\": {").ok_or_else(|| {
+        Failure::new(format!("{} does not end with `devDependencies`: put them there", from.display()))
+    })?;
+    let (_, after) = rest.split_once('}').unwrap_or_default();
+    let text = format!("{before}{after}");
+    serde_json::from_str::<Value>(&text)
         .map_err(|error| Failure::new(format!("{} is no JSON ({error}): mend it", from.display())))?;
-    if let Some(manifest) = manifest.as_object_mut() {
-        manifest.retain(|key, _| !matches!(key.as_str(), "private" | "devDependencies" | "scripts"));
-    }
-    fs::write(to, format!("{manifest:#}\n")).map_err(|error| failed("write", to, &error))
+    fs::write(to, text).map_err(|error| failed("write", to, &error))
 }
 
 fn copy_all(from: &Path, to: &Path) -> Result<(), Failure> {
