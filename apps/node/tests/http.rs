@@ -1,52 +1,42 @@
 //! What a node shows and takes over its socket.
 
-use anabranch::TokioAdapter;
-use anabranch_node::{Client, ClientError, Config, Event, Node, NodeError, SocketError};
+mod common;
+
+use anabranch_node::{Client, ClientError, Event, NodeError, SocketError};
+use common::node;
 use serde_json::{Value, json};
 use std::{
     fs,
     future::Future,
+    ops::Deref,
     os::unix::{fs::PermissionsExt, net::UnixListener},
     path::Path,
-    time::Duration,
 };
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
-    sync::oneshot,
-    task::JoinHandle,
-    time::timeout,
 };
-
-/// Longer than anything takes on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
 
 /// A node that runs in a directory of its own.
 struct Running {
-    client: Client,
-    end: oneshot::Sender<()>,
-    ended: JoinHandle<Result<(), NodeError>>,
+    running: common::Running,
     _directory: TempDir,
 }
 
-async fn node(directory: &Path, records: &str) -> Node {
-    let text = format!("[node]\ndata = 'data'\n{records}");
-    let config = Config::parse(&directory.join("anabranch.toml"), &text);
-    Node::from_config(config, TokioAdapter::current().expect("this runs on Tokio")).await.expect("it is good")
+impl Deref for Running {
+    type Target = common::Running;
+
+    fn deref(&self) -> &common::Running {
+        &self.running
+    }
 }
 
 impl Running {
     async fn start(records: &str) -> Self {
         let directory = tempfile::tempdir().expect("there is room");
-        let node = node(directory.path(), records).await;
-        let client = Client::of(directory.path().join("data"));
-        let (end, told) = oneshot::channel();
-        let ended = tokio::spawn(node.run(async { drop(told.await) }));
-        while matches!(client.get("/healthz").await, Err(ClientError::NotRunning(_))) {
-            tokio::task::yield_now().await;
-        }
-        Running { client, end, ended, _directory: directory }
+        let running = common::Running::start(node(directory.path(), records).await, directory.path()).await;
+        Running { running, _directory: directory }
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -59,8 +49,7 @@ impl Running {
     }
 
     async fn end(self) {
-        drop(self.end);
-        timeout(LONG, self.ended).await.expect("it ends").expect("it does not panic").expect("it ends well");
+        self.running.end().await;
     }
 }
 

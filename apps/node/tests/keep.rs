@@ -1,19 +1,17 @@
 //! Records that a node keeps: what came in is in the store of its directory, and goes on when it runs again.
 
+mod common;
+
 use anabranch::{
-    TokioAdapter,
     redb::{self, RedbBackend},
     store::{BackendError, Options, Store, StoreError, Timestamp},
 };
-use anabranch_node::{Client, ClientError, Config, Node, NodeError};
+use anabranch_node::NodeError;
 use anabranch_value::{Value, value};
+use common::{Running, node};
 use std::path::Path;
-use tokio::{sync::oneshot, task::JoinHandle};
 
-const CONFIG: &str = "
-[node]
-data = 'data'
-
+const RECORDS: &str = "
 [[record]]
 name = 'temperature'
 buffer = { kind = 'single-latest' }
@@ -29,21 +27,6 @@ name = 'passing'
 buffer = { kind = 'single-latest' }
 ";
 
-async fn node(directory: &Path) -> Node {
-    let config = Config::parse(&directory.join("anabranch.toml"), CONFIG);
-    Node::from_config(config, TokioAdapter::current().expect("this runs on Tokio")).await.expect("it is good")
-}
-
-async fn running(node: Node, directory: &Path) -> (Client, oneshot::Sender<()>, JoinHandle<Result<(), NodeError>>) {
-    let (end, told) = oneshot::channel();
-    let ended = tokio::spawn(node.run(async { drop(told.await) }));
-    let client = Client::of(directory.join("data"));
-    while matches!(client.get("/healthz").await, Err(ClientError::NotRunning(_))) {
-        tokio::task::yield_now().await;
-    }
-    (client, end, ended)
-}
-
 fn open(directory: &Path) -> Result<Store, StoreError> {
     let backend = RedbBackend::open(directory.join("data"), redb::Options::default())?;
     Store::open(backend, Options::new(|| Timestamp::from_nanos(1)))
@@ -58,7 +41,8 @@ fn values(store: &Store, namespace: &str, key: &str) -> Vec<Value> {
 async fn what_came_in_is_in_the_store_and_goes_on_when_it_runs_again() {
     let place = tempfile::tempdir().expect("there is room");
     for run in 0..2 {
-        let (client, end, ended) = running(node(place.path()).await, place.path()).await;
+        let running = Running::start(node(place.path(), RECORDS).await, place.path()).await;
+        let client = &running.client;
         for celsius in 0..10 {
             let body = format!(r#"{{"device":"boiler","celsius":{}}}"#, 10 * run + celsius);
             client.put("temperature", body).await.expect("it may be written");
@@ -76,8 +60,7 @@ async fn what_came_in_is_in_the_store_and_goes_on_when_it_runs_again() {
         assert_eq!((&keep("temperature")["lost"], keep("passing")), (&0.into(), serde_json::Value::Null));
         // Whoever else would write there is told.
         assert!(matches!(open(place.path()), Err(StoreError::Backend(BackendError::InUse))));
-        drop(end);
-        ended.await.expect("it does not panic").expect("it ends well");
+        running.end().await;
     }
     let store = open(place.path()).expect("nobody has it");
     let readings: Vec<Value> = (0..20).map(|celsius| value!({ "device": "boiler", "celsius": celsius })).collect();
@@ -89,12 +72,13 @@ async fn what_came_in_is_in_the_store_and_goes_on_when_it_runs_again() {
 #[tokio::test]
 async fn its_store_can_be_had_before_it_runs_and_counts_what_it_could_not_keep() {
     let place = tempfile::tempdir().expect("there is room");
-    let mut node = node(place.path()).await;
+    let mut node = node(place.path(), RECORDS).await;
     assert!(node.store().is_none());
     let store = node.open().await.expect("it can be opened").expect("it has one").clone();
     store.put("modes", "mode", "day").expect("it can be written");
     assert_eq!(node.keeps().len(), 2);
-    let (client, end, ended) = running(node, place.path()).await;
+    let running = Running::start(node, place.path()).await;
+    let client = &running.client;
     client.put("temperature", "21").await.expect("it may be written");
     let keep = loop {
         let records = client.get("/v1/records").await.expect("it answers");
@@ -106,8 +90,7 @@ async fn its_store_can_be_had_before_it_runs_and_counts_what_it_could_not_keep()
     };
     assert_eq!(keep["failed"], 1, "{keep}");
     assert!(keep["lastError"].as_str().is_some_and(|why| why.contains("no field device")), "{keep}");
-    drop(end);
-    ended.await.expect("it does not panic").expect("it ends well");
+    running.end().await;
     assert_eq!(values(&store, "modes", "mode"), [value!("day")]);
 }
 
@@ -115,7 +98,7 @@ async fn its_store_can_be_had_before_it_runs_and_counts_what_it_could_not_keep()
 async fn a_store_that_somebody_has_open_is_no_node_s() {
     let place = tempfile::tempdir().expect("there is room");
     let _held = open(place.path()).expect("nobody has it");
-    let refused = node(place.path()).await.run(async {}).await.expect_err("it is in use");
+    let refused = node(place.path(), RECORDS).await.run(async {}).await.expect_err("it is in use");
     assert!(matches!(refused, NodeError::Store { .. }), "{refused:?}");
     assert!(refused.to_string().contains("in use by another process"), "{refused}");
 }

@@ -1,51 +1,31 @@
 //! Writes that come one a line, many under way at once; and a check that says how far it is.
 
-use anabranch::{
-    TokioAdapter,
-    store::{Durability, Store, Write},
-};
-use anabranch_node::{Client, ClientError, Config, Node, NodeError};
+mod common;
+
+use anabranch::store::{Durability, Store, Write};
+use anabranch_node::ClientError;
 use anabranch_value::value;
-use std::{path::Path, time::Duration};
+use common::{LONG, Running, node};
 use tempfile::TempDir;
 use tokio::{
-    sync::{
-        mpsc::{self, Sender, error::TrySendError},
-        oneshot,
-    },
-    task::JoinHandle,
+    sync::mpsc::{self, Sender, error::TrySendError},
     time::timeout,
 };
 
-/// Longer than anything takes on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
-
-struct Running {
+/// A node that runs in a directory of its own, and its store.
+struct Kept {
     store: Store,
-    client: Client,
-    end: oneshot::Sender<()>,
-    ended: JoinHandle<Result<(), NodeError>>,
+    running: Running,
     _place: TempDir,
 }
 
-async fn node() -> Running {
-    let place = tempfile::tempdir().expect("there is room");
-    let config = Config::parse(&place.path().join("anabranch.toml"), "[node]\ndata = 'data'\n");
-    let mut node = Node::from_config(config, TokioAdapter::current().unwrap()).await.expect("it is good");
-    let store = node.open().await.expect("it can be opened").expect("it has one").clone();
-    let (end, told) = oneshot::channel();
-    let ended = tokio::spawn(node.run(async { drop(told.await) }));
-    let client = Client::of(Path::new(place.path()).join("data"));
-    while matches!(client.get("/healthz").await, Err(ClientError::NotRunning(_))) {
-        tokio::task::yield_now().await;
-    }
-    Running { store, client, end, ended, _place: place }
-}
-
-impl Running {
-    async fn end(self) {
-        drop(self.end);
-        timeout(LONG, self.ended).await.expect("it ends").expect("it does not panic").expect("it ends well");
+impl Kept {
+    async fn start() -> Self {
+        let place = tempfile::tempdir().expect("there is room");
+        let mut node = node(place.path(), "").await;
+        let store = node.open().await.expect("it can be opened").expect("it has one").clone();
+        let running = Running::start(node, place.path()).await;
+        Kept { store, running, _place: place }
     }
 }
 
@@ -61,12 +41,12 @@ fn send(sender: Sender<Write>, writes: impl Iterator<Item = Write> + Send + 'sta
 
 #[tokio::test]
 async fn many_are_under_way_at_once_share_their_commits_and_are_told_in_order() {
-    let node = node().await;
+    let node = Kept::start().await;
     let before = node.store.stats().expect("it can be read").commits;
     let (sender, writes) = mpsc::channel(16);
     let key = |number: i64| if number % 2 == 0 { "same".to_owned() } else { format!("key/{number}") };
     send(sender, (0..2000).map(move |number| Write::put("readings", key(number), number)));
-    let mut written = node.client.store().write_each(writes).await.expect("it takes them");
+    let mut written = node.running.client.store().write_each(writes).await.expect("it takes them");
     let mut previous = None;
     for number in 0..2000_i64 {
         let version = timeout(LONG, written.next()).await.expect("it comes").expect("it is written").expect("one more");
@@ -79,21 +59,21 @@ async fn many_are_under_way_at_once_share_their_commits_and_are_told_in_order() 
     assert_eq!(written.next().await.expect("it ends well"), None);
     let commits = node.store.stats().expect("it can be read").commits - before;
     assert!(commits <= 2000 / 4, "{commits} commits");
-    node.end().await;
+    node.running.end().await;
 }
 
 #[tokio::test]
 async fn each_is_told_once_it_is_durable_whether_or_not_another_comes() {
-    let node = node().await;
+    let node = Kept::start().await;
     let (sender, writes) = mpsc::channel(1);
-    let mut written = node.client.store().write_each(writes).await.expect("it takes them");
+    let mut written = node.running.client.store().write_each(writes).await.expect("it takes them");
     for number in 0..3 {
         sender.send(Write::put("a", "k", number)).await.expect("it is taken");
         let version = timeout(LONG, written.next()).await.expect("it comes").expect("it is written").expect("one more");
         assert_eq!(node.store.get("a", "k").expect("it is there").version_id, version.version_id);
     }
     // A node that ends takes no more, and says nothing that it has not done.
-    let Running { end, ended, store, .. } = node;
+    let Kept { running: Running { end, ended, .. }, store, .. } = node;
     drop(end);
     match timeout(LONG, written.next()).await.expect("it comes") {
         Err(ClientError::Gone { .. }) => {}
@@ -106,30 +86,30 @@ async fn each_is_told_once_it_is_durable_whether_or_not_another_comes() {
 
 #[tokio::test]
 async fn one_that_is_wrong_ends_them_and_those_before_are_safe() {
-    let node = node().await;
+    let node = Kept::start().await;
     let (sender, writes) = mpsc::channel(16);
     let wrong = Write::put("a", "", 1);
     send(sender, [Write::put("a", "k", 0), wrong, Write::put("a", "later", 2)].into_iter());
-    let mut written = node.client.store().write_each(writes).await.expect("it takes them");
+    let mut written = node.running.client.store().write_each(writes).await.expect("it takes them");
     assert_eq!(written.next().await.expect("it is written").expect("the first").value, Some(value!(0)));
     match written.next().await {
         Err(ClientError::Refused { status: 400, code, .. }) if code == "INVALID_NAME" => {}
         other => panic!("{other:?}"),
     }
     assert_eq!(node.store.get("a", "k").expect("it is there").value, 0.into());
-    node.end().await;
+    node.running.end().await;
 }
 
 #[tokio::test]
 async fn a_check_says_how_far_it_is() {
-    let node = node().await;
+    let node = Kept::start().await;
     let relaxed = node.store.with_durability(Durability::Relaxed);
     for number in 0..5000 {
         relaxed.put("readings", &format!("{}", number % 7), number).expect("it is written");
     }
     let mut told = Vec::new();
-    let verified = node.client.store().verify(&mut |checked| told.push(checked)).await.expect("it answers");
+    let verified = node.running.client.store().verify(&mut |checked| told.push(checked)).await.expect("it answers");
     assert_eq!((verified.versions, verified.keys, verified.damages.len()), (5000, 7, 0));
     assert!(!told.is_empty() && told.is_sorted() && told.iter().all(|checked| *checked <= 5000), "{told:?}");
-    node.end().await;
+    node.running.end().await;
 }

@@ -1,46 +1,34 @@
 //! What a node's config says of its store holds: which versions are kept, and what its tiers may take.
 
-use anabranch::{
-    TokioAdapter,
-    store::{Durability, Retention, Store, StoreError, Timestamp},
-};
-use anabranch_node::{Client, ClientError, Config, Node, NodeError, Which, shown::Stats};
+mod common;
+
+use anabranch::store::{Durability, Retention, Store, StoreError, Timestamp};
+use anabranch_node::{ClientError, Which, shown::Stats};
+use common::{LONG, Running, node};
 use std::{path::Path, time::Duration};
-use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::time::timeout;
 
-/// Longer than anything takes on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
-
-struct Running {
+/// A node and its store.
+struct Kept {
     store: Store,
-    client: Client,
-    end: oneshot::Sender<()>,
-    ended: JoinHandle<Result<(), NodeError>>,
+    running: Running,
 }
 
-impl Running {
+impl Kept {
     async fn start(directory: &Path, more: &str) -> Self {
-        let text = format!("[node]\ndata = 'data'\nmaintain_every = '1ms'\n{more}");
-        let config = Config::parse(&directory.join("anabranch.toml"), &text);
-        let runtime = TokioAdapter::current().expect("this runs on Tokio");
-        let mut node = Node::from_config(config, runtime).await.expect("it is good");
+        let mut node = node(directory, &format!("maintain_every = '1ms'\n{more}")).await;
         // What is written here need not survive a crash.
         let store = node.open().await.expect("it can be opened").expect("it has one");
         let store = store.with_durability(Durability::Relaxed);
-        let (end, told) = oneshot::channel();
-        let ended = tokio::spawn(node.run(async { drop(told.await) }));
-        let client = Client::of(directory.join("data"));
-        while matches!(client.get("/healthz").await, Err(ClientError::NotRunning(_))) {
-            tokio::task::yield_now().await;
-        }
-        Running { store, client, end, ended }
+        let running = Running::start(node, directory).await;
+        Kept { store, running }
     }
 
     /// Asks the node how much there is until it is this.
     async fn until(&self, holds: impl Fn(&Stats) -> bool) -> Stats {
         let asking = async {
             loop {
-                let stats = self.client.store().stats().await.expect("it answers").expect("it keeps a store");
+                let stats = self.running.client.store().stats().await.expect("it answers").expect("it keeps a store");
                 if holds(&stats) {
                     return stats;
                 }
@@ -51,8 +39,8 @@ impl Running {
 
     /// Ends it; nobody has its store any more then.
     async fn end(self) {
-        drop((self.store, self.end));
-        timeout(LONG, self.ended).await.expect("it ends").expect("it does not panic").expect("it ends well");
+        drop(self.store);
+        self.running.end().await;
     }
 }
 
@@ -60,7 +48,7 @@ impl Running {
 async fn a_node_drops_what_its_config_does_not_keep_and_proves_the_rest() {
     let place = tempfile::tempdir().expect("there is room");
     let kept = "[[namespace]]\nname = 'rooms'\nretention = { last = 100 }\n[[namespace]]\nname = 'halls'\n";
-    let node = Running::start(place.path(), kept).await;
+    let node = Kept::start(place.path(), kept).await;
     let mut times = Vec::new();
     for number in 0..300 {
         times.push(node.store.put("rooms", "kitchen", number).expect("it is written").timestamp);
@@ -70,7 +58,7 @@ async fn a_node_drops_what_its_config_does_not_keep_and_proves_the_rest() {
     assert_eq!((stats.total_versions, stats.key_count), (400, 2));
     let [retained] = &*stats.retention else { panic!("{:?}", stats.retention) };
     assert_eq!((&*retained.namespace, retained.last), ("rooms", Some(100)));
-    let store = node.client.store();
+    let store = node.running.client.store();
     let history = store.history("rooms", "kitchen", None, 1000).await.expect("it answers");
     assert_eq!((history.items.len(), history.next), (100, None));
     assert_eq!(history.items.last().map(|version| version.timestamp), Some(times[200]));
@@ -85,13 +73,13 @@ async fn a_node_drops_what_its_config_does_not_keep_and_proves_the_rest() {
     assert!(store.get("rooms", "kitchen", Which::At(times[200])).await.is_ok());
     let verified = store.verify(&mut |_| ()).await.expect("it answers");
     assert_eq!((verified.versions, verified.damages), (400, Vec::new()));
-    let services = node.client.get("/v1/stats").await.expect("it answers");
+    let services = node.running.client.get("/v1/stats").await.expect("it answers");
     let services: serde_json::Value = serde_json::from_slice(&services).expect("it is JSON");
     let maintain = services["services"].as_array().and_then(|all| all.iter().find(|one| one["name"] == "maintain"));
     assert_eq!(maintain.expect("it is there")["phase"], "running");
     node.end().await;
     // What the config names no longer keeps all again: what was dropped stays so, and nothing else is.
-    let node = Running::start(place.path(), "cold_after = '0s'").await;
+    let node = Kept::start(place.path(), "cold_after = '0s'").await;
     assert_eq!(node.store.retentions(), Ok(Vec::new()));
     for number in 0..50 {
         node.store.put("rooms", "kitchen", number).expect("it is written");
@@ -106,7 +94,7 @@ async fn a_node_drops_what_its_config_does_not_keep_and_proves_the_rest() {
 async fn what_was_the_newest_within_a_time_is_kept() {
     let place = tempfile::tempdir().expect("there is room");
     // Nothing is as new as that, but the newest of each key is kept.
-    let node = Running::start(place.path(), "[[namespace]]\nname = 'rooms'\nretention = { for = '1ms' }\n").await;
+    let node = Kept::start(place.path(), "[[namespace]]\nname = 'rooms'\nretention = { for = '1ms' }\n").await;
     let rooms = Retention::For(Duration::from_millis(1));
     assert_eq!(node.store.retentions(), Ok(vec![("rooms".to_owned(), rooms)]));
     for number in 0..20 {
@@ -123,7 +111,7 @@ async fn what_was_the_newest_within_a_time_is_kept() {
 async fn the_limits_of_its_tiers_hold_and_are_shown() {
     let place = tempfile::tempdir().expect("there is room");
     let limits = "hot_bytes = 65536\nwarm_bytes = 50000\n";
-    let node = Running::start(place.path(), limits).await;
+    let node = Kept::start(place.path(), limits).await;
     for number in 0..1000 {
         node.store.put("rooms", &format!("room/{}", number % 100), "x".repeat(100)).expect("it is written");
     }
