@@ -235,55 +235,31 @@ impl Open {
     }
 
     fn done(&self, client: u32, call: &[u8]) -> Result<Vec<u8>, Failure> {
-        let arguments = &mut Arguments::of(call);
-        let mut answer = Answer::done();
+        let mut arguments = Arguments::of(call);
+        let mut name = arguments.text("the call's name")?;
+        // A call that was asked before, and may have been done.
+        if name == "again" {
+            let (since, call) = (arguments.parsed("since")?, arguments.bytes("the call")?);
+            if let Some(done) = store::done_since(&self.store, since, call)? {
+                return Ok(done);
+            }
+            arguments = Arguments::of(call);
+            name = arguments.text("the call's name")?;
+        }
+        let (mut answer, arguments) = (Answer::done(), &mut arguments);
         let followers = &mut *self.followers.borrow_mut();
-        match arguments.text("the call's name")? {
+        match name {
             "subscribe" => answer.time(followers.subscribe(&self.store, client, arguments, &self.emit)?),
             "more" => answer.flag(followers.more(client, arguments)?),
             "unfollow" => answer.flag(followers.leave(client, arguments)?),
-            "again" => return self.done_again(client, arguments, followers),
-            name => self.other(name, client, arguments, &mut answer, followers)?,
-        };
-        Ok(answer.into_bytes())
-    }
-
-    fn other<'a>(
-        &self,
-        name: &str,
-        client: u32,
-        call: &mut Arguments<'_>,
-        answer: &'a mut Answer,
-        followers: &mut Followers,
-    ) -> Result<&'a mut Answer, Failure> {
-        #[cfg(feature = "records")]
-        if matches!(name, "produce" | "consume" | "records") {
-            let records = self.records.get().ok_or_else(|| {
-                Failure::new("RECORD_NOT_FOUND", "the database was opened without `records`; declare them there")
-            })?;
-            return records.answer(name, client, call, answer, (followers, &self.emit));
-        }
-        #[cfg(not(feature = "records"))]
-        let _ = (client, followers);
-        store::answer(&self.store, name, call, answer)
-    }
-
-    /// A call that was asked before, and may have been done.
-    fn done_again(
-        &self,
-        client: u32,
-        arguments: &mut Arguments<'_>,
-        followers: &mut Followers,
-    ) -> Result<Vec<u8>, Failure> {
-        let (since, call) = (arguments.parsed("since")?, arguments.bytes("the call")?);
-        if let Some(done) = store::done_since(&self.store, since, call)? {
-            return Ok(done);
-        }
-        let arguments = &mut Arguments::of(call);
-        let mut answer = Answer::done();
-        match arguments.text("the call's name")? {
-            "subscribe" => answer.time(followers.subscribe(&self.store, client, arguments, &self.emit)?),
-            name => self.other(name, client, arguments, &mut answer, followers)?,
+            #[cfg(feature = "records")]
+            "produce" | "consume" | "records" => {
+                let records = self.records.get().ok_or_else(|| {
+                    Failure::new("RECORD_NOT_FOUND", "the database was opened without `records`; declare them there")
+                })?;
+                records.answer(name, client, arguments, &mut answer, (followers, &self.emit))?
+            }
+            name => store::answer(&self.store, name, arguments, &mut answer)?,
         };
         Ok(answer.into_bytes())
     }

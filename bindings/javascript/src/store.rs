@@ -9,6 +9,12 @@ use anabranch::store::{
 };
 use std::ops::Bound;
 
+/// What a call wants to be written: a write, or a batch of some.
+enum Wanted {
+    One(Write),
+    Batch(Vec<Write>),
+}
+
 /// What a call that writes is answered with: one version, or those of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writing {
@@ -16,15 +22,27 @@ pub enum Writing {
     Batch,
 }
 
-/// What a call wants to be written; none where it does not write.
-fn wanted(call: &[u8]) -> Option<Result<(Vec<Write>, Writing), Failure>> {
-    let mut call = Arguments::of(call);
-    let name = call.text("the call's name").ok()?;
-    let call = &mut call;
-    match name {
-        "put" | "delete" => Some(one(name == "delete", call).map(|write| (vec![write], Writing::One))),
-        "writeBatch" => Some(call.list("writes", write).map(|writes| (writes, Writing::Batch))),
-        _ => None,
+impl Wanted {
+    /// None where the call does not write.
+    fn of(name: &str, call: &mut Arguments<'_>) -> Option<Result<Self, Failure>> {
+        match name {
+            "put" | "delete" => Some(one(name == "delete", call).map(Wanted::One)),
+            "writeBatch" => Some(call.list("writes", write).map(Wanted::Batch)),
+            _ => None,
+        }
+    }
+
+    fn of_call(call: &[u8]) -> Option<Result<Self, Failure>> {
+        let mut call = Arguments::of(call);
+        let name = call.text("the call's name").ok()?;
+        Self::of(name, &mut call)
+    }
+
+    fn into_writes(self) -> (Vec<Write>, Writing) {
+        match self {
+            Wanted::One(write) => (vec![write], Writing::One),
+            Wanted::Batch(writes) => (writes, Writing::Batch),
+        }
     }
 }
 
@@ -38,24 +56,26 @@ fn one(deletes: bool, call: &mut Arguments<'_>) -> Result<Write, Failure> {
 
 /// Hands in what a call wants to be written, to be committed with what comes next; none where it does not write.
 pub fn submitted(store: &Store, call: &[u8]) -> Option<Result<(Ticket, Writing), Failure>> {
-    let wanted = wanted(call)?;
-    Some(wanted.and_then(|(writes, writing)| Ok((store.submit(writes)?, writing))))
+    Some(Wanted::of_call(call)?.and_then(|wanted| {
+        let (writes, writing) = wanted.into_writes();
+        Ok((store.submit(writes)?, writing))
+    }))
 }
 
 /// The answer to a call that has written.
 pub fn written(versions: &[VersionedValue], writing: Writing) -> Vec<u8> {
     let mut answer = Answer::done();
-    if writing == Writing::Batch {
-        answer.list(versions.len());
-    }
-    versions.iter().fold(&mut answer, |answer, version| answer.version(None, version));
+    match writing {
+        Writing::One => versions.iter().fold(&mut answer, |answer, version| answer.version(None, version)),
+        Writing::Batch => answer.versions(versions),
+    };
     answer.into_bytes()
 }
 
 /// The answer to a call that was made before and not answered, if it has written since a time what it was to write.
 pub fn done_since(store: &Store, since: Timestamp, call: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
-    let Some(wanted) = wanted(call) else { return Ok(None) };
-    let (writes, writing) = wanted?;
+    let Some(wanted) = Wanted::of_call(call) else { return Ok(None) };
+    let (writes, writing) = wanted?.into_writes();
     let mut versions = Vec::new();
     for write in writes {
         let newest = match store.history(write.namespace(), write.key(), since.., 1) {
@@ -87,13 +107,13 @@ pub fn answer<'a>(
     call: &mut Arguments<'_>,
     answer: &'a mut Answer,
 ) -> Result<&'a mut Answer, Failure> {
+    if let Some(wanted) = Wanted::of(name, call) {
+        return Ok(match wanted? {
+            Wanted::One(write) => answer.version(None, &store.write(write)?),
+            Wanted::Batch(writes) => answer.versions(&store.write_batch(writes)?),
+        });
+    }
     Ok(match name {
-        "put" | "delete" => answer.version(None, &store.write(one(name == "delete", call)?)?),
-        "writeBatch" => {
-            let versions = store.write_batch(call.list("writes", write)?)?;
-            answer.list(versions.len());
-            versions.iter().fold(answer, |answer, version| answer.version(None, version))
-        }
         "get" => answer.version(None, &store.get(call.text("namespace")?, call.text("key")?)?),
         "getAt" => {
             let (namespace, key) = (call.text("namespace")?, call.text("key")?);
@@ -182,8 +202,7 @@ fn time(call: &mut Arguments<'_>, what: &str) -> Result<Option<Timestamp>, Failu
 
 /// Left out: anything. `false`: nothing. A version: that one.
 fn expected(call: &mut Arguments<'_>) -> Result<Expected, Failure> {
-    if let Ok(false) = call.peek_flag() {
-        call.flag("what is expected")?;
+    if call.takes_false() {
         return Ok(Expected::Absent);
     }
     Ok(call

@@ -36,11 +36,16 @@ impl<'c> Arguments<'c> {
         read(self).map(Some)
     }
 
-    /// The flag that comes next, if one does.
-    pub fn peek_flag(&mut self) -> Result<bool, Failure> {
-        self.0.probe().bool().map_err(|_| Failure::argument("a flag", "true or false is needed"))
+    /// Takes a `false`, if that comes next. Each write asks: so what else there is costs nothing.
+    pub fn takes_false(&mut self) -> bool {
+        let comes = self.0.probe().bool().is_ok_and(|flag| !flag);
+        if comes {
+            self.0.set_position(self.0.position() + 1);
+        }
+        comes
     }
 
+    #[cfg(feature = "records")]
     #[inline(never)]
     pub fn flag(&mut self, what: &str) -> Result<bool, Failure> {
         self.0.bool().map_err(|_| Failure::argument(what, "true or false is needed"))
@@ -216,6 +221,12 @@ impl Answer {
             return causes.iter().fold(self, Answer::id);
         }
         self
+    }
+
+    /// Those of a batch.
+    pub fn versions(&mut self, versions: &[VersionedValue]) -> &mut Self {
+        self.list(versions.len());
+        versions.iter().fold(self, |answer, version| answer.version(None, version))
     }
 
     #[inline(never)]
