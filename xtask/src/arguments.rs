@@ -75,7 +75,8 @@ pub fn command() -> Command {
                 )
                 .arg(option("scenario", "NAME").help("Only this scenario"))
                 .arg(option("seed", "N").help("Only this seed").conflicts_with("seeds").requires("scenario"))
-                .arg(option("seeds", "N").help("The seeds 0..N, each twice, comparing the traces").required_unless_present("seed")),
+                .arg(option("seeds", "N").help("The seeds 0..N").required_unless_present("seed"))
+                .arg(option("twice-every", "N").help("Of so many seeds one is played twice, comparing the traces; each, if not said")),
             Command::new("npm").about("Build the JavaScript package into target/npm/anabranch").long_about(
                 "Builds the engine for WebAssembly, makes it small with wasm-opt, and puts it with the package's modules, types and \
                  README into target/npm/anabranch, as it is published: `npm pack` there makes the tarball.",

@@ -78,7 +78,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Failure> {
 fn simulate(workspace: &Workspace, args: &clap::ArgMatches) -> Result<(), Failure> {
     let package = workspace.package(steps::SCENARIOS)?;
     let mut simulator = Run::cargo(["run", "--quiet", "--release", "-p", &package.name, "--"]);
-    for option in ["scenario", "seed", "seeds"] {
+    for option in ["scenario", "seed", "seeds", "twice-every"] {
         if let Some(value) = args.get_one::<String>(option) {
             simulator = simulator.args([format!("--{option}"), value.clone()]);
         }

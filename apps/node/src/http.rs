@@ -13,12 +13,14 @@
 
 mod events;
 mod follow;
+mod lent;
 mod lines;
 mod problem;
 mod stats;
 mod store;
 mod transfer;
 
+pub(crate) use lent::Lent;
 pub(crate) use lines::NDJSON;
 pub(crate) use transfer::EXPORTED;
 
@@ -26,7 +28,7 @@ use crate::{
     assemble::Database,
     records::{NoNewest, NotWritten, Numbered, Records},
 };
-use anabranch::{AccessError, store::Store};
+use anabranch::AccessError;
 use anabranch_value::{Value, json};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::BoxBody};
 use hyper::{
@@ -61,7 +63,7 @@ pub(crate) struct Face {
     /// Says when it ends.
     pub(crate) ending: Ending,
     /// What it keeps, if it has a directory for that.
-    pub(crate) store: Option<Store>,
+    pub(crate) store: Option<Lent>,
 }
 
 /// Where a request goes.

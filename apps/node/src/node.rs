@@ -3,7 +3,7 @@
 use crate::{
     assemble::{Database, assemble},
     config::{Config, Faults, NamespaceSection},
-    http::{Ending, Face},
+    http::{Ending, Face, Lent},
     records::Records,
     shown::Retained,
     socket::{self, Owned, SocketError},
@@ -185,15 +185,18 @@ impl Node {
         let mut connections = JoinSet::new();
         let (answering, ending) = watch::channel(());
         db.start();
+        let mut free = None;
         match &opened {
             Some(Opened { socket: Owned { listener, .. }, store }) => {
+                let (lent, none_holds) = Lent::new(store.clone());
+                free = Some(none_holds);
                 let face = Face {
                     name: config.name.clone(),
                     db: db.clone(),
                     records,
                     started: Instant::now(),
                     ending: ending.clone(),
-                    store: Some(store.clone()),
+                    store: Some(lent),
                 };
                 accept(listener, &Arc::new(face), &mut connections, &ending, until).await;
             }
@@ -201,12 +204,17 @@ impl Node {
         }
 
         tracing::info!("{name} ends: what is on its way goes on to its end, for {} s at most", GRACE.as_secs());
-        tellers.abort_all();
+        tellers.shutdown().await;
         drop(answering);
         let aborted = db.shutdown(GRACE).await.aborted;
         // Who follows a record hears that it has closed.
         let heard = async { while connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(FAREWELL, heard).await;
+        connections.shutdown().await;
+        // Whoever opens the directory when this has ended finds it free.
+        if let Some(free) = free {
+            let _ = tokio::time::timeout(GRACE, free.wait()).await;
+        }
         if aborted.is_empty() {
             tracing::info!("{name} has ended");
             return Ok(());

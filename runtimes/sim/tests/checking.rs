@@ -62,6 +62,20 @@ fn what_the_seed_does_not_decide_is_found() {
 }
 
 #[test]
+fn of_so_many_seeds_one_is_run_twice() {
+    let runs = AtomicU64::new(0);
+    let explore = |seeds| {
+        SimOptions::default().twice_every(5).explore(seeds, |sim| {
+            sim.adapter().note(runs.fetch_add(1, Ordering::Relaxed));
+            Ok(())
+        })
+    };
+    assert_eq!(explore(6..10).map(|explored| explored.seeds), Ok(4));
+    assert_eq!(runs.load(Ordering::Relaxed), 4);
+    assert_eq!(explore(6..20).unwrap_err().seed, 10);
+}
+
+#[test]
 fn a_panic_in_a_task_that_nobody_awaits_fails_the_seed_unless_it_is_expected() {
     let scenario = |sim: &mut Sim| -> Verdict {
         drop(sim.adapter().spawn_named("careless", async { panic!("on purpose") }));

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
 
 fn arguments(names: Vec<&'static str>) -> Command {
     Command::new("anabranch-scenarios")
-        .about("Plays services in simulation: each seed twice, with equal traces")
+        .about("Plays services in simulation: each seed, or some of them, twice, with equal traces")
         .arg(
             Arg::new("scenario")
                 .long("scenario")
@@ -37,6 +37,14 @@ fn arguments(names: Vec<&'static str>) -> Command {
                 .value_parser(value_parser!(u64))
                 .conflicts_with("seed")
                 .help("The seeds 0..N; where all scenarios are played, a fifth of them for those with a disk"),
+        )
+        .arg(
+            Arg::new("twice-every")
+                .long("twice-every")
+                .value_name("N")
+                .default_value("1")
+                .value_parser(value_parser!(u64).range(1..))
+                .help("Of so many seeds one is played twice, to see that its traces are equal"),
         )
         .arg(
             Arg::new("threads")
@@ -60,12 +68,13 @@ fn play(scenarios: &[Scenario<SimAdapter>], arguments: &ArgMatches) -> ExitCode 
         .get_one("threads")
         .copied()
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, |threads| threads.get() as u64));
+    let twice_every = arguments.get_one("twice-every").copied().unwrap_or(1);
     let (mut passed, mut failed) = (0, 0);
     let begun = Instant::now();
     for scenario in scenarios.iter().filter(|scenario| wanted.is_none_or(|name| name == scenario.name)) {
         let begun = Instant::now();
         let name = scenario.name;
-        match scenario.explore(seeds(scenario), threads) {
+        match scenario.explore(seeds(scenario), twice_every, threads) {
             Ok(explored) => {
                 let time = begun.elapsed().as_secs_f64();
                 let seeds = seeds(scenario).count();
@@ -81,7 +90,8 @@ fn play(scenarios: &[Scenario<SimAdapter>], arguments: &ArgMatches) -> ExitCode 
             }
         }
     }
-    println!("every seed twice, on {threads} threads in {:.1} s", begun.elapsed().as_secs_f64());
+    let twice = if twice_every == 1 { "every seed".to_owned() } else { format!("one seed in {twice_every}") };
+    println!("{twice} twice, on {threads} threads in {:.1} s", begun.elapsed().as_secs_f64());
     println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

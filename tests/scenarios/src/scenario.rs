@@ -101,17 +101,17 @@ pub struct Explored {
 }
 
 impl Scenario<SimAdapter> {
-    /// Plays it under each of the seeds, twice each with the same trace, on so many threads.
+    /// Plays it under each of the seeds, one of `twice_every` twice with the same trace, on so many threads.
     ///
     /// # Errors
     /// The lowest seed that failed of those that were played until then.
-    pub fn explore(&self, seeds: Range<u64>, threads: u64) -> Result<Explored, Failure> {
+    pub fn explore(&self, seeds: Range<u64>, twice_every: u64, threads: u64) -> Result<Explored, Failure> {
         let threads = threads.max(1);
         let share = |number: u64| {
             let mut explored = Explored::default();
             for odd in [false, true] {
                 let mine = seeds.clone().filter(|seed| seed / 2 % threads == number && (seed % 2 == 1) == odd);
-                let some = self.options(odd).explore(mine, |sim| self.in_sim(sim))?;
+                let some = self.options(odd).twice_every(twice_every).explore(mine, |sim| self.in_sim(sim))?;
                 explored.courses += some.courses;
                 explored.steps += some.steps;
             }

@@ -1,7 +1,7 @@
 //! What is written to a namespace, as Server-Sent Events: `value` with the version's id, and `closed` when the node ends.
 
 use super::{
-    Answer, Ending,
+    Answer, Ending, Lent,
     events::{self, WAITING, event},
 };
 use crate::shown::Version;
@@ -19,9 +19,13 @@ use tokio::sync::{
 /// How many versions are read at once.
 const PAGE: usize = 64;
 
-pub(super) fn answer(versions: Subscription, ending: Ending) -> Answer {
+pub(super) fn answer(store: Lent, versions: Subscription, ending: Ending) -> Answer {
     let (sender, receiver) = channel(WAITING);
-    tokio::spawn(follow(versions, sender, ending));
+    tokio::spawn(async move {
+        follow(versions, sender, ending).await;
+        // The subscription had the store, too.
+        drop(store);
+    });
     events::body(receiver)
 }
 

@@ -7,7 +7,7 @@
 //!
 //! What goes wrong then is the last line: a problem, as it would have been the answer.
 
-use super::{Answer, Ending, Face, problem::Problem, store::LARGEST_VALUE, transfer::Pieces};
+use super::{Answer, Ending, Face, Lent, problem::Problem, store::LARGEST_VALUE, transfer::Pieces};
 use crate::shown::{self, Verified, Version};
 use anabranch::store::{Store, Ticket, Write};
 use http_body_util::BodyExt;
@@ -52,8 +52,11 @@ impl Face {
         let store = self.kept()?;
         let (to, taken) = channel(UNDER_WAY);
         let (answers, receiver) = channel(WAITING);
-        tokio::spawn(take(store, body, to, self.ending.clone()));
-        spawn_blocking(move || tell(taken, &answers));
+        tokio::spawn(take(store.clone(), body, to, self.ending.clone()));
+        spawn_blocking(move || {
+            tell(taken, &answers);
+            drop(store);
+        });
         Ok(answer(receiver))
     }
 
@@ -68,6 +71,7 @@ impl Face {
                 Ok(verified) => line(&Verified::from(verified)),
                 Err(error) => line(&Problem::of_store(&error)),
             };
+            drop(store);
             // Whoever has left does not want it.
             let _ = to.blocking_send(last);
         });
@@ -89,7 +93,7 @@ fn line(object: &impl Serialize) -> Frame<Bytes> {
 }
 
 /// Sets each line that comes on its way, until they end, one is wrong, nobody hears the answers any more, or the node ends.
-async fn take<B>(store: Store, body: B, to: Sender<Taken>, mut ending: Ending)
+async fn take<B>(store: Lent, body: B, to: Sender<Taken>, mut ending: Ending)
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
 {

@@ -16,7 +16,7 @@
 //!
 //! Names stand percent-encoded, a `/` in them as `%2F`. Lists take `limit` and `after`, and say where the rest begins: `next`.
 
-use super::{Answer, Face, follow, json_of, problem::Problem};
+use super::{Answer, Face, Lent, follow, json_of, problem::Problem};
 use crate::shown::{self, Diff, Page, Stats, Step, Trace, Version};
 use anabranch::store::{KeyedVersion, Moment, Start, Store, StoreError, Timestamp, VersionId, VersionedValue, Write};
 use anabranch_value::json;
@@ -110,10 +110,11 @@ impl Face {
                 Moment::Version(version) => Start::After(version),
             });
             let (namespace, prefix) = (namespace.clone(), query.text("prefix").unwrap_or_default().to_owned());
+            let lent = store.clone();
             let versions = tokio::task::spawn_blocking(move || store.subscribe(&namespace, &prefix, from));
             let versions = versions.await.unwrap_or(Err(StoreError::WriterPanicked));
             let versions = versions.map_err(|error| Problem::of_store(&error))?;
-            return Ok(follow::answer(versions, self.ending.clone()));
+            return Ok(follow::answer(lent, versions, self.ending.clone()));
         }
         let has_body = matches!(head.method, Method::PUT | Method::POST);
         let body = if has_body { super::whole(body, LARGEST_VALUE).await? } else { Bytes::new() };
@@ -128,7 +129,7 @@ impl Face {
 
 impl Face {
     /// Its store, if it has one.
-    pub(super) fn kept(&self) -> Result<Store, Problem> {
+    pub(super) fn kept(&self) -> Result<Lent, Problem> {
         self.store.clone().ok_or_else(Problem::no_store)
     }
 
