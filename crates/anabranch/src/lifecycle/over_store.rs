@@ -2,7 +2,7 @@
 
 use super::in_steps;
 use crate::{Duration, JoinError, Runtime, RuntimeContext, SpawnBlocking};
-use anabranch_store::{Store, StoreError};
+use anabranch_store::{Maintained, Store, StoreError};
 use core::convert::Infallible;
 
 /// Why a store is not maintained any more.
@@ -57,6 +57,18 @@ pub async fn maintain<R: Runtime + SpawnBlocking>(
     match go_on(&ctx, &store, every, || ()).await? {}
 }
 
+/// A step that is on its way to where it is made: it may be dropped before it gets there, and then, too, leaves the store first.
+struct Step<W> {
+    store: Store,
+    _working: W,
+}
+
+impl<W> Step<W> {
+    fn make(self) -> Result<Maintained, StoreError> {
+        self.store.maintain(self.store.now())
+    }
+}
+
 /// The same; what `working` gives is dropped after a step's hold on the store.
 async fn go_on<R: Runtime + SpawnBlocking, W: Send + 'static>(
     ctx: &RuntimeContext<R>,
@@ -65,12 +77,8 @@ async fn go_on<R: Runtime + SpawnBlocking, W: Send + 'static>(
     working: impl Fn() -> W,
 ) -> Result<Infallible, MaintainError> {
     let step = || {
-        let (store, working) = (store.clone(), working());
-        let step = ctx.spawn_blocking(move || {
-            let _working = working;
-            let store = store;
-            store.maintain(store.now())
-        });
+        let step = Step { store: store.clone(), _working: working() };
+        let step = ctx.spawn_blocking(move || step.make());
         async move { Ok(step.await??) }
     };
     in_steps(ctx, every, step).await
