@@ -31,6 +31,9 @@ pub(super) struct Block {
     rows: usize,
     /// Bytes of rows.
     used: usize,
+    /// When its first and its last row were written: beside the memory, which most of the time is in no cache.
+    first: u64,
+    last: u64,
 }
 
 impl Block {
@@ -42,17 +45,17 @@ impl Block {
     pub fn next(&self, row: &[u8]) -> Self {
         let (least, most) = (row.len() + PLACE, ROWS * (row.len() + PLACE));
         let length = (3 * self.memory.len()).min(FULL).min(most).max(least);
-        Block { memory: empty(length), rows: 0, used: 0 }
+        Block { memory: empty(length), ..Block::default() }
     }
 
     /// When its first row was written; none where there is none.
-    pub fn first(&self) -> Option<u64> {
-        (self.rows > 0).then(|| self.time(0))
+    pub const fn first(&self) -> Option<u64> {
+        if self.rows > 0 { Some(self.first) } else { None }
     }
 
     /// When its last row was written.
-    pub fn last(&self) -> Option<u64> {
-        self.rows.checked_sub(1).map(|place| self.time(place))
+    pub const fn last(&self) -> Option<u64> {
+        if self.rows > 0 { Some(self.last) } else { None }
     }
 
     /// Whether one more row goes into it: where it has its place, or the block is still so small that it is moved for it.
@@ -78,6 +81,7 @@ impl Block {
         let memory = Arc::make_mut(&mut self.memory);
         memory[self.used..end].copy_from_slice(row);
         put(memory, self.rows, (time, end));
+        (self.first, self.last) = (if self.rows == 0 { time } else { self.first }, time);
         (self.rows, self.used) = (self.rows + 1, end);
     }
 
@@ -96,6 +100,7 @@ impl Block {
         }
         put(memory, place, (time, begin + length));
         (self.rows, self.used) = (self.rows + 1, self.used + length);
+        self.find_ends();
         before
     }
 
@@ -113,7 +118,14 @@ impl Block {
         if self.memory.len() > FULL {
             self.resize(self.used + self.rows * PLACE);
         }
+        self.find_ends();
         Some(end - start)
+    }
+
+    fn find_ends(&mut self) {
+        if let Some(last) = self.rows.checked_sub(1) {
+            (self.first, self.last) = (self.time(0), self.time(last));
+        }
     }
 
     /// Visits the rows within a range of time, until the visitor breaks off.
