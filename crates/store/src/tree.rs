@@ -126,7 +126,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     }
 
     /// The value of a key, to be changed. It costs what [`insert`](Self::insert) does.
-    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
