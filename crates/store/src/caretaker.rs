@@ -6,7 +6,6 @@ use crate::{Retention, StoreError, Timestamp};
 use alloc::string::String;
 use alloc::vec::Vec;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
 
 /// Who maintains the store: one at a time.
 #[derive(Debug)]
@@ -68,6 +67,9 @@ impl Store {
         let plan = lifecycle::plan(&self.reader()?, &round, now, &inner.caretaker.lifecycle)?;
         inner.beside(|engine| {
             engine.carry_out(&plan)?;
+            if plan.outcome.moved + plan.outcome.dropped > 0 {
+                inner.count();
+            }
             // Before anybody writes on what the hot tier knows of a chain.
             for begun in &plan.begun {
                 let hash = inner.hot.hash(&begun.namespace, &begun.key);
@@ -75,9 +77,6 @@ impl Store {
             }
             Ok(())
         })?;
-        if plan.outcome.moved + plan.outcome.dropped > 0 {
-            inner.commits.fetch_add(1, Ordering::Relaxed);
-        }
         *round = plan.round;
         Ok(plan.outcome)
     }

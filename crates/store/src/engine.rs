@@ -10,6 +10,8 @@ use crate::transfer::{Chunk, Imported};
 use crate::verify::{Verified, verify};
 use crate::version_id::Written;
 use crate::write::{Expected, MAX_VALUE, Write, owned};
+#[cfg(feature = "std")]
+use crate::write::{One, check_write};
 use crate::{Causes, ImportError, StoreError, Timestamp, VersionId, VersionedValue};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -183,7 +185,8 @@ impl<B: Backend> Engine<B> {
             // There is time for all: it was checked.
             let timestamp = self.last.after(wall).unwrap_or(Timestamp::LATEST);
             self.last = timestamp;
-            let (row, id) = self.put(write, timestamp, *head, value.clone(), alone);
+            let names = (&*write.namespace, &*write.key);
+            let (row, id) = self.put(names, &write.causes, timestamp, *head, value.clone(), alone);
             let version = version(write.value.clone(), write.causes.clone(), timestamp, id, *head);
             into.push(Staged { row, version });
         }
@@ -243,41 +246,43 @@ impl<B: Backend> Engine<B> {
                 };
                 head = find_head(reader, &write.namespace, &write.key)?;
             }
-            check_expected(write, head.as_ref())?;
+            let names = (&*write.namespace, &*write.key);
+            check_expected(names, write.expected, write.value.is_none(), head.as_ref())?;
             heads.push((head, value));
         }
         Ok(())
     }
 
     /// As [`stage`](Self::stage), for one write with which nothing else is in its commit, and whose chain stands at `known` if that
-    /// is known. Its value becomes the version's.
+    /// is known.
     #[cfg(feature = "std")]
     pub(crate) fn stage_one(
         &mut self,
-        write: &mut Write,
+        one: One<'_>,
         wall: Timestamp,
         known: Option<Head>,
     ) -> Result<Staged, StoreError> {
-        write.check()?;
+        let One { namespace, key, value, expected, causes } = one;
+        check_write(namespace, key, &causes)?;
         let timestamp = self.last.after(wall).ok_or(StoreError::TimeIsUp)?;
         self.has_numbers_for(1)?;
         self.memory.values.clear();
-        let value = write.value.as_ref().map(|value| encode(value, &write.key, &mut self.memory.values)).transpose()?;
+        let encoded = value.as_ref().map(|value| encode(value, key, &mut self.memory.values)).transpose()?;
         let head = match known {
             Some(head) => Some(head),
-            None => find_head(&Reader::new(self.backend.view()?), &write.namespace, &write.key)?,
+            None => find_head(&Reader::new(self.backend.view()?), namespace, key)?,
         };
-        check_expected(write, head.as_ref())?;
+        check_expected((namespace, key), expected, value.is_none(), head.as_ref())?;
         self.last = timestamp;
-        let (row, id) = self.put(write, timestamp, head, value, true);
-        let (value, causes) = (write.value.take(), core::mem::take(&mut write.causes));
+        let (row, id) = self.put((namespace, key), &causes, timestamp, head, encoded, true);
         Ok(Staged { row, version: version(value, causes, timestamp, id, head) })
     }
 
     /// Puts one version into the batch.
     fn put(
         &mut self,
-        write: &Write,
+        (namespace, key): (&str, &str),
+        causes: &[VersionId],
         timestamp: Timestamp,
         head: Option<Head>,
         value: Option<Range<usize>>,
@@ -287,8 +292,7 @@ impl<B: Backend> Engine<B> {
         // Lent to each other for a moment.
         let values = core::mem::take(&mut self.memory.values);
         let value = value.map(|range| &values[range]);
-        let (namespace, key) = (&*write.namespace, &*write.key);
-        let written = Written { namespace, key, value, timestamp, previous, causes: &write.causes };
+        let written = Written { namespace, key, value, timestamp, previous, causes };
         let id = VersionId::of(&written, &mut self.memory.hashed);
         let before = if previous.is_some() { Previous::Before } else { Previous::None };
         let row = self.append(&written, &id, before, head.map(|head| head.row), alone);
@@ -510,18 +514,22 @@ pub(crate) fn find_head<V: View>(reader: &Reader<V>, namespace: &str, key: &str)
     Ok(Some(Head { row, id }))
 }
 
-fn check_expected(write: &Write, head: Option<&Head>) -> Result<(), StoreError> {
+fn check_expected(
+    (namespace, key): (&str, &str),
+    expected: Expected,
+    is_deletion: bool,
+    head: Option<&Head>,
+) -> Result<(), StoreError> {
     let current = head.filter(|head| !head.row.deleted).map(|head| head.id);
-    let holds = match write.expected {
+    let holds = match expected {
         Expected::Any => true,
         Expected::Absent => current.is_none(),
         Expected::Version(version) => current == Some(version),
     };
-    let (namespace, key) = (&write.namespace, &write.key);
     if !holds {
         return Err(StoreError::Conflict { namespace: owned(namespace), key: owned(key), current });
     }
-    if write.value.is_none() && current.is_none() {
+    if is_deletion && current.is_none() {
         let deleted = head.map(|head| head.id.timestamp());
         return Err(StoreError::KeyNotFound { namespace: owned(namespace), key: owned(key), deleted });
     }

@@ -6,7 +6,7 @@
 
 use crate::codec::KeyRow;
 use crate::engine::Head;
-use crate::{Timestamp, VersionedValue, Write};
+use crate::{Timestamp, VersionedValue};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use anabranch_value::{Text, Value};
@@ -37,6 +37,8 @@ struct Shard {
     hand: usize,
     /// How often a key of it was written: what was read from a view before is not put here after.
     generation: u64,
+    /// Where the entry was that was marked last.
+    marked: usize,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,12 @@ struct Entry {
 struct Current {
     row: KeyRow,
     version: VersionedValue,
+}
+
+impl Entry {
+    fn is(&self, namespace: &str, key: &str) -> bool {
+        self.key == *key && self.namespace == *namespace
+    }
 }
 
 impl Current {
@@ -122,18 +130,19 @@ impl Hot {
     }
 
     /// Where the chain of a key stands. Asked by the writer, before it marks what it writes.
-    pub fn head(&self, hash: u64, write: &Write) -> Option<Head> {
+    pub fn head(&self, hash: u64, namespace: &str, key: &str) -> Option<Head> {
         let shard = self.read(hash);
-        shard.find(hash, &write.namespace, &write.key)?.current.as_ref().map(Current::head)
+        shard.find(hash, namespace, key)?.current.as_ref().map(Current::head)
     }
 
     /// A commit that writes the key is about to be made. Gives where its chain stands, if that is known here.
-    pub fn mark(&self, hash: u64, namespace: &Text, key: &Text) -> Option<Head> {
+    pub fn mark(&self, hash: u64, namespace: &str, key: &str) -> Option<Head> {
         let mut shard = self.change(hash);
         let Some(place) = shard.place(hash, namespace, key) else {
-            shard.insert(hash, namespace, key, None);
+            shard.insert(hash, namespace.into(), key.into(), None);
             return None;
         };
+        shard.marked = place;
         let entry = &mut shard.entries[place];
         entry.in_flux = true;
         entry.current.as_ref().map(Current::head)
@@ -151,22 +160,27 @@ impl Hot {
     }
 
     /// The commit was made.
-    pub fn publish(&self, hash: u64, write: &Write, row: KeyRow, version: &VersionedValue) {
+    pub fn publish(&self, hash: u64, (namespace, key): (&str, &str), row: KeyRow, version: &VersionedValue) {
         let mut shard = self.change(hash);
         shard.generation += 1;
-        if let Some(place) = shard.place(hash, &write.namespace, &write.key) {
-            let entry = &mut shard.entries[place];
+        // Most often it is what was marked last, and is not looked up once more.
+        let marked = shard.marked;
+        let is_marked = shard.entries.get(marked).is_some_and(|entry| entry.hash == hash && entry.is(namespace, key));
+        if let Some(place) = is_marked.then_some(marked).or_else(|| shard.place(hash, namespace, key)) {
+            let Shard { entries, bytes, .. } = &mut *shard;
+            let entry = &mut entries[place];
             entry.in_flux = false;
             // Of several versions in one commit the newest stays, whichever comes first.
-            let is_newer = entry.current.as_ref().is_none_or(|its| its.version.timestamp < version.timestamp);
-            if is_newer {
-                let before = entry.bytes;
-                entry.bytes = size_of_entry(&entry.namespace, &entry.key) + size_on_heap(&version.value);
+            if entry.current.as_ref().is_none_or(|its| its.version.timestamp < version.timestamp) {
+                let its = size_of_entry(namespace, key) + size_on_heap(&version.value);
+                *bytes = *bytes + its - entry.bytes;
+                entry.bytes = its;
                 entry.current = Some(Current { row, version: version.clone() });
-                shard.bytes = shard.bytes + shard.entries[place].bytes - before;
             }
         }
-        shard.make_room(self.limit);
+        if shard.bytes > self.limit {
+            shard.make_room(self.limit);
+        }
     }
 
     /// The commit was not made, or wrote what is not known here.
@@ -202,7 +216,7 @@ impl Hot {
         }
         let mut shard = self.change(hash);
         if shard.generation == generation && shard.place(hash, namespace, key).is_none() {
-            shard.insert(hash, &namespace.into(), &key.into(), Some(Current { row, version: version.clone() }));
+            shard.insert(hash, namespace.into(), key.into(), Some(Current { row, version: version.clone() }));
             shard.make_room(self.limit);
         }
     }
@@ -227,19 +241,15 @@ impl Shard {
     }
 
     fn place(&self, hash: u64, namespace: &str, key: &str) -> Option<usize> {
-        let is_it = |place: &u32| {
-            let entry = &self.entries[*place as usize];
-            entry.key == *key && entry.namespace == *namespace
-        };
-        self.index.find(hash, is_it).map(|place| *place as usize)
+        self.index.find(hash, |place| self.entries[*place as usize].is(namespace, key)).map(|place| *place as usize)
     }
 
-    fn insert(&mut self, hash: u64, namespace: &Text, key: &Text, current: Option<Current>) {
+    fn insert(&mut self, hash: u64, namespace: Text, key: Text, current: Option<Current>) {
         let Ok(place) = u32::try_from(self.entries.len()) else { return };
         let in_flux = current.is_none();
         let value = current.as_ref().map_or(0, |current| size_on_heap(&current.version.value));
-        let bytes = size_of_entry(namespace, key) + value;
-        let (namespace, key) = (namespace.clone(), key.clone());
+        let bytes = size_of_entry(&namespace, &key) + value;
+        self.marked = self.entries.len();
         self.entries.push(Entry { hash, namespace, key, current, in_flux, used: AtomicBool::new(false), bytes });
         self.bytes += bytes;
         let entries = &self.entries;
@@ -322,9 +332,8 @@ mod tests {
     #[test]
     fn what_is_marked_and_then_refused_is_as_it_was() {
         let hot = Hot::new(1 << 20);
-        let write = Write::put("n", "k", 1);
         let hash = hot.hash("n", "k");
-        assert_eq!(hot.mark(hash, &write.namespace, &write.key), None);
+        assert_eq!(hot.mark(hash, "n", "k"), None);
         hot.unmark(hash, "n", "k");
         assert_eq!(hot.size(), (0, 0));
 
@@ -336,11 +345,11 @@ mod tests {
         let (value, causes) = (Value::Int(1), Causes::default());
         let version =
             VersionedValue { value, timestamp: at, version_id, previous_version: None, causes, deleted: false };
-        assert_eq!(hot.mark(hash, &write.namespace, &write.key), None);
-        hot.publish(hash, &write, row, &version);
+        assert_eq!(hot.mark(hash, "n", "k"), None);
+        hot.publish(hash, ("n", "k"), row, &version);
         let is_found = || matches!(hot.get(hash, "n", "k"), Found::Version(found) if found == version);
         assert!(is_found());
-        assert_eq!(hot.mark(hash, &write.namespace, &write.key), Some(Head { row, id: version_id }));
+        assert_eq!(hot.mark(hash, "n", "k"), Some(Head { row, id: version_id }));
         assert!(!is_found(), "it is in flux");
         hot.unmark(hash, "n", "k");
         assert!(is_found());

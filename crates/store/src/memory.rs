@@ -1,12 +1,18 @@
 //! Tables in memory: for tests, for browsers' tabs, for whoever keeps nothing.
 //!
-//! Two tables have a row for each version, so they hold their keys as the numbers that they are.
+//! Tables with a row for each version hold their keys as the numbers that they are, and the versions of a key lie in blocks of
+//! their own.
+
+mod block;
+mod chain;
+mod versions;
 
 use crate::backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View, Visit};
 use crate::tree::Tree;
 use alloc::format;
 use alloc::sync::Arc;
 use core::ops::Bound;
+use versions::Versions;
 
 #[cfg(not(feature = "std"))]
 use core::cell::RefCell;
@@ -31,10 +37,10 @@ type Bytes = Arc<[u8]>;
 struct Tables {
     /// Those with keys of any length: `Meta`, `Namespaces`, `Keys`, `Segments`.
     named: [Tree<Bytes, Bytes>; 4],
-    versions: Tree<u128, Bytes>,
+    versions: Versions,
     times: Tree<u64, u64>,
     effects: Tree<u128, ()>,
-    /// Bytes of keys and rows that are on the heap, each with what the heap takes for itself.
+    /// Bytes of keys and rows of any length that are on the heap, each with what the heap takes for itself.
     heap: usize,
 }
 
@@ -139,14 +145,8 @@ impl Tables {
                 }
                 self.count(row, before);
             }
-            (Kind::Versions, row) => {
-                let key = wide(key);
-                let before = match row {
-                    Some(row) => self.versions.insert(key, row.into()),
-                    None => self.versions.remove(&key),
-                };
-                self.count(row, before);
-            }
+            (Kind::Versions, Some(row)) => self.versions.set(wide(key), row),
+            (Kind::Versions, None) => self.versions.remove(wide(key)),
             (Kind::Times, Some(row)) => drop(self.times.insert(narrow(key), narrow(row))),
             (Kind::Times, None) => drop(self.times.remove(&narrow(key))),
             (Kind::Effects, Some(_)) => drop(self.effects.insert(wide(key), ())),
@@ -162,8 +162,8 @@ impl Tables {
     /// Nodes that are filled in order are full; others are about two thirds full, which is what is said of all.
     fn memory(&self) -> usize {
         let named: usize = self.named.iter().map(|rows| rows.len() * 32).sum();
-        let slots = named + self.versions.len() * 32 + self.times.len() * 16 + self.effects.len() * 16;
-        slots * 3 / 2 + self.heap
+        let slots = named + self.times.len() * 16 + self.effects.len() * 16;
+        slots * 3 / 2 + self.heap + self.versions.memory()
     }
 }
 
@@ -185,7 +185,7 @@ impl View for MemoryView {
     fn get(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), BackendError> {
         match kind(table) {
             Kind::Named(place) => self.0.named[place].get(key).into_iter().for_each(|row| read(row)),
-            Kind::Versions if key.len() == 16 => self.0.versions.get(&wide(key)).into_iter().for_each(|row| read(row)),
+            Kind::Versions if key.len() == 16 => self.0.versions.get(wide(key)).into_iter().for_each(read),
             Kind::Times if key.len() == 8 => {
                 self.0.times.get(&narrow(key)).into_iter().for_each(|row| read(&row.to_be_bytes()));
             }
@@ -211,8 +211,8 @@ impl View for MemoryView {
             }
             Kind::Versions => {
                 let (from, to) = numbers::<16, u128>(range, wide);
-                let visit = &mut |key: &u128, row: &Bytes| visit(&key.to_be_bytes(), row);
-                self.0.versions.scan(from.as_ref(), to.as_ref(), direction, visit);
+                let visit = &mut |key: u128, row: &[u8]| visit(&key.to_be_bytes(), row);
+                self.0.versions.scan(from, to, direction, visit);
             }
             Kind::Times => {
                 let (from, to) = numbers::<8, u64>(range, narrow);

@@ -9,14 +9,16 @@ use crate::read::{Reader, present};
 use crate::stats::{Stats, Tier};
 use crate::transfer::{self, Chunk, Exported, Imported, Sink, Source};
 use crate::verify::{Verified, verify};
-use crate::write::{Expected, Write, owned};
-use crate::{Diff, KeyedVersion, Lifecycle, Moment, Page, StoreError, Timestamp, Trace, VersionId, VersionedValue};
+use crate::write::{Expected, One, Write, owned};
+use crate::{
+    Causes, Diff, KeyedVersion, Lifecycle, Moment, Page, StoreError, Timestamp, Trace, VersionId, VersionedValue,
+};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use anabranch_value::{Text, Value};
+use anabranch_value::Value;
 use core::fmt;
 use core::ops::{Range, RangeBounds};
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -229,30 +231,36 @@ impl Inner {
     }
 
     /// One write of a thread that need not wait for others: what [`commit`](Self::commit) does for many, with nothing in between.
-    fn alone(&self, mut write: Write, durability: Durability) -> Result<VersionedValue, StoreError> {
-        let hash = self.hot.hash(&write.namespace, &write.key);
+    fn alone(&self, write: One<'_>, durability: Durability) -> Result<VersionedValue, StoreError> {
+        let (namespace, key) = (write.namespace, write.key);
+        let hash = self.hot.hash(namespace, key);
         let mut leader = lock(&self.leader);
         let engine = &mut leader.engine;
         // Should somebody have panicked before a commit.
         engine.discard();
         let wall = (self.clock)();
         // It is in flux from here on, so that its place is looked up once less.
-        let known = self.hot.mark(hash, &write.namespace, &write.key);
-        let Staged { row, version } = match engine.stage_one(&mut write, wall, known) {
+        let known = self.hot.mark(hash, namespace, key);
+        let Staged { row, version } = match engine.stage_one(write, wall, known) {
             Ok(staged) => staged,
             Err(error) => {
-                self.hot.unmark(hash, &write.namespace, &write.key);
+                self.hot.unmark(hash, namespace, key);
                 return Err(error);
             }
         };
         if let Err(error) = engine.commit(durability) {
-            self.hot.forget(hash, &write.namespace, &write.key);
+            self.hot.forget(hash, namespace, key);
             return Err(error);
         }
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.hot.publish(hash, &write, row, &version);
+        self.count();
+        self.hot.publish(hash, (namespace, key), row, &version);
         self.followers.wake();
         Ok(version)
+    }
+
+    /// A commit was made: by who holds the engine, so nobody else counts.
+    pub fn count(&self) {
+        self.commits.store(self.commits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// Whether a request may be made with no queue. The caller then leads.
@@ -281,7 +289,8 @@ impl Inner {
             let from = staged.len();
             let first = hashes.len();
             hashes.extend(writes.iter().map(|write| self.hot.hash(&write.namespace, &write.key)));
-            let known = |place: usize, write: &Write| self.hot.head(hashes[first + place], write);
+            let known =
+                |place: usize, write: &Write| self.hot.head(hashes[first + place], &write.namespace, &write.key);
             match engine.stage(writes, wall, &known, requests.len() == 1, staged) {
                 Ok(()) => outcomes.push(Ok(from..staged.len())),
                 Err(error) => {
@@ -301,9 +310,9 @@ impl Inner {
         }
         match engine.commit(durability) {
             Ok(()) => {
-                self.commits.fetch_add(1, Ordering::Relaxed);
+                self.count();
                 for ((write, hash), staged) in writes.iter().zip(&*hashes).zip(&*staged).rev() {
-                    self.hot.publish(*hash, write, staged.row, &staged.version);
+                    self.hot.publish(*hash, (&write.namespace, &write.key), staged.row, &staged.version);
                 }
                 self.followers.wake();
             }
@@ -344,9 +353,8 @@ impl Inner {
         }
         let imported = imported?;
         let names = chunk.names.iter();
-        let names: Vec<(u64, Text, Text)> = names
-            .map(|(namespace, key)| (self.hot.hash(namespace, key), namespace.as_str().into(), key.as_str().into()))
-            .collect();
+        let names: Vec<(u64, &str, &str)> =
+            names.map(|(namespace, key)| (self.hot.hash(namespace, key), &**namespace, &**key)).collect();
         for (hash, namespace, key) in &names {
             self.hot.mark(*hash, namespace, key);
         }
@@ -418,7 +426,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] for a name that is empty or too long, a value that cannot be kept, and what the backend says.
     pub fn put(&self, namespace: &str, key: &str, value: impl Into<Value>) -> Result<VersionedValue, StoreError> {
-        self.write(Write::put(namespace, key, value))
+        let (value, expected, causes) = (Some(value.into()), Expected::Any, Causes::default());
+        self.one(One { namespace, key, value, expected, causes })
     }
 
     /// Writes a value if what is there is what is expected: a version id, or [`Expected::Absent`].
@@ -448,18 +457,23 @@ impl Store {
     /// # Errors
     /// Those of [`put`](Self::put), [`put_if`](Self::put_if) and [`delete`](Self::delete).
     pub fn write(&self, write: Write) -> Result<VersionedValue, StoreError> {
+        let Write { namespace, key, value, expected, causes } = write;
+        self.one(One { namespace: &namespace, key: &key, value, expected, causes })
+    }
+
+    fn one(&self, one: One<'_>) -> Result<VersionedValue, StoreError> {
         let inner = &*self.inner;
         if !inner.is_lasting {
-            return inner.alone(write, self.durability);
+            return inner.alone(one, self.durability);
         }
         match inner.try_lead()? {
             Some(led) => {
-                let outcome = inner.alone(write, self.durability);
+                let outcome = inner.alone(one, self.durability);
                 drop(led.finish(1));
                 outcome
             }
             None => {
-                let mut versions = self.submit(alloc::vec![write])?.wait()?;
+                let mut versions = self.submit(alloc::vec![one.into()])?.wait()?;
                 versions.pop().ok_or(StoreError::WriterPanicked)
             }
         }

@@ -125,6 +125,41 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         }
     }
 
+    /// The value of a key, to be changed. It costs what [`insert`](Self::insert) does.
+    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        if self.tail.begins_by(key) {
+            return self.tail.get_mut(key);
+        }
+        let mut node = Arc::make_mut(&mut self.root);
+        loop {
+            match node {
+                Node::Leaf(leaf) => return leaf.get_mut(key),
+                Node::Inner { keys, children } => node = Arc::make_mut(&mut children[child_of(keys, key)]),
+            }
+        }
+    }
+
+    /// The last key that is not after this one, in O(log n).
+    pub(crate) fn at_or_before(&self, key: &K) -> Option<(&K, &V)> {
+        if self.tail.begins_by(key) { self.tail.at_or_before(key) } else { self.root.at_or_before(key) }
+    }
+
+    /// The first key of all, in O(log n).
+    pub(crate) fn first(&self) -> Option<(&K, &V)> {
+        let mut node = &*self.root;
+        while let Node::Inner { children, .. } = node {
+            node = children.first()?;
+        }
+        let below = match node {
+            Node::Leaf(leaf) => leaf.at(0),
+            Node::Inner { .. } => None,
+        };
+        below.or_else(|| self.tail.at(0))
+    }
+
     /// Sets the value of a key, and gives back the one that it had. O(log n), and a copy of each node on its way that a clone
     /// has, too.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
@@ -274,6 +309,21 @@ impl<K: Ord + Clone, V: Clone> Leaf<K, V> {
         self.place(key).ok().map(|place| &self.values[place])
     }
 
+    fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.place(key).ok().map(|place| &mut self.values[place])
+    }
+
+    fn at(&self, place: usize) -> Option<(&K, &V)> {
+        self.keys.get(place).zip(self.values.get(place))
+    }
+
+    fn at_or_before(&self, key: &K) -> Option<(&K, &V)> {
+        self.at(self.keys.partition_point(|its| its <= key).checked_sub(1)?)
+    }
+
     fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
             Ok(place) => Some(mem::replace(&mut self.values[place], value)),
@@ -341,6 +391,17 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
                 let place = child_of(keys, &key);
                 let (before, split) = Node::insert(&mut children[place], key, value);
                 (before, split.and_then(|split| Node::place(keys, children, place, split)))
+            }
+        }
+    }
+
+    fn at_or_before(&self, key: &K) -> Option<(&K, &V)> {
+        match self {
+            Node::Leaf(leaf) => leaf.at_or_before(key),
+            // The child that would have the key may have none so low any more: then it is the last of the one before.
+            Node::Inner { keys, children } => {
+                let places = children.iter().take(child_of(keys, key) + 1);
+                places.rev().find_map(|child| child.at_or_before(key))
             }
         }
     }

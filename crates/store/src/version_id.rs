@@ -83,13 +83,23 @@ impl VersionId {
     /// Each length stands before its bytes, so no separator can be confused.
     pub(crate) fn of(written: &Written<'_>, scratch: &mut Vec<u8>) -> Self {
         scratch.clear();
-        scratch.push(1);
-        scratch.extend_from_slice(&written.timestamp.to_bytes());
-        scratch.push(u8::from(written.previous.is_some()) | u8::from(written.value.is_none()) << 1);
-        if let Some(previous) = written.previous {
-            scratch.extend_from_slice(&previous.0);
+        // What is of a known length is put together first, and copied in one piece.
+        let mut begin = [0; 1 + 8 + 1 + Self::LENGTH + 4];
+        begin[0] = 1;
+        begin[1..9].copy_from_slice(&written.timestamp.to_bytes());
+        begin[9] = u8::from(written.previous.is_some()) | u8::from(written.value.is_none()) << 1;
+        let count = (written.causes.len() as u32).to_be_bytes();
+        match written.previous {
+            Some(previous) => {
+                begin[10..42].copy_from_slice(&previous.0);
+                begin[42..].copy_from_slice(&count);
+                scratch.extend_from_slice(&begin);
+            }
+            None => {
+                begin[10..14].copy_from_slice(&count);
+                scratch.extend_from_slice(&begin[..14]);
+            }
         }
-        scratch.extend_from_slice(&(written.causes.len() as u32).to_be_bytes());
         for cause in written.causes {
             scratch.extend_from_slice(&cause.0);
         }

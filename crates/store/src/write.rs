@@ -115,13 +115,34 @@ impl Write {
     }
 
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        check_namespace(&self.namespace)?;
-        check_key(&self.key)?;
-        if self.causes.len() > MAX_CAUSES {
-            return Err(StoreError::TooManyCauses { count: self.causes.len() });
-        }
-        Ok(())
+        check_write(&self.namespace, &self.key, &self.causes)
     }
+}
+
+/// One write whose names are lent: what most are, and then it copies nothing.
+#[cfg(feature = "std")]
+pub(crate) struct One<'w> {
+    pub namespace: &'w str,
+    pub key: &'w str,
+    pub value: Option<Value>,
+    pub expected: Expected,
+    pub causes: Causes,
+}
+
+#[cfg(feature = "std")]
+impl From<One<'_>> for Write {
+    fn from(One { namespace, key, value, expected, causes }: One<'_>) -> Self {
+        Write { namespace: namespace.into(), key: key.into(), value, expected, causes }
+    }
+}
+
+pub(crate) fn check_write(namespace: &str, key: &str, causes: &[VersionId]) -> Result<(), StoreError> {
+    check_namespace(namespace)?;
+    check_key(key)?;
+    if causes.len() > MAX_CAUSES {
+        return Err(StoreError::TooManyCauses { count: causes.len() });
+    }
+    Ok(())
 }
 
 /// How many bytes the name of a namespace may have.
