@@ -1,12 +1,13 @@
 //! What becomes of an instance that has panicked: it is poisoned, says so to whoever calls it, and does nothing any more.
 //!
 //! WebAssembly does not unwind. A panic leaves the instance where it stood: borrowed, half written. So nothing of it may run
-//! again: its tasks are not polled, its timers and sockets call nobody, and every promise that was given out is rejected.
+//! again: its tasks are not polled, its timers call nobody, its sockets are closed, and every promise that was given out is
+//! rejected.
 //!
 //! Traps that are no panic are seen where a task or a waker ends in one. When the stack has run out, nothing of the instance can
 //! run any more, not even this: whoever calls it sees a `RuntimeError` or a `RangeError` each time.
 
-use crate::{global::report, queue};
+use crate::{global::report, network, queue};
 use js_sys::{Error, Function, Promise, Reflect};
 use slab::Slab;
 use std::{
@@ -146,4 +147,6 @@ fn remember(panicked: Panicked) {
             let _ = reject.call1(&JsValue::UNDEFINED, &error);
         }
     }
+    // Else a peer would go on sending to nobody.
+    network::close_all();
 }

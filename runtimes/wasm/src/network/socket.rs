@@ -99,6 +99,19 @@ pub fn forget(key: usize) {
     let _ = socket.host.close(NORMAL); // it may be closed already
 }
 
+/// Closes all of them: the instance is poisoned, and nobody else would.
+pub fn close_all() {
+    // The panic may have come while they were borrowed: then they stay, until the peer or the host closes them.
+    let _ = SOCKETS.try_with(|sockets| {
+        let Ok(sockets) = sockets.try_borrow() else { return };
+        for (_, socket) in sockets.iter() {
+            socket.unpause();
+            // It may be closed already.
+            let _ = socket.host.close(NORMAL);
+        }
+    });
+}
+
 /// Ready when it is open.
 pub fn poll_open(key: usize, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
     with(key, |socket| match socket.state {
