@@ -84,6 +84,9 @@ export async function serve(scope, { load, engines }) {
           throw new AnabranchError("ENGINE_NOT_LOADED", `the engine's WebAssembly could not be loaded: ${error?.message ?? error}`);
         }),
       );
+      instance.watch((error) => {
+        for (const known of clients.keys()) send(known, { panicked: error.message });
+      });
       // What is there and does not open is no reason to keep data elsewhere.
       const engine = await instance.guard(() => kind.open(instance.exports, options, emitted));
       if (options.settings !== null) {
@@ -158,8 +161,8 @@ export async function serve(scope, { load, engines }) {
     try {
       answers = instance.guard(() => engine.calls(mine, calls.map(([, call]) => call)));
       if (storage === "indexeddb") answers = await kept(led, answers);
-    } catch (error) {
-      for (const known of clients.keys()) send(known, { panicked: error.message });
+    } catch {
+      // It has panicked, which all are told.
       return;
     }
     send(client, { answers: calls.map(([id], at) => [id, answers[at]]) });
@@ -187,10 +190,12 @@ export async function serve(scope, { load, engines }) {
 
   async function close() {
     if (led) {
-      const { engine, instance } = led;
+      const { engine, instance, storage } = led;
       led = null;
       if (!instance.isPoisoned) {
         await instance.guard(() => engine.end());
+        // What came last of records that are kept.
+        if (storage === "indexeddb") await instance.guard(() => engine.flushed());
         instance.guard(() => engine.free());
       }
     }

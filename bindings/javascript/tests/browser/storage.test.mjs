@@ -1,5 +1,6 @@
 // A database in Chromium: in a window and in workers, in private files that survive, that fill up, that are damaged, that are not there.
 import assert from "node:assert/strict";
+import { startMosquitto } from "../../../../tests/browser/mosquitto.mjs";
 import { Tally } from "../../../../tests/browser/tally.mjs";
 import { OPFS, code, count, follow, open, opened, put, seen, started, values } from "./pages.mjs";
 
@@ -220,6 +221,40 @@ try {
       await page.evaluate(() => globalThis.db.close());
     });
   }
+
+  await test("in IndexedDB what a link brings is kept by itself, with no call after it", async (context) => {
+    const broker = await startMosquitto();
+    try {
+      const page = await rig.page(undefined, context);
+      const records = { readings: { from: "mqtt://readings", keep: "readings" } };
+      await open(page, { storage: "indexeddb", name: "idle", records, connectors: [{ url: broker.url }] });
+      await page.evaluate(async () => {
+        const raw = await new Promise((resolve) => (indexedDB.open("anabranch/idle").onsuccess = ({ target }) => resolve(target.result)));
+        globalThis.kept = () => new Promise((resolve) => (raw.transaction("rows").objectStore("rows").count().onsuccess = ({ target }) => resolve(target.result)));
+      });
+      const before = await page.evaluate(() => globalThis.kept());
+      await broker.logs("SUBACK");
+      await broker.publish("readings", "21.5", 1);
+      await page.waitForFunction(async (before) => (await globalThis.kept()) > before, before, { polling: 10 });
+      await page.reload();
+      await open(page, { storage: "indexeddb", name: "idle" });
+      assert.deepEqual(await page.evaluate(async () => (await globalThis.db.history("readings", "readings")).map(({ value }) => value)), [21.5]);
+    } finally {
+      await broker.end();
+    }
+  });
+
+  await test("an export as a stream comes through the worker, and another database takes it", async (context) => {
+    const page = await opened(rig, context);
+    await put(page, 0, 50);
+    const [types, imported] = await page.evaluate(async () => {
+      const types = [];
+      const seen = new TransformStream({ transform: (piece, to) => (types.push(piece.constructor.name), to.enqueue(piece)) });
+      const other = await globalThis.anabranch.Anabranch.open({ storage: "opfs", name: "other" });
+      return [types, await other.import((await globalThis.db.export({ stream: true })).pipeThrough(seen))];
+    });
+    assert.deepEqual([[...new Set(types)], imported], [["Uint8Array"], { new: 50, known: 0 }]);
+  });
 
   await test("files that somebody else holds are IN_USE: nothing goes to memory unseen", async (context) => {
     const page = await rig.page(undefined, context);
