@@ -203,7 +203,8 @@ export class Anabranch {
       for await (const piece of pieces) await this.#ask("feed", (call) => call.count(id).bytes(piece));
       return await this.#ask("imported", (call) => call.count(id));
     } catch (error) {
-      await this.#leave(id);
+      // What was wrong is what is told.
+      await this.#leave(id).catch(() => {});
       throw error;
     }
   }
