@@ -244,6 +244,48 @@ try {
     }
   });
 
+  await test("in IndexedDB what could not be kept is refused, and is not written after all", async (context) => {
+    // The worker's next transaction fails once, when it is told to.
+    const real = await (await fetch(`${rig.origin}/package/worker.js`)).text();
+    const failing = `{
+      const { put } = IDBObjectStore.prototype;
+      const told = new BroadcastChannel("fail");
+      let fails = false;
+      told.onmessage = () => {
+        fails = true;
+        told.postMessage(null);
+      };
+      IDBObjectStore.prototype.put = function (...words) {
+        if (!fails) return put.apply(this, words);
+        fails = false;
+        throw new DOMException("there is no room", "QuotaExceededError");
+      };
+    }`;
+    await context.route("**/package/worker.js", (route) => route.fulfill({ contentType: "text/javascript", body: `${failing}\n${real}` }));
+    const page = await rig.page(undefined, context);
+    assert.equal(await open(page, { storage: "indexeddb", name: "failing" }), "indexeddb");
+    await follow(page);
+    await put(page, 0, 3);
+    const outcome = await page.evaluate(async () => {
+      const channel = new BroadcastChannel("fail");
+      await new Promise((told) => {
+        channel.onmessage = told;
+        channel.postMessage(null);
+      });
+      const asked = [1, 2].map((value) => globalThis.db.put("n", "refused", value));
+      return (await Promise.allSettled(asked)).map(({ status, reason }) => reason?.code ?? status);
+    });
+    assert.deepEqual(outcome, ["STORAGE_FULL", "STORAGE_FULL"]);
+    await put(page, 3, 6);
+    assert.deepEqual(await values(page), count(0, 6));
+    assert.equal(await code(page, () => globalThis.db.get("n", "refused")), "KEY_NOT_FOUND");
+    assert.deepEqual(await seen(page, 6), count(0, 6));
+    await page.reload();
+    await open(page, { storage: "indexeddb", name: "failing" });
+    assert.deepEqual(await values(page), count(0, 6));
+    assert.equal(await code(page, () => globalThis.db.get("n", "refused")), "KEY_NOT_FOUND");
+  });
+
   await test("an export as a stream comes through the worker, and another database takes it", async (context) => {
     const page = await opened(rig, context);
     await put(page, 0, 50);
