@@ -14,7 +14,6 @@ mod inbox;
 mod socket;
 
 pub use host::use_web_socket;
-pub(crate) use socket::close_all;
 
 use crate::{WasmAdapter, WasmSleep};
 use anabranch_executor::{ByteStream, ConnectError, Endpoint, Network, Roots, StreamError, TimeSource, Tls, Transport};

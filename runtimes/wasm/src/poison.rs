@@ -7,11 +7,11 @@
 //! Traps that are no panic are seen where a task or a waker ends in one. When the stack has run out, nothing of the instance can
 //! run any more, not even this: whoever calls it sees a `RuntimeError` or a `RangeError` each time.
 
-use crate::{global::report, network, queue};
+use crate::{global::report, queue};
 use js_sys::{Error, Function, Promise, Reflect};
 use slab::Slab;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     future::Future,
     panic,
     sync::{Once, OnceLock},
@@ -47,6 +47,9 @@ static PANICKED: OnceLock<Panicked> = OnceLock::new();
 thread_local! {
     /// What rejects the promises that were given out and are not settled.
     static UNSETTLED: RefCell<Slab<Function>> = const { RefCell::new(Slab::new()) };
+
+    /// What is done in the end: known here once there is something to do, so that a program without sockets has no code for them.
+    static LAST: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
 /// Sees to it that a panic of this instance is remembered, with its place, and reported on the host's console. To be called
@@ -122,6 +125,11 @@ pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static)
     })
 }
 
+/// Has something done when the instance is poisoned. It asks for no task and no waker.
+pub(crate) fn at_last(work: fn()) {
+    LAST.set(Some(work));
+}
+
 pub(crate) fn is_poisoned() -> bool {
     PANICKED.get().is_some()
 }
@@ -147,6 +155,8 @@ fn remember(panicked: Panicked) {
             let _ = reject.call1(&JsValue::UNDEFINED, &error);
         }
     }
-    // Else a peer would go on sending to nobody.
-    network::close_all();
+    // It is gone when the instance is.
+    if let Ok(Some(last)) = LAST.try_with(Cell::get) {
+        last();
+    }
 }

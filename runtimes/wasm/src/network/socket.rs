@@ -61,6 +61,7 @@ thread_local! {
 /// Begins to connect.
 pub fn open(constructor: &Function, url: &str, protocol: &str) -> Result<usize, JsValue> {
     let host = host::open(constructor, url, protocol)?;
+    poison::at_last(close_all);
     let (key, listener) = SOCKETS.with_borrow_mut(|sockets| {
         let place = sockets.vacant_entry();
         let key = place.key();
@@ -99,8 +100,8 @@ pub fn forget(key: usize) {
     let _ = socket.host.close(NORMAL); // it may be closed already
 }
 
-/// Closes all of them: the instance is poisoned, and nobody else would.
-pub fn close_all() {
+/// Closes all of them: the instance is poisoned, and a peer would go on sending to nobody.
+fn close_all() {
     // The panic may have come while they were borrowed: then they stay, until the peer or the host closes them.
     let _ = SOCKETS.try_with(|sockets| {
         let Ok(sockets) = sockets.try_borrow() else { return };
