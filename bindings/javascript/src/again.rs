@@ -56,8 +56,11 @@ impl Before {
 
     /// The oldest version that a write may have made, and no other call has.
     fn oldest(&self, store: &Store, since: Timestamp, write: &Write) -> Result<Option<VersionedValue>, Failure> {
+        if since > self.until {
+            return Ok(None);
+        }
         let (mut oldest, mut until) = (None, Bound::Included(self.until));
-        while since <= self.until {
+        loop {
             let range = (Bound::Included(since), until);
             let page = match store.history(write.namespace(), write.key(), range, PAGE) {
                 Ok(page) => page,
@@ -68,10 +71,9 @@ impl Before {
             oldest = page.items.into_iter().rfind(is_it).or(oldest);
             match page.next {
                 Some(next) => until = Bound::Excluded(next),
-                None => break,
+                None => return Ok(oldest),
             }
         }
-        Ok(oldest)
     }
 }
 
