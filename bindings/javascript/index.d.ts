@@ -309,9 +309,20 @@ export class Anabranch {
   stats(): Promise<Stats>;
   /** Proves all that was written: each id is computed again. */
   verify(): Promise<{ keys: number; versions: number; damages: Damage[] }>;
-  /** The whole database as a file. */
-  export(): Promise<Uint8Array>;
-  /** Reads a file that was exported, and writes what is not here yet. */
+  /** The whole database as a file: all that was written before. */
+  export(options?: { stream?: false }): Promise<Uint8Array>;
+  /**
+   * The same as a stream, in pieces of 256 KiB at most: it holds a few of them in memory, however large the file is, and the next is
+   * made when one is taken. Whoever does not read it to its end cancels it. If the tab that has the database goes meanwhile, it fails
+   * with `EXPORT_FAILED`.
+   */
+  export(options: { stream: true }): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
+  /**
+   * Reads a file that was exported, and writes what is not here yet: to import the same again changes nothing. A stream is taken piece
+   * by piece, and not held. Each version is proven before it is taken, and what was read before an error stays; to go on, import the
+   * file again. `INVALID_IMPORT`: it is no whole export; or a key has another history here, or a version of the file was written at the
+   * very time of one of another key here, and then it can only be imported elsewhere.
+   */
   import(file: Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): Promise<{ new: number; known: number }>;
 
   /**

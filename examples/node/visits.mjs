@@ -9,9 +9,10 @@ try {
     if (error instanceof AnabranchError && error.code === "KEY_NOT_FOUND") return undefined;
     throw error;
   });
+  const before = /** @type {number} */ (last?.value ?? 0);
   const because = last === undefined ? [] : [last.versionId];
   // Only if nobody else has counted meanwhile.
-  const now = await db.putIf("visits", "count", (last?.value ?? 0) + 1, last?.versionId ?? null, { because });
+  const now = await db.putIf("visits", "count", before + 1, last?.versionId ?? null, { because });
   console.log(`visit ${now.value}`);
   for (const { value, timestamp } of await db.history("visits", "count")) console.log(`${timestamp} ${value}`);
 } finally {

@@ -14,6 +14,7 @@ pub mod blocks;
 pub mod cbor;
 pub mod import;
 pub mod json;
+pub mod opfs;
 pub mod rows;
 
 /// What is tried, by its name.
@@ -33,7 +34,7 @@ macro_rules! targets {
 }
 
 /// All of them.
-pub const TARGETS: &[Target] = targets!(blocks, cbor, import, json, rows);
+pub const TARGETS: &[Target] = targets!(blocks, cbor, import, json, opfs, rows);
 
 /// Takes bytes from the front of an input; zeros where it has ended.
 pub(crate) struct Input<'i>(pub &'i [u8]);

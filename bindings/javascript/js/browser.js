@@ -4,6 +4,15 @@ import { opener } from "./open.js";
 import { RemotePort } from "./remote.js";
 
 /**
+ * Where a file of the package is, if the module of this address was moved away from it. Vite's server for development puts what is
+ * installed together into modules in a folder of its own, and leaves other files where they are.
+ */
+export function moved(module, file) {
+  const [, modules] = /^(.*)\/\.vite\/deps\/[^/]*$/.exec(module) ?? [];
+  return modules === undefined ? undefined : `${modules}/anabranch/${file}`;
+}
+
+/**
  * @param how `load(again)` gives the engine's module, in a fresh instance where it is asked again; `start` starts the worker that
  *   holds it where storage is kept; without `records` it is the store alone
  */

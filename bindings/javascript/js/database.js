@@ -7,6 +7,8 @@ import { isWellFormed, Reader, Writer } from "./values.js";
 import { Subscription } from "./subscription.js";
 
 const shared = new Writer();
+/** The number of the last export or import that was begun. */
+let transfers = 0;
 /** Whether a call is being written: a value's getter may make another one meanwhile. */
 let isWriting = false;
 
@@ -160,14 +162,74 @@ export class Anabranch {
     return this.#ask("verify", () => {});
   }
 
-  async export() {
-    const { file } = await this.#ask("export", () => {});
-    return file;
+  async export(options) {
+    const { stream = false } = record(options ?? {}, "options");
+    if (typeof stream !== "boolean") throw wrong("stream", `true or false is needed, and not ${said(stream)}`);
+    if (stream) {
+      const id = await this.#exporting();
+      return new ReadableStream({
+        pull: async (to) => {
+          const piece = await this.#ask("piece", (call) => call.count(id));
+          if (piece.length > 0) to.enqueue(piece);
+          else to.close();
+        },
+        cancel: () => this.#leave(id),
+      });
+    }
+    return this.#untilDone(async () => {
+      const id = await this.#exporting();
+      const parts = [];
+      for (;;) {
+        const piece = await this.#ask("piece", (call) => call.count(id));
+        if (piece.length === 0) return joined(parts);
+        parts.push(piece);
+      }
+    });
   }
 
   async import(file) {
-    const whole = await collected(file);
-    return this.#ask("import", (call) => call.bytes(whole));
+    const isWhole = file instanceof Uint8Array || file instanceof ArrayBuffer || (typeof Blob !== "undefined" && file instanceof Blob);
+    if (!isWhole && file?.[Symbol.asyncIterator] === undefined && typeof file?.getReader !== "function") {
+      throw wrong("the file", `a Uint8Array, a Blob or a stream of those is needed, and not ${said(file)}`);
+    }
+    // A stream cannot be read twice.
+    return isWhole ? this.#untilDone(() => this.#import(pieces(file))) : this.#import(pieces(file));
+  }
+
+  async #import(pieces) {
+    const id = ++transfers;
+    await this.#ask("import", (call) => call.count(id));
+    try {
+      for await (const piece of pieces) await this.#ask("feed", (call) => call.count(id).bytes(piece));
+      return await this.#ask("imported", (call) => call.count(id));
+    } catch (error) {
+      // What was wrong is what is told.
+      await this.#leave(id).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #exporting() {
+    const id = ++transfers;
+    await this.#ask("export", (call) => call.count(id));
+    return id;
+  }
+
+  /** What is in its midst ends there; where the database is closed, it has. */
+  async #leave(id) {
+    if (!this.#ended) await this.#ask("leave", (call) => call.count(id));
+  }
+
+  /** Does it again, where another engine has taken over in its midst. */
+  async #untilDone(work) {
+    for (;;) {
+      const { restarts } = this.#port;
+      try {
+        return await work();
+      } catch (error) {
+        if (this.#port.restarts === restarts) throw error;
+      }
+    }
   }
 
   subscribe(namespace, options, callback) {
@@ -369,22 +431,9 @@ function conditions(call, expected, options) {
   because.forEach((id, at) => call.text(text(id, `because[${at}]`)));
 }
 
-/** The bytes of a file, whatever it comes as. */
-async function collected(file) {
-  if (file instanceof Uint8Array) return file;
-  if (file instanceof ArrayBuffer) return new Uint8Array(file);
-  if (typeof Blob !== "undefined" && file instanceof Blob) return new Uint8Array(await file.arrayBuffer());
-  if (file?.[Symbol.asyncIterator] === undefined && typeof file?.getReader !== "function") {
-    throw wrong("the file", `a Uint8Array, a Blob or a stream of those is needed, and not ${said(file)}`);
-  }
-  const parts = [];
-  let length = 0;
-  for await (const part of file[Symbol.asyncIterator] ? file : parted(file)) {
-    if (!(part instanceof Uint8Array)) throw wrong("the file", "its stream gives something else than Uint8Array");
-    parts.push(part);
-    length += part.length;
-  }
-  const whole = new Uint8Array(length);
+/** One piece of several. */
+function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);
@@ -393,12 +442,31 @@ async function collected(file) {
   return whole;
 }
 
+/** How much of a file goes to the engine at once. */
+const PIECE = 256 << 10;
+
+/** The pieces of a file, whatever it comes as: none is large, and the next is asked for when one has been taken. */
+async function* pieces(file) {
+  if (file instanceof ArrayBuffer) file = new Uint8Array(file);
+  if (typeof Blob !== "undefined" && file instanceof Blob) file = file.stream();
+  const parts = file instanceof Uint8Array ? [file] : file[Symbol.asyncIterator] ? file : parted(file);
+  for await (const part of parts) {
+    if (!(part instanceof Uint8Array)) throw wrong("the file", "its stream gives something else than Uint8Array");
+    for (let at = 0; at < part.length; at += PIECE) yield part.subarray(at, at + PIECE);
+  }
+}
+
 /** Not every browser's streams can be iterated. */
 async function* parted(stream) {
   const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Whoever writes it is told that nobody reads on.
+    await reader.cancel();
   }
 }

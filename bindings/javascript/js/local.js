@@ -92,6 +92,8 @@ export class Instance {
 
   constructor(exports) {
     this.exports = exports;
+    // A task of the engine may panic while nobody calls: a link, or what serves one who follows.
+    exports.died().catch(() => this.#end());
   }
 
   get isPoisoned() {
@@ -108,21 +110,29 @@ export class Instance {
   }
 
   guard(work) {
+    if (this.#poisoned === null && this.exports.panicked() !== undefined) this.#end();
     if (this.#poisoned !== null) throw this.#poisoned;
     try {
       return work();
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) {
-        const said = this.exports.panicked?.() ?? error.message;
-        this.#poisoned = new AnabranchError(
-          "PANICKED",
-          `the engine has panicked (${said}); what was acknowledged is safe: open the database again`,
-        );
-        for (const panicked of this.#watching) panicked(this.#poisoned);
-        this.#watching.clear();
-        throw this.#poisoned;
-      }
-      throw error;
+      // The second is a stack that has run out.
+      if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
+      this.#end(error.message);
+      throw this.#poisoned;
     }
+  }
+
+  #end(why) {
+    if (this.#poisoned !== null) return;
+    try {
+      // A trap that is no panic it does not know of: so that it closes its sockets.
+      if (this.exports.panicked() === undefined) this.exports.poison(why);
+      why = this.exports.panicked();
+    } catch {
+      // It cannot even say what has happened.
+    }
+    this.#poisoned = new AnabranchError("PANICKED", `the engine has panicked (${why}); what was acknowledged is safe: open the database again`);
+    for (const panicked of this.#watching) panicked(this.#poisoned);
+    this.#watching.clear();
   }
 }

@@ -1,8 +1,8 @@
 // The engine in a worker, of this tab or of another: calls go there in batches, answers and events come back.
 //
 // When the tab that holds the storage is gone, another takes over. What was asked and not answered is then asked again, with the
-// time at which it was asked first, so that a write that was made already is found and not made twice; and whoever follows goes on
-// after what it has seen.
+// time at which it was asked first, and the versions of which this tab was told since: so that a write that was made already is found,
+// for one call that asked for it, and not made twice; and whoever follows goes on after what it has seen.
 
 import { read } from "./database.js";
 import { AnabranchError } from "./errors.js";
@@ -15,8 +15,12 @@ export class RemotePort {
   /** The calls without an answer. */
   #pending = new Map();
   #batch = [];
+  /** The answers to writes, and when they came: as long as something is asked that was asked before. */
+  #told = [];
   #followers = new Map();
   #over = null;
+  /** How often another engine has taken over. */
+  restarts = 0;
   /** Called when every call has its answer. */
   #answered = () => {};
 
@@ -91,18 +95,31 @@ export class RemotePort {
     }
     for (const [id, answer] of answers) {
       const asked = this.#pending.get(id);
+      if (asked === undefined) continue;
       this.#pending.delete(id);
-      asked?.resolve(answer);
+      if (isWrite(asked.call)) this.#told.push({ at: Date.now(), answer });
+      asked.resolve(answer);
     }
+    if (answers.length > 0) this.#forget();
     if (this.#pending.size === 0) this.#answered();
     for (const [kind, id, bytes] of events) this.#followers.get(id)?.(kind, bytes);
     if (restart) this.#restart();
   }
 
+  /** Whatever is asked again, or may be, was asked after these were told. */
+  #forget() {
+    const { since } = this.#pending.values().next().value ?? { since: Date.now() };
+    let old = 0;
+    while (old < this.#told.length && this.#told[old].at < since) old += 1;
+    if (old > 0) this.#told.splice(0, old);
+  }
+
   #restart() {
+    this.restarts += 1;
     this.#batch.length = 0;
     const pending = [...this.#pending];
     // What is asked meanwhile comes after it.
+    if (pending.length > 0) this.#send(++this.#last, told(this.#told));
     for (const [id, { call, since }] of pending) this.#send(id, again(call, since));
     for (const came of [...this.#followers.values()]) came(3);
   }
@@ -132,6 +149,26 @@ export class RemotePort {
     await closed;
     this.#end(new AnabranchError("CLOSED", "the database is closed; open it again"));
   }
+}
+
+const WRITES = ["put", "delete", "writeBatch"].map((name) => new Writer().text(name).take());
+
+/** Whether a call writes, by its name. */
+const isWrite = (call) => WRITES.some((name) => name[0] === call[0] && name[1] === call[1]);
+
+/** The call that says which versions were told. */
+function told(answers) {
+  const ids = [];
+  for (const { answer } of answers) {
+    try {
+      for (const { versionId } of [read(answer)].flat()) ids.push(versionId);
+    } catch {
+      // What was refused has made none.
+    }
+  }
+  const call = new Writer().text("told").list(ids.length);
+  for (const id of ids) call.text(id);
+  return call.take();
 }
 
 /** A call that may have been done already, if it was since then. */

@@ -2,7 +2,7 @@
 
 import init, * as engine from "./engine-store.js";
 import { Anabranch } from "./database.js";
-import { inBrowser } from "./browser.js";
+import { inBrowser, moved } from "./browser.js";
 
 export { AnabranchError } from "./errors.js";
 export { Temporal } from "./values.js";
@@ -12,9 +12,13 @@ export { Anabranch };
 Anabranch.open = inBrowser({
   async load(again) {
     if (again) engine.__wbg_reset_state();
-    else await init({ module_or_path: new URL("./engine-store_bg.wasm", import.meta.url) });
+    else await init({ module_or_path: moved(import.meta.url, "engine-store_bg.wasm") ?? new URL("./engine-store_bg.wasm", import.meta.url) });
     return engine;
   },
-  start: () => new Worker(new URL("./worker-store.js", import.meta.url), { type: "module", name: "anabranch" }),
+  start() {
+    const elsewhere = moved(import.meta.url, "worker-store.js");
+    if (elsewhere !== undefined) return new Worker(elsewhere, { type: "module", name: "anabranch" });
+    return new Worker(new URL("./worker-store.js", import.meta.url), { type: "module", name: "anabranch" });
+  },
   records: false,
 });

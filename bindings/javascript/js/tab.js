@@ -84,6 +84,9 @@ export async function serve(scope, { load, engines }) {
           throw new AnabranchError("ENGINE_NOT_LOADED", `the engine's WebAssembly could not be loaded: ${error?.message ?? error}`);
         }),
       );
+      instance.watch((error) => {
+        for (const known of clients.keys()) send(known, { panicked: error.message });
+      });
       // What is there and does not open is no reason to keep data elsewhere.
       const engine = await instance.guard(() => kind.open(instance.exports, options, emitted));
       if (options.settings !== null) {
@@ -151,19 +154,29 @@ export async function serve(scope, { load, engines }) {
     }
   }
 
+  /** How many batches of calls are being answered, and whether another engine has been loaded meanwhile. */
+  let answering = 0;
+  let reloaded = false;
+
   async function answer(client, calls) {
     const { engine, instance, storage } = led;
     const mine = number(client);
-    let answers;
+    answering += 1;
     try {
-      answers = instance.guard(() => engine.calls(mine, calls.map(([, call]) => call)));
+      let answers = instance.guard(() => engine.calls(mine, calls.map(([, call]) => call)));
       if (storage === "indexeddb") answers = await kept(led, answers);
-    } catch (error) {
-      for (const known of clients.keys()) send(known, { panicked: error.message });
-      return;
+      send(client, { answers: calls.map(([id], at) => [id, answers[at]]) });
+      if (holding === 0) tell();
+    } catch {
+      // It has panicked, which all are told.
+    } finally {
+      answering -= 1;
     }
-    send(client, { answers: calls.map(([id], at) => [id, answers[at]]) });
-    if (holding === 0) tell();
+    // Not before they are told what has failed: they would ask for that again.
+    if (reloaded && answering === 0) {
+      reloaded = false;
+      for (const known of clients.keys()) send(known, { restart: true });
+    }
   }
 
   /** The answers when what was written is kept. Where it is not, that is the answer to each, and the database is loaded again. */
@@ -177,7 +190,7 @@ export async function serve(scope, { load, engines }) {
         by.instance.guard(() => by.engine.free());
         led = null;
         led = await open();
-        for (const known of clients.keys()) send(known, { restart: true });
+        reloaded = true;
       }
       return answers.map(() => flushed);
     } finally {
@@ -187,10 +200,12 @@ export async function serve(scope, { load, engines }) {
 
   async function close() {
     if (led) {
-      const { engine, instance } = led;
+      const { engine, instance, storage } = led;
       led = null;
       if (!instance.isPoisoned) {
         await instance.guard(() => engine.end());
+        // What came last of records that are kept.
+        if (storage === "indexeddb") await instance.guard(() => engine.flushed());
         instance.guard(() => engine.free());
       }
     }

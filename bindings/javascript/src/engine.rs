@@ -1,9 +1,11 @@
 //! An open database: calls come in, answers and events go out.
 
 use crate::{
+    again::Before,
     code::Failure,
     follow::Followers,
     store::{self, Writing},
+    transfer::Transfers,
     wire::{Answer, Arguments},
 };
 use anabranch::{
@@ -12,7 +14,10 @@ use anabranch::{
     wasm::{promise, watch_panics},
 };
 use js_sys::{Array, Function, Promise, Uint8Array};
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 use wasm_bindgen::prelude::*;
 
 /// What an event is about.
@@ -44,6 +49,8 @@ pub struct Engine(Rc<Open>);
 struct Open {
     store: Store,
     followers: RefCell<Followers>,
+    transfers: RefCell<Transfers>,
+    before: RefCell<Before>,
     emit: Emit,
     /// Where a commit has to be waited for.
     #[cfg(feature = "opfs")]
@@ -52,10 +59,20 @@ struct Open {
     records: std::cell::OnceCell<crate::records::Records>,
 }
 
-/// The host's clock, which it hands in milliseconds.
+/// The host's clock. It hands out milliseconds, in which a program writes to several databases; so what is below them is counted,
+/// over all databases of this instance: two of them can be brought together, and a database has one version at a time.
 fn wall() -> Timestamp {
+    thread_local!(static LAST: Cell<i64> = const { Cell::new(0) });
+    /// A commit of so many versions overlaps no other.
+    const STEP: i64 = 1000;
     let since_1970 = WasmAdapter::new().unix_time().unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+    let now = i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX);
+    // What was handed out counts within its millisecond, and not where the clock has been set back.
+    let last = LAST.get();
+    let counts = last >= now && last - now < 1_000_000 - STEP;
+    let now = if counts { last + STEP } else { now };
+    LAST.set(now);
+    Timestamp::from_nanos(now)
 }
 
 /// Takes WebSockets of this constructor, where the host has none of its own.
@@ -69,6 +86,18 @@ pub fn use_web_socket(constructor: Function) {
 #[wasm_bindgen]
 pub fn panicked() -> Option<String> {
     anabranch::wasm::panicked().map(|panicked| panicked.to_string())
+}
+
+/// Ends this instance: the host has seen a trap that was no panic. Nothing of it runs any more.
+#[wasm_bindgen]
+pub fn poison(why: &str) {
+    anabranch::wasm::poison(why);
+}
+
+/// Is rejected when this instance panics, in whatever it does; and never resolved.
+#[wasm_bindgen]
+pub fn died() -> Promise {
+    promise(std::future::pending())
 }
 
 #[wasm_bindgen]
@@ -156,6 +185,7 @@ impl Engine {
         let open = self.0.clone();
         promise(async move {
             *open.followers.borrow_mut() = Followers::default();
+            *open.transfers.borrow_mut() = Transfers::default();
             #[cfg(feature = "records")]
             if let Some(records) = open.records.get() {
                 records.close().await;
@@ -202,6 +232,7 @@ impl Engine {
     /// A client has gone: it follows nothing any more.
     pub fn forget(&self, client: u32) {
         self.0.followers.borrow_mut().forget(client);
+        self.0.transfers.borrow_mut().forget(client);
     }
 }
 
@@ -217,8 +248,10 @@ impl Engine {
         let store = store.and_then(|backend| Store::open(backend, Options::new(wall).hot_bytes(hot_bytes)));
         let store = store.map_err(|error| Uint8Array::from(&*Answer::failed(&error.into())))?;
         let open = Open {
+            before: RefCell::new(Before::of(&store)),
             store,
             followers: RefCell::default(),
+            transfers: RefCell::default(),
             emit: Emit(emit),
             #[cfg(feature = "opfs")]
             kept: None,
@@ -240,7 +273,7 @@ impl Open {
         // A call that was asked before, and may have been done.
         if name == "again" {
             let (since, call) = (arguments.parsed("since")?, arguments.bytes("the call")?);
-            if let Some(done) = store::done_since(&self.store, since, call)? {
+            if let Some(done) = self.before.borrow_mut().done(&self.store, since, call)? {
                 return Ok(done);
             }
             arguments = Arguments::of(call);
@@ -252,6 +285,10 @@ impl Open {
             "subscribe" => answer.time(followers.subscribe(&self.store, client, arguments, &self.emit)?),
             "more" => answer.flag(followers.more(client, arguments)?),
             "unfollow" => answer.flag(followers.leave(client, arguments)?),
+            "told" => self.before.borrow_mut().told(arguments).map(|()| answer.null())?,
+            "export" | "piece" | "import" | "feed" | "imported" | "leave" => {
+                self.transfers.borrow_mut().answer(&self.store, name, client, arguments, &mut answer)?
+            }
             #[cfg(feature = "records")]
             "produce" | "consume" | "records" => {
                 let records = self.records.get().ok_or_else(|| {

@@ -14,6 +14,7 @@
 //! hands in makes the module panic; if it panics all the same, whoever holds it is told at each later call.
 #![forbid(unsafe_code)]
 
+mod again;
 mod code;
 mod engine;
 #[cfg(feature = "file")]
@@ -24,6 +25,7 @@ mod mqtt;
 #[cfg(feature = "records")]
 mod records;
 mod store;
+mod transfer;
 mod wire;
 
 pub use engine::Engine;

@@ -5,12 +5,12 @@ use crate::{
     wire::{Answer, Arguments},
 };
 use anabranch::store::{
-    Damage, Diff, Expected, Imported, Moment, Store, Ticket, Tier, Timestamp, Trace, VersionId, VersionedValue, Write,
+    Damage, Diff, Expected, Moment, Store, Ticket, Tier, Timestamp, Trace, VersionId, VersionedValue, Write,
 };
 use std::ops::Bound;
 
 /// What a call wants to be written: a write, or a batch of some.
-enum Wanted {
+pub enum Wanted {
     One(Write),
     Batch(Vec<Write>),
 }
@@ -32,13 +32,13 @@ impl Wanted {
         }
     }
 
-    fn of_call(call: &[u8]) -> Option<Result<Self, Failure>> {
+    pub fn of_call(call: &[u8]) -> Option<Result<Self, Failure>> {
         let mut call = Arguments::of(call);
         let name = call.text("the call's name").ok()?;
         Self::of(name, &mut call)
     }
 
-    fn into_writes(self) -> (Vec<Write>, Writing) {
+    pub fn into_writes(self) -> (Vec<Write>, Writing) {
         match self {
             Wanted::One(write) => (vec![write], Writing::One),
             Wanted::Batch(writes) => (writes, Writing::Batch),
@@ -70,34 +70,6 @@ pub fn written(versions: &[VersionedValue], writing: Writing) -> Vec<u8> {
         Writing::Batch => answer.versions(versions),
     };
     answer.into_bytes()
-}
-
-/// The answer to a call that was made before and not answered, if it has written since a time what it was to write.
-pub fn done_since(store: &Store, since: Timestamp, call: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
-    let Some(wanted) = Wanted::of_call(call) else { return Ok(None) };
-    let (writes, writing) = wanted?.into_writes();
-    let mut versions = Vec::new();
-    for write in writes {
-        let newest = match store.history(write.namespace(), write.key(), since.., 1) {
-            Ok(mut page) => page.items.pop(),
-            Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(error.into()),
-        };
-        let is_it = |version: &VersionedValue| {
-            let value = (!version.deleted).then_some(&version.value);
-            let follows = match write.expected() {
-                Expected::Any => true,
-                Expected::Absent => version.previous_version.is_none(),
-                Expected::Version(id) => version.previous_version == Some(id),
-            };
-            value == write.value() && *version.causes == *write.causes() && follows
-        };
-        match newest.filter(is_it) {
-            Some(version) => versions.push(version),
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(written(&versions, writing)))
 }
 
 /// Does what `name` asks for.
@@ -169,28 +141,6 @@ pub fn answer<'a>(
             let found = store.verify(&mut |_| ())?;
             answer.map(3).text("keys").number(found.keys).text("versions").number(found.versions);
             damages(answer, &found.damages)
-        }
-        "export" => {
-            let mut file = Vec::new();
-            let mut sink = |bytes: &[u8]| {
-                file.extend_from_slice(bytes);
-                Ok(())
-            };
-            let exported = store.export(&mut sink, &mut |_| ())?;
-            answer.map(4).text("keys").number(exported.keys).text("versions").number(exported.versions);
-            damages(answer, &exported.damages).text("file").bytes(&file)
-        }
-        "import" => {
-            let mut file = call.bytes("the file")?;
-            let mut source = |into: &mut [u8]| {
-                let count = into.len().min(file.len());
-                let (now, rest) = file.split_at(count);
-                into[..count].copy_from_slice(now);
-                file = rest;
-                Ok(count)
-            };
-            let Imported { new, known } = store.import(&mut source, &mut |_| ())?;
-            answer.map(2).text("new").number(new).text("known").number(known)
         }
         name => return Err(Failure::new("INVALID_ARGUMENT", format_args!("the engine knows no call {name:?}"))),
     })

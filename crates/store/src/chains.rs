@@ -105,60 +105,85 @@ pub(crate) fn links<'b, B: Backend>(
     until: Timestamp,
     visit: VisitLink<'_, B::View<'b>>,
 ) -> Result<(), StoreError> {
-    let mut after = Timestamp::ZERO;
-    let mut damaged = None;
-    let mut walk = Walk { before: Before::Beginning, scratch: Vec::new() };
-    loop {
+    let mut links = Links::new(until);
+    while links.page(backend, chain, visit)? {}
+    Ok(())
+}
+
+/// A place in a chain: what [`links`] visits, page by page.
+pub(crate) struct Links {
+    until: Timestamp,
+    after: Timestamp,
+    damaged: Option<Timestamp>,
+    walk: Walk,
+}
+
+impl Links {
+    /// At the chain's beginning.
+    pub fn new(until: Timestamp) -> Self {
+        let walk = Walk { before: Before::Beginning, scratch: Vec::new() };
+        Links { until, after: Timestamp::ZERO, damaged: None, walk }
+    }
+
+    /// Visits those of the next page, of a view of its own; `false`: it was the last.
+    pub fn page<'b, B: Backend>(
+        &mut self,
+        backend: &'b B,
+        chain: &Chain,
+        visit: VisitLink<'_, B::View<'b>>,
+    ) -> Result<bool, StoreError> {
+        let Links { until, after, damaged, walk } = self;
+        let until = *until;
         let reader = Reader::new(backend.view()?);
         // Each page is of another view, and versions may have changed their tier since the last.
         match reader.deep(chain.number) {
-            Ok(Some(deep)) if deep.last.timestamp() > after => {
+            Ok(Some(deep)) if deep.last.timestamp() > *after => {
                 walk.before = Before::Perhaps(deep.last);
-                after = deep.last.timestamp();
+                *after = deep.last.timestamp();
             }
             Ok(_) => {}
-            Err(error) if error.is_damage() && after == Timestamp::ZERO => {
+            Err(error) if error.is_damage() && *after == Timestamp::ZERO => {
                 walk.before = Before::Unknown;
-                after = Timestamp::from_nanos(1);
+                *after = Timestamp::from_nanos(1);
                 visit(&reader, Link::Broken { at: Timestamp::ZERO, what: error.to_string() })?;
             }
             Err(error) if error.is_damage() => {}
             Err(error) => return Err(error),
         }
-        let mut raw = reader.segment_beyond(chain.number, after)?;
-        if damaged.is_some() && raw.as_ref().map(|raw| raw.first) == damaged {
-            raw = reader.raw_segment_after(chain.number, after)?;
+        let mut raw = reader.segment_beyond(chain.number, *after)?;
+        if damaged.is_some() && raw.as_ref().map(|raw| raw.first) == *damaged {
+            raw = reader.raw_segment_after(chain.number, *after)?;
         }
         if let Some(raw) = raw.filter(|raw| raw.first <= until) {
             match Segment::read(&raw.key, &raw.row, (&chain.namespace, &chain.key)) {
                 Ok(segment) => {
-                    for place in segment.until(after)..segment.until(until) {
+                    for place in segment.until(*after)..segment.until(until) {
                         let link = walk.cold(&segment, place);
                         visit(&reader, link)?;
                     }
-                    after = segment.last();
+                    *after = segment.last();
                 }
                 Err(error) => {
-                    damaged = Some(raw.first);
+                    *damaged = Some(raw.first);
                     // What it says of its end is believed if that is before what comes next, which then proves it.
                     let next = reader.raw_segment_after(chain.number, raw.first)?.map(|raw| raw.first);
                     let next = next.or(reader.first_warm(chain.number)?);
                     let last = Header::of_damaged(&raw.row).map(|header| header.last);
                     let last = last.filter(|last| next.is_none_or(|next| last.timestamp() < next));
                     walk.before = last.map_or(Before::Unknown, Before::Perhaps);
-                    after = last.map_or(raw.first, |last| last.timestamp().max(raw.first));
+                    *after = last.map_or(raw.first, |last| last.timestamp().max(raw.first));
                     visit(&reader, Link::Broken { at: raw.first, what: error.to_string() })?;
                 }
             }
-            continue;
+            return Ok(true);
         }
-        let (from, to) = (codec::version_key(chain.number, after), codec::version_key(chain.number, until));
+        let (from, to) = (codec::version_key(chain.number, *after), codec::version_key(chain.number, until));
         let mut read = Vec::new();
         let mut bytes = 0;
         let range = (Bound::Excluded(&from[..]), Bound::Included(&to[..]));
         let scanned = reader.scan(Table::Versions, range, Direction::Forward, &mut |key, row| {
             let (_, at) = codec::read_version_key(key)?;
-            after = at;
+            *after = at;
             bytes += row.len();
             read.push(walk.step(chain, at, key, row));
             Ok(if read.len() < ROWS && bytes < BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
@@ -168,9 +193,7 @@ pub(crate) fn links<'b, B: Backend>(
             visit(&reader, link)?;
         }
         scanned?;
-        if is_end {
-            return Ok(());
-        }
+        Ok(!is_end)
     }
 }
 

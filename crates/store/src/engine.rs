@@ -408,7 +408,8 @@ impl<B: Backend> Engine<B> {
             Some(_) => Previous::Before,
         };
         if reader.written_at(since)?.is_some() || !times.insert(since) {
-            return Err(diverged());
+            let reason = ImportError::TimeTaken { namespace: owned(namespace), key: owned(key), at: since };
+            return Err(StoreError::Import { versions: 0, reason });
         }
         let tiers = reader.tiers()?;
         if since <= tiers.counted {

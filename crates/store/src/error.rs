@@ -198,6 +198,18 @@ pub enum ImportError {
         /// The time of the first version that is not one of both.
         since: Timestamp,
     },
+    /// The database has a version of another key at the very time of one of the file's.
+    #[error(
+        "{key:?} of {namespace:?} was written at {at}, at which another key was written here, and a database has one version at a time; import into a new database"
+    )]
+    TimeTaken {
+        /// The namespace.
+        namespace: String,
+        /// The key.
+        key: String,
+        /// The time.
+        at: Timestamp,
+    },
     /// It could not be read.
     #[error("the file could not be read: {0}; import it again")]
     Unreadable(String),

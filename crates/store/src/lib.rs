@@ -57,6 +57,8 @@ mod follow;
 #[cfg(feature = "std")]
 mod hot;
 #[cfg(feature = "std")]
+mod pieces;
+#[cfg(feature = "std")]
 mod snapshot;
 #[cfg(feature = "std")]
 mod store;
@@ -70,6 +72,8 @@ pub use engine::Engine;
 pub use error::{ImportError, StoreError};
 pub use lifecycle::{Lifecycle, Maintained};
 pub use memory::{Memory, MemoryView};
+#[cfg(feature = "std")]
+pub use pieces::{Exporting, Importing};
 pub use read::{Place, Reader};
 pub use retention::Retention;
 #[cfg(feature = "std")]

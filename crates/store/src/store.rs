@@ -343,7 +343,7 @@ impl Inner {
     }
 
     /// Writes versions of another database, among the commits of others.
-    fn take(&self, chunk: &Chunk, durability: Durability) -> Result<Imported, StoreError> {
+    pub fn take(&self, chunk: &Chunk, durability: Durability) -> Result<Imported, StoreError> {
         let mut leader = lock(&self.leader);
         let engine = &mut leader.engine;
         engine.discard();

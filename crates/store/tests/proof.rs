@@ -194,6 +194,66 @@ fn another_history_of_a_key_is_not_mixed_with_the_one_here() {
 }
 
 #[test]
+fn a_version_at_the_time_of_another_keys_is_not_taken_for_another_history() {
+    let at = |clock| Store::open(Memory::new(), Options::new(move || Timestamp::from_nanos(clock))).unwrap();
+    let (store, other) = (at(1_000), at(1_000));
+    let here = store.put("here", "k", 1).unwrap();
+    let there = other.put("there", "k", 2).unwrap();
+    assert_eq!(here.timestamp, there.timestamp);
+    let reason = ImportError::TimeTaken { namespace: "there".into(), key: "k".into(), at: there.timestamp };
+    assert_eq!(import(&store, &exported(&other)), Err(StoreError::Import { versions: 0, reason }));
+    assert_eq!(store.stats().unwrap().total_versions, 1);
+    assert!(store.verify(&mut |_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn an_export_by_pieces_is_the_same_file_and_holds_what_was_written_before() {
+    let (_, store) = filled();
+    let file = exported(&store);
+    for most in [1, 7, 64, 1 << 20] {
+        let mut exporting = store.exporting().unwrap();
+        let mut pieces: Vec<Vec<u8>> = Vec::new();
+        loop {
+            let piece = exporting.next_piece(most).unwrap();
+            if piece.is_empty() {
+                break;
+            }
+            pieces.push(piece.to_vec());
+            if pieces.len() == 1 {
+                store.put("later", &format!("{most}"), 1).unwrap();
+            }
+        }
+        assert!(pieces.iter().all(|piece| piece.len() <= most));
+        let other = empty();
+        let mut importing = other.importing();
+        pieces.iter().for_each(|piece| importing.feed(piece).unwrap());
+        assert_eq!(importing.end().unwrap().new, if most == 1 { 9 } else { store.stats().unwrap().total_versions - 1 });
+        if most == 1 {
+            assert_eq!(pieces.concat(), file);
+        }
+        assert!(exporting.next_piece(most).unwrap().is_empty(), "it has ended");
+    }
+}
+
+#[test]
+fn an_import_that_is_given_up_keeps_what_came_and_says_why() {
+    let (_, store) = filled();
+    let file = exported(&store);
+    let other = empty();
+    let mut importing = other.importing();
+    importing.feed(&file[..file.len() - 57]).unwrap();
+    let outcome = importing.give_up("the line is gone".into());
+    let reason = ImportError::Unreadable("the line is gone".into());
+    assert_eq!(outcome, Err(StoreError::Import { versions: 9, reason }));
+    assert_eq!(import(&other, &file).unwrap().known, 9);
+    // After an error nothing more is taken.
+    let mut importing = other.importing();
+    assert!(importing.feed(b"SQLite format 3").is_err());
+    assert_eq!(importing.feed(&file), Ok(()));
+    assert!(importing.end().is_err());
+}
+
+#[test]
 fn an_export_that_cannot_be_written_says_so() {
     let (_, store) = filled();
     let outcome = store.export(&mut |_| Err("the disk is full".into()), &mut |_| ());

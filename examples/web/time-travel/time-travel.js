@@ -3,16 +3,18 @@ import { Anabranch } from "../anabranch/index.js";
 
 const db = await Anabranch.open({ storage: "opfs", name: "time-travel" });
 const [slider, value, moment, changes] = ["#time", "#value", "#moment", "#changes"].map((id) => document.querySelector(id));
-/** The times of all versions, the oldest first. */
+/** The times of all versions, the oldest first. @type {string[]} */
 const times = [];
 
 async function show() {
   const at = times[slider.valueAsNumber];
   if (at === undefined) return;
   const version = await db.getVersionAt("rooms", "kitchen", at);
-  value.textContent = `${version.value.celsius} °C, ${version.value.people} in the room`;
+  const { celsius, people } = /** @type {{ celsius: number, people: number }} */ (version.value);
+  value.textContent = `${celsius} °C, ${people} in the room`;
   moment.textContent = at;
-  const diff = version.previousVersion && (await db.diff("rooms", "kitchen", version.previousVersion, version.versionId));
+  const { previousVersion: before, versionId } = version;
+  const diff = before === undefined ? undefined : await db.diff("rooms", "kitchen", before, versionId);
   changes.replaceChildren(
     ...(diff?.changes ?? []).map(({ path, before, after }) => {
       const line = document.createElement("li");

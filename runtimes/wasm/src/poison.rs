@@ -1,7 +1,8 @@
 //! What becomes of an instance that has panicked: it is poisoned, says so to whoever calls it, and does nothing any more.
 //!
 //! WebAssembly does not unwind. A panic leaves the instance where it stood: borrowed, half written. So nothing of it may run
-//! again: its tasks are not polled, its timers and sockets call nobody, and every promise that was given out is rejected.
+//! again: its tasks are not polled, its timers call nobody, its sockets are closed, and every promise that was given out is
+//! rejected.
 //!
 //! Traps that are no panic are seen where a task or a waker ends in one. When the stack has run out, nothing of the instance can
 //! run any more, not even this: whoever calls it sees a `RuntimeError` or a `RangeError` each time.
@@ -10,7 +11,7 @@ use crate::{global::report, queue};
 use js_sys::{Error, Function, Promise, Reflect};
 use slab::Slab;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     future::Future,
     panic,
     sync::{Once, OnceLock},
@@ -46,6 +47,9 @@ static PANICKED: OnceLock<Panicked> = OnceLock::new();
 thread_local! {
     /// What rejects the promises that were given out and are not settled.
     static UNSETTLED: RefCell<Slab<Function>> = const { RefCell::new(Slab::new()) };
+
+    /// What is done in the end: known here once there is something to do, so that a program without sockets has no code for them.
+    static LAST: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
 /// Sees to it that a panic of this instance is remembered, with its place, and reported on the host's console. To be called
@@ -121,6 +125,11 @@ pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static)
     })
 }
 
+/// Has something done when the instance is poisoned. It asks for no task and no waker.
+pub(crate) fn at_last(work: fn()) {
+    LAST.set(Some(work));
+}
+
 pub(crate) fn is_poisoned() -> bool {
     PANICKED.get().is_some()
 }
@@ -145,5 +154,9 @@ fn remember(panicked: Panicked) {
             // What rejects a promise throws nothing.
             let _ = reject.call1(&JsValue::UNDEFINED, &error);
         }
+    }
+    // It is gone when the instance is.
+    if let Ok(Some(last)) = LAST.try_with(Cell::get) {
+        last();
     }
 }

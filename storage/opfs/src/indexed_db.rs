@@ -2,10 +2,12 @@
 //!
 //! ```text
 //!  commit ──▶ Memory, which views see
-//!     └─────▶ queue ──flushed()──▶ one transaction of all that waits ──▶ the object store `rows`
+//!     └─────▶ queue ──next microtask──▶ one transaction of all that waits ──▶ the object store `rows`
 //!
 //!  key: table 1, key        value: row        key 255 alone: the format
 //! ```
+//!
+//! What is committed in one go is written in one go, by itself: nobody has to ask for it.
 //!
 //! **The contract:** what was committed before [`flushed`](IndexedDb::flushed) was called is kept when that has returned. When
 //! it fails, the memory has what is not kept, so from then on everything fails, until the database is opened anew.
@@ -16,11 +18,11 @@ use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use slab::Slab;
 use std::{
     cell::RefCell,
-    mem::take,
+    mem::{replace, take},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 #[wasm_bindgen]
 extern "C" {
@@ -137,6 +139,8 @@ struct Queue {
     queued: u64,
     kept: u64,
     failed: Option<BackendError>,
+    /// Whether somebody will send what waits.
+    is_awaited: bool,
 }
 
 impl Queue {
@@ -230,66 +234,67 @@ impl IndexedDb {
     /// are [`Poisoned`](BackendError::Poisoned) then. What reads the tables has to be dropped, too, for it may remember what is
     /// not kept; open it anew.
     pub async fn flushed(&self) -> Result<(), BackendError> {
-        let wanted = locked(&self.queue).queued;
-        loop {
-            {
-                let queue = locked(&self.queue);
-                if queue.kept >= wanted {
-                    return Ok(());
-                }
-                if let Some(error) = &queue.failed {
-                    return Err(error.clone());
-                }
+        flush(&self.queue, self.opened).await
+    }
+}
+
+async fn flush(queue: &Arc<Mutex<Queue>>, opened: usize) -> Result<(), BackendError> {
+    let wanted = locked(queue).queued;
+    loop {
+        {
+            let queue = locked(queue);
+            if queue.kept >= wanted {
+                return Ok(());
             }
-            let on_its_way = match self.on_its_way() {
-                Some(promise) => promise,
-                None => self.send()?,
-            };
-            // How it ended stands in the queue.
-            let _ = JsFuture::from(on_its_way).await;
+            if let Some(error) = &queue.failed {
+                return Err(error.clone());
+            }
         }
-    }
-
-    fn on_its_way(&self) -> Option<Promise> {
-        OPENED.with_borrow(|all| all.get(self.opened).and_then(|opened| opened.on_its_way.clone()))
-    }
-
-    /// Begins a transaction of all that is queued. It ends whether anybody waits for it or not.
-    fn send(&self) -> Result<Promise, BackendError> {
-        let database = OPENED.with_borrow(|all| all.get(self.opened).map(|opened| opened.database.clone()));
-        let database = database.ok_or_else(|| BackendError::Io("another thread has opened the database".into()))?;
-        let (queue, opened) = (self.queue.clone(), self.opened);
-        let (batches, strict, queued) = {
-            let mut queue = locked(&queue);
-            (take(&mut queue.batches), take(&mut queue.strict), queue.queued)
+        let on_its_way = OPENED.with_borrow(|all| all.get(opened).and_then(|opened| opened.on_its_way.clone()));
+        let on_its_way = match on_its_way {
+            Some(promise) => promise,
+            None => send(queue.clone(), opened)?,
         };
-        let written = write(&database, &batches, strict);
-        let promise = future_to_promise(async move {
-            let ended = match written {
-                Ok(transaction) => ended(&transaction).await,
-                Err(exception) => Err(failed(&exception)),
-            };
-            {
-                let mut queue = locked(&queue);
-                match ended {
-                    Ok(()) => queue.kept = queued,
-                    Err(error) => queue.failed = Some(error),
-                }
+        // How it ended stands in the queue.
+        let _ = JsFuture::from(on_its_way).await;
+    }
+}
+
+/// Begins a transaction of all that is queued. It ends whether anybody waits for it or not.
+fn send(queue: Arc<Mutex<Queue>>, opened: usize) -> Result<Promise, BackendError> {
+    let database = OPENED.with_borrow(|all| all.get(opened).map(|opened| opened.database.clone()));
+    let database = database.ok_or_else(|| BackendError::Io("another thread has opened the database".into()))?;
+    let (batches, strict, queued) = {
+        let mut queue = locked(&queue);
+        queue.is_awaited = false;
+        (take(&mut queue.batches), take(&mut queue.strict), queue.queued)
+    };
+    let written = write(&database, &batches, strict);
+    let promise = future_to_promise(async move {
+        let ended = match written {
+            Ok(transaction) => ended(&transaction).await,
+            Err(exception) => Err(failed(&exception)),
+        };
+        {
+            let mut queue = locked(&queue);
+            match ended {
+                Ok(()) => queue.kept = queued,
+                Err(error) => queue.failed = Some(error),
             }
-            OPENED.with_borrow_mut(|all| {
-                if let Some(opened) = all.get_mut(opened) {
-                    opened.on_its_way = None;
-                }
-            });
-            Ok(JsValue::UNDEFINED)
-        });
+        }
         OPENED.with_borrow_mut(|all| {
             if let Some(opened) = all.get_mut(opened) {
-                opened.on_its_way = Some(promise.clone());
+                opened.on_its_way = None;
             }
         });
-        Ok(promise)
-    }
+        Ok(JsValue::UNDEFINED)
+    });
+    OPENED.with_borrow_mut(|all| {
+        if let Some(opened) = all.get_mut(opened) {
+            opened.on_its_way = Some(promise.clone());
+        }
+    });
+    Ok(promise)
 }
 
 impl Backend for IndexedDb {
@@ -300,7 +305,7 @@ impl Backend for IndexedDb {
         self.memory.view()
     }
 
-    /// In memory; it is kept once [`IndexedDb::flushed`] has returned.
+    /// In memory; it is kept soon, and once [`IndexedDb::flushed`] has returned.
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), BackendError> {
         let mut queue = locked(&self.queue);
         queue.check()?;
@@ -308,6 +313,11 @@ impl Backend for IndexedDb {
         queue.strict |= durability == Durability::Immediate;
         queue.queued += 1;
         queue.batches.push(batch.clone());
+        if !replace(&mut queue.is_awaited, true) {
+            let (queue, opened) = (self.queue.clone(), self.opened);
+            // From the next microtask on: what is committed in one go goes as one. Should it fail, whoever comes next is told.
+            spawn_local(async move { drop(flush(&queue, opened).await) });
+        }
         Ok(())
     }
 

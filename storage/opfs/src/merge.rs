@@ -125,7 +125,8 @@ impl<'a> Merger<'a> {
                         rest = after;
                         match change {
                             Some(row) => self.push(0, key, row)?,
-                            None => self.rows -= 1,
+                            // Whoever made a sum right may have written any number.
+                            None => self.rows = self.rows.saturating_sub(1),
                         }
                     }
                     _ => self.push(0, key, row)?,
@@ -138,7 +139,7 @@ impl<'a> Merger<'a> {
     /// Rows of keys that were not there.
     fn insert(&mut self, changes: &[Change]) -> Result<(), BackendError> {
         changes.iter().filter_map(|(key, row)| Some((key, row.as_ref()?))).try_for_each(|(key, row)| {
-            self.rows += 1;
+            self.rows = self.rows.saturating_add(1);
             self.push(0, key, row)
         })
     }

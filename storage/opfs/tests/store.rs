@@ -47,21 +47,16 @@ fn writers_and_readers_on_threads_see_whole_chains_before_and_after_reopening() 
     assert_eq!(store.get("shared", "one").unwrap(), newest);
     assert_eq!(store.stats().unwrap().total_versions, 16 * EACH);
 
-    let mut file = Vec::new();
-    let sink = &mut |bytes: &[u8]| {
-        file.extend_from_slice(bytes);
-        Ok(())
-    };
-    store.export(sink, &mut |_| ()).unwrap();
     let elsewhere = Store::open(Memory::new(), options()).unwrap();
-    let mut rest = &*file;
-    let source = &mut |buffer: &mut [u8]| {
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        rest = &rest[count..];
-        Ok(count)
-    };
-    assert_eq!(elsewhere.import(source, &mut |_| ()).unwrap().new, 16 * EACH);
+    let (mut exporting, mut importing) = (store.exporting().unwrap(), elsewhere.importing());
+    loop {
+        let piece = exporting.next_piece(50_000).unwrap();
+        if piece.is_empty() {
+            break;
+        }
+        importing.feed(piece).unwrap();
+    }
+    assert_eq!(importing.end().unwrap().new, 16 * EACH);
     assert!(elsewhere.snapshot_at(Timestamp::LATEST).unwrap().eq(store.snapshot_at(Timestamp::LATEST).unwrap()));
     backend.checkpoint().unwrap();
     assert!(store.verify(&mut |_| ()).unwrap().is_whole());

@@ -42,20 +42,15 @@ fn sixteen_writers_share_syncs_and_their_chains_are_whole_after_reopening() {
     let effects = store.effects(&newest.version_id, 10).unwrap();
     assert_eq!(effects.steps.len(), 2);
 
-    let mut file = Vec::new();
-    let sink = &mut |bytes: &[u8]| {
-        file.extend_from_slice(bytes);
-        Ok(())
-    };
-    store.export(sink, &mut |_| ()).unwrap();
     let elsewhere = Store::open(Memory::new(), options()).unwrap();
-    let mut rest = &*file;
-    let source = &mut |buffer: &mut [u8]| {
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        rest = &rest[count..];
-        Ok(count)
-    };
-    assert_eq!(elsewhere.import(source, &mut |_| ()).unwrap().new, 32 * EACH);
+    let (mut exporting, mut importing) = (store.exporting().unwrap(), elsewhere.importing());
+    loop {
+        let piece = exporting.next_piece(50_000).unwrap();
+        if piece.is_empty() {
+            break;
+        }
+        importing.feed(piece).unwrap();
+    }
+    assert_eq!(importing.end().unwrap().new, 32 * EACH);
     assert!(elsewhere.snapshot_at(Timestamp::LATEST).unwrap().eq(store.snapshot_at(Timestamp::LATEST).unwrap()));
 }

@@ -1,5 +1,6 @@
 // A database in Chromium: in a window and in workers, in private files that survive, that fill up, that are damaged, that are not there.
 import assert from "node:assert/strict";
+import { startMosquitto } from "../../../../tests/browser/mosquitto.mjs";
 import { Tally } from "../../../../tests/browser/tally.mjs";
 import { OPFS, code, count, follow, open, opened, put, seen, started, values } from "./pages.mjs";
 
@@ -91,9 +92,8 @@ try {
         const write = async (writer) => {
           for (let at = 0; ; at++) {
             const { versionId, value } = await globalThis.db.put("n", `k${writer}`, { round, at, text: "x".repeat(500) });
-            globalThis.acknowledged({ versionId, value });
-            // Whoever kills this tab has its turn, too.
-            await new Promise((resolve) => setTimeout(resolve));
+            // Waited for, or this would be told of what was long ago: whoever kills this tab has its turn, too.
+            await globalThis.acknowledged({ versionId, value });
           }
         };
         for (let writer = 0; writer < 3; writer++) void write(writer);
@@ -220,6 +220,82 @@ try {
       await page.evaluate(() => globalThis.db.close());
     });
   }
+
+  await test("in IndexedDB what a link brings is kept by itself, with no call after it", async (context) => {
+    const broker = await startMosquitto();
+    try {
+      const page = await rig.page(undefined, context);
+      const records = { readings: { from: "mqtt://readings", keep: "readings" } };
+      await open(page, { storage: "indexeddb", name: "idle", records, connectors: [{ url: broker.url }] });
+      await page.evaluate(async () => {
+        const raw = await new Promise((resolve) => (indexedDB.open("anabranch/idle").onsuccess = ({ target }) => resolve(target.result)));
+        globalThis.kept = () => new Promise((resolve) => (raw.transaction("rows").objectStore("rows").count().onsuccess = ({ target }) => resolve(target.result)));
+      });
+      const before = await page.evaluate(() => globalThis.kept());
+      await broker.logs("SUBACK");
+      await broker.publish("readings", "21.5", 1);
+      await page.waitForFunction(async (before) => (await globalThis.kept()) > before, before, { polling: 10 });
+      await page.reload();
+      await open(page, { storage: "indexeddb", name: "idle" });
+      assert.deepEqual(await page.evaluate(async () => (await globalThis.db.history("readings", "readings")).map(({ value }) => value)), [21.5]);
+    } finally {
+      await broker.end();
+    }
+  });
+
+  await test("in IndexedDB what could not be kept is refused, and is not written after all", async (context) => {
+    // The worker's next transaction fails once, when it is told to.
+    const real = await (await fetch(`${rig.origin}/package/worker.js`)).text();
+    const failing = `{
+      const { put } = IDBObjectStore.prototype;
+      const told = new BroadcastChannel("fail");
+      let fails = false;
+      told.onmessage = () => {
+        fails = true;
+        told.postMessage(null);
+      };
+      IDBObjectStore.prototype.put = function (...words) {
+        if (!fails) return put.apply(this, words);
+        fails = false;
+        throw new DOMException("there is no room", "QuotaExceededError");
+      };
+    }`;
+    await context.route("**/package/worker.js", (route) => route.fulfill({ contentType: "text/javascript", body: `${failing}\n${real}` }));
+    const page = await rig.page(undefined, context);
+    assert.equal(await open(page, { storage: "indexeddb", name: "failing" }), "indexeddb");
+    await follow(page);
+    await put(page, 0, 3);
+    const outcome = await page.evaluate(async () => {
+      const channel = new BroadcastChannel("fail");
+      await new Promise((told) => {
+        channel.onmessage = told;
+        channel.postMessage(null);
+      });
+      const asked = [1, 2].map((value) => globalThis.db.put("n", "refused", value));
+      return (await Promise.allSettled(asked)).map(({ status, reason }) => reason?.code ?? status);
+    });
+    assert.deepEqual(outcome, ["STORAGE_FULL", "STORAGE_FULL"]);
+    await put(page, 3, 6);
+    assert.deepEqual(await values(page), count(0, 6));
+    assert.equal(await code(page, () => globalThis.db.get("n", "refused")), "KEY_NOT_FOUND");
+    assert.deepEqual(await seen(page, 6), count(0, 6));
+    await page.reload();
+    await open(page, { storage: "indexeddb", name: "failing" });
+    assert.deepEqual(await values(page), count(0, 6));
+    assert.equal(await code(page, () => globalThis.db.get("n", "refused")), "KEY_NOT_FOUND");
+  });
+
+  await test("an export as a stream comes through the worker, and another database takes it", async (context) => {
+    const page = await opened(rig, context);
+    await put(page, 0, 50);
+    const [types, imported] = await page.evaluate(async () => {
+      const types = [];
+      const seen = new TransformStream({ transform: (piece, to) => (types.push(piece.constructor.name), to.enqueue(piece)) });
+      const other = await globalThis.anabranch.Anabranch.open({ storage: "opfs", name: "other" });
+      return [types, await other.import((await globalThis.db.export({ stream: true })).pipeThrough(seen))];
+    });
+    assert.deepEqual([[...new Set(types)], imported], [["Uint8Array"], { new: 50, known: 0 }]);
+  });
 
   await test("files that somebody else holds are IN_USE: nothing goes to memory unseen", async (context) => {
     const page = await rig.page(undefined, context);

@@ -178,6 +178,127 @@ try {
     });
   }
 
+  await test("writes that say the same, made and not answered when the tab that leads goes, are each found once", 0, async (_, context) => {
+    // The first tab's worker answers nobody from when it is told.
+    const real = await (await fetch(`${rig.origin}/package/worker.js`)).text();
+    const muted = `{
+      const post = BroadcastChannel.prototype.postMessage;
+      let muted = false;
+      new BroadcastChannel("mute").onmessage = () => (muted = true);
+      BroadcastChannel.prototype.postMessage = function (message) {
+        if (!muted || message.message?.answers === undefined) return post.call(this, message);
+        post.call(new BroadcastChannel("muted"), message.message.answers.length);
+      };
+    }`;
+    await context.route("**/package/worker.js", (route) => route.fulfill({ contentType: "text/javascript", body: `${muted}\n${real}` }));
+    const one = await opened(rig, context);
+    await context.unroute("**/package/worker.js");
+    const two = await opened(rig, context);
+    // One that is answered, at about the same time.
+    const told = await two.evaluate(async () => {
+      const made = new Promise((resolve) => (new BroadcastChannel("muted").onmessage = resolve));
+      const told = globalThis.db.put("n", "k", "same");
+      await told;
+      new BroadcastChannel("mute").postMessage(null);
+      // Until the other tab has heard it, its answers come.
+      const asked = [];
+      const ask = () => asked.push(globalThis.db.put("n", "k", "same"));
+      ask();
+      const asking = setInterval(ask);
+      await made;
+      clearInterval(asking);
+      for (let more = 0; more < 3; more++) ask();
+      globalThis.asked = [told, ...asked];
+      return (await told).versionId;
+    });
+    await one.close();
+    const versions = await two.evaluate(async () => (await Promise.all(globalThis.asked)).map(({ versionId }) => versionId));
+    assert.equal(versions[0], told);
+    const history = await two.evaluate(async () => (await globalThis.db.history("n", "k", { limit: 100_000 })).map(({ versionId }) => versionId).reverse());
+    assert.deepEqual(history, versions, "each is a version of its own, and there are no others");
+  });
+
+  await test("an export as a stream comes through another tab, and says so when that goes; a whole one begins anew", 2, async ([one, two]) => {
+    const [length, whole] = await two.evaluate(async () => {
+      const value = new Uint8Array(300_000);
+      for (let at = 0; at < 5; at++) await globalThis.db.put("n", `k${at}`, value.fill(at));
+      let length = 0;
+      for await (const piece of await globalThis.db.export({ stream: true })) length += piece.length;
+      globalThis.midst = (await globalThis.db.export({ stream: true })).getReader();
+      await globalThis.midst.read();
+      return [length, (await globalThis.db.export()).length];
+    });
+    assert.equal(length, whole);
+    await two.evaluate(async () => {
+      const { Anabranch } = globalThis.anabranch;
+      globalThis.other = await Anabranch.open({ storage: "memory" });
+      // A stream that waits for the other tab to go.
+      const reader = (await globalThis.db.export({ stream: true })).getReader();
+      const { value } = await reader.read();
+      globalThis.importing = globalThis.db.import({
+        async *[Symbol.asyncIterator]() {
+          yield value;
+          await new Promise((resolve) => (globalThis.goOn = resolve));
+          yield value;
+        },
+      });
+    });
+    await one.close();
+    assert.equal(await code(two, async () => { while (!(await globalThis.midst.read()).done); }), "EXPORT_FAILED");
+    assert.equal(await code(two, () => { globalThis.goOn(); return globalThis.importing; }), "INVALID_IMPORT");
+    assert.equal(await two.evaluate(async () => (await globalThis.db.export()).length), whole);
+    assert.deepEqual(await two.evaluate(async () => globalThis.db.import(await globalThis.db.export())), { new: 0, known: 5 });
+  });
+
+  await test("the next tab leads within a second, and waits for no timers on the way", 0, async (_, context) => {
+    // What workers wait for timers, added up.
+    const real = await (await fetch(`${rig.origin}/package/worker.js`)).text();
+    const counted = `{
+      const set = globalThis.setTimeout;
+      const said = new BroadcastChannel("timers");
+      globalThis.setTimeout = (work, milliseconds = 0, ...rest) => {
+        said.postMessage(milliseconds);
+        return set(work, milliseconds, ...rest);
+      };
+    }`;
+    await context.route("**/package/worker.js", (route) => route.fulfill({ contentType: "text/javascript", body: `${counted}\n${real}` }));
+    const one = await opened(rig, context);
+    const two = await opened(rig, context);
+    await put(one, 0, 100);
+    await two.evaluate(async () => {
+      // What this machine takes to load an engine and to open files.
+      const begun = performance.now();
+      await (await globalThis.anabranch.Anabranch.open({ storage: "opfs", name: "another" })).close();
+      globalThis.opening = performance.now() - begun;
+      globalThis.waited = 0;
+      new BroadcastChannel("timers").onmessage = ({ data }) => (globalThis.waited += data);
+      globalThis.longest = 0;
+      globalThis.enough = false;
+      globalThis.writing = (async () => {
+        for (let value = 0; !globalThis.enough; value++) {
+          const asked = performance.now();
+          await globalThis.db.put("n", "two", value);
+          globalThis.longest = Math.max(globalThis.longest, performance.now() - asked);
+          globalThis.wrote = value;
+          await new Promise((resolve) => setTimeout(resolve));
+        }
+      })();
+    });
+    await two.waitForFunction(() => globalThis.wrote > 10, undefined, { polling: 10 });
+    const before = await two.evaluate(() => globalThis.wrote);
+    await one.close();
+    // One more than can have been asked before.
+    await two.waitForFunction((before) => globalThis.wrote > before + 100, before, { polling: 10 });
+    const { longest, opening, waited } = await two.evaluate(async () => {
+      globalThis.enough = true;
+      await globalThis.writing;
+      return { longest: globalThis.longest, opening: globalThis.opening, waited: globalThis.waited };
+    });
+    console.log(`        ${Math.round(longest)} ms, of which the machine takes about ${Math.round(opening)} to open a database; ${waited} ms of timers`);
+    assert.ok(longest < 1000 + opening, `the longest put took ${longest} ms, and to open a database takes ${opening}`);
+    assert.ok(waited < 1000, `it waited for timers of ${waited} ms`);
+  });
+
   await test("when a tab that follows is killed, those that are left go on, and its subscriptions are forgotten", 3, async ([one, two, three]) => {
     await follow(two);
     await follow(three);

@@ -255,17 +255,107 @@ async function nextMillisecond() {
   for (const now = Date.now(); Date.now() === now; ) await new Promise(setImmediate);
 }
 
-test("two databases that wrote in the same millisecond can be brought together", { todo: "the store takes two versions of one time for a conflict" }, async (test) => {
-  const [one, other] = [await opened(test), await opened(test)];
+/** Does something while the clock stands still, at a time of its own. */
+async function atOnce(millisecond, work) {
   const { now } = Date;
-  Date.now = () => 1_800_000_000_000;
+  Date.now = () => 1_800_000_000_000 + millisecond;
   try {
-    await one.put("one", "k", 1);
-    await other.put("other", "k", 2);
+    return await work();
   } finally {
     Date.now = now;
   }
-  assert.deepEqual(await one.import(await other.export()), { new: 1, known: 0 });
+}
+
+test("databases of one program that wrote in the same millisecond can be brought together", async (test) => {
+  const [one, other] = [await opened(test), await opened(test)];
+  await atOnce(1, async () => {
+    for (let value = 0; value < 100; value++) {
+      await one.put("one", "k", value);
+      await other.writeBatch([{ namespace: "other", key: "k", value }, { namespace: "other", key: "l", value }]);
+    }
+    // Nobody's clock runs ahead.
+    for (const db of [one, other]) assert.match((await db.stats()).newest, /\.001\d{6}Z$/);
+  });
+  assert.deepEqual(await one.import(await other.export()), { new: 200, known: 0 });
+  assert.deepEqual(await one.history("other", "k", { limit: 1000 }), await other.history("other", "k", { limit: 1000 }));
+  assert.deepEqual((await one.verify()).damages, []);
+});
+
+test("a file with another history of a key, or with a version at the very time of another key's, is refused and changes nothing", async (test) => {
+  const [one, other, third, busy] = [await opened(test), await opened(test), await opened(test), await opened(test)];
+  await atOnce(2, async () => {
+    await one.put("n", "k", 1);
+    // Until the time below the millisecond is used up, and begins anew.
+    for (let value = 0; value < 999; value++) await busy.put("n", "k", value);
+    await other.put("n", "other", 2);
+    await third.put("n", "k", 2);
+  });
+  const before = await one.export();
+  assert.equal((await one.get("n", "k")).timestamp, (await other.get("n", "other")).timestamp);
+  const taken = await refused("INVALID_IMPORT", one.import(await other.export()));
+  assert.match(taken.message, /"other" of "n" was written at 2027-01-15T08:00:00\.002000000Z, at which another key was written here/);
+  const diverged = await refused("INVALID_IMPORT", one.import(await third.export()));
+  assert.match(diverged.message, /"k" of "n" has another history here/);
+  assert.deepEqual(await one.export(), before);
+});
+
+/** A database whose file has several pieces. */
+async function filled(test) {
+  const db = await opened(test);
+  for (let value = 0; value < 3000; value++) await db.put("n", `k${value % 3}`, { value, text: "x".repeat(300) });
+  return db;
+}
+
+test("an export as a stream has pieces of bounded size, made as they are taken, of what was written before", async (test) => {
+  const db = await filled(test);
+  const file = await db.export();
+  const stream = await db.export({ stream: true });
+  assert.ok(stream instanceof ReadableStream);
+  await db.put("n", "later", 1);
+  const parts = [];
+  for await (const part of stream) parts.push(part);
+  assert.ok(parts.length > 3 && parts.every((part) => part instanceof Uint8Array && part.length <= 256 << 10));
+  assert.deepEqual(new Uint8Array(await new Blob(parts).arrayBuffer()), file);
+  const other = await opened(test);
+  assert.deepEqual(await other.import(await db.export({ stream: true })), { new: 3001, known: 0 });
+  assert.deepEqual(await other.export(), await db.export());
+  await refused("INVALID_ARGUMENT", db.export({ stream: "yes" }));
+  await refused("INVALID_ARGUMENT", db.export(true));
+});
+
+test("an export that nobody reads to its end can be cancelled, and ends with its database", async (test) => {
+  const db = await filled(test);
+  const [left, open] = [(await db.export({ stream: true })).getReader(), (await db.export({ stream: true })).getReader()];
+  await left.read();
+  await left.cancel();
+  assert.equal((await open.read()).done, false);
+  await db.close();
+  // What was made before may still come.
+  await refused("CLOSED", async () => {
+    while (!(await open.read()).done);
+  });
+});
+
+test("an import takes a stream piece by piece, and does not wait for its end", async (test) => {
+  const [db, other] = [await filled(test), await opened(test)];
+  const file = await db.export();
+  let cancelled = null;
+  let at = 0;
+  const stream = new ReadableStream({
+    async pull(to) {
+      // What has come is there before the rest is asked for.
+      if (at > file.length / 2) assert.ok((await other.stats()).totalVersions >= 1000);
+      if (at === file.length) return to.close();
+      to.enqueue(file.slice(at, (at = Math.min(at + 100_000, file.length))));
+    },
+    cancel: (reason) => (cancelled = { reason }),
+  }, { highWaterMark: 0 });
+  assert.deepEqual(await other.import(stream), { new: 3000, known: 0 });
+  assert.equal(cancelled, null);
+  assert.deepEqual(await other.export(), file);
+  // Whoever writes what cannot be read is told.
+  await refused("INVALID_IMPORT", other.import(new ReadableStream({ pull: (to) => to.enqueue(new Uint8Array(100)), cancel: () => (cancelled = {}) })));
+  assert.notEqual(cancelled, null);
 });
 
 test("a stream that fails fails the import with its own error", async (test) => {

@@ -49,3 +49,20 @@ test("puts take what their versions take: twice as many, twice as much", async (
   const [one, two] = [await grown(), await grown()];
   assert.ok(Math.abs(one - two) < one / 20, `${one}, then ${two}`);
 });
+
+test("an export as a stream, and an import from one, hold a few pieces in memory", async (test) => {
+  const { initSync } = await part("engine-node.js");
+  const [db, other] = [await opened(test, { hotBytes: 0 }), await opened(test, { hotBytes: 0 })];
+  const { memory } = initSync();
+  const size = 64 << 20;
+  for (let at = 0; at < 64; at++) await db.put("n", `k${at}`, new Uint8Array(1 << 20).fill(at));
+  let before = memory.buffer.byteLength;
+  let length = 0;
+  for await (const piece of await db.export({ stream: true })) length += piece.length;
+  assert.ok(length > size);
+  assert.ok(memory.buffer.byteLength - before < size / 4, `it took ${memory.buffer.byteLength - before} to export`);
+  before = memory.buffer.byteLength;
+  await other.import(await db.export({ stream: true }));
+  const kept = (await other.stats()).memoryBytes;
+  assert.ok(memory.buffer.byteLength - before < kept + size / 4, `it took ${memory.buffer.byteLength - before} to import ${kept}`);
+});

@@ -1,8 +1,10 @@
 // Every method with what it does not take: an AnabranchError with a code, and the database works on.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { join } from "node:path";
 import test from "node:test";
-import { Anabranch, AnabranchError, folder, opened, refused } from "./rig.mjs";
+import { pathToFileURL } from "node:url";
+import { Anabranch, AnabranchError, PACKAGE, folder, opened, part, refused } from "./rig.mjs";
 
 const NOTHING = [undefined, null];
 const NO_TEXT = [...NOTHING, 5, NaN, true, 10n, Symbol("s"), () => "x", {}, [], ["n"], new Date(), new String("n"), Object.create(null), { toString: () => "n" }];
@@ -162,6 +164,55 @@ test("a directory whose engine has panicked is free at once, closed or not", asy
   panicking(() => refused("PANICKED", db.put("n", "k", 2)));
   const again = await opened(test, { storage: "file", name: directory });
   assert.equal((await again.get("n", "k")).value, 1);
+});
+
+test("a panic of a task, while nobody calls, ends those who follow; nothing enters the engine any more", async (test) => {
+  const db = await opened(test, { records: { readings: { keep: "readings" } } });
+  const following = db.subscribe("readings");
+  await following.ready;
+  const next = following.next();
+  const { now } = Date;
+  Date.now = () => {
+    throw new WebAssembly.RuntimeError("unreachable");
+  };
+  try {
+    // It is kept after that, by a task, which asks for the time.
+    await db.record("readings").produce(1);
+    await refused("PANICKED", next);
+  } finally {
+    Date.now = now;
+  }
+  await refused("PANICKED", db.get("n", "k"));
+  const again = await opened(test);
+  await again.put("n", "k", 1);
+});
+
+test("a call does not enter an engine that has panicked by itself, though nobody was told yet", async () => {
+  const { Instance } = await part("local.js");
+  const instance = new Instance({ died: () => new Promise(() => {}), panicked: () => "a task did" });
+  const told = [];
+  instance.watch((error) => told.push(error.code));
+  const enter = () => instance.guard(() => assert.fail("it was entered"));
+  assert.throws(enter, { code: "PANICKED", message: /a task did/ });
+  assert.throws(enter, { code: "PANICKED" });
+  assert.deepEqual(told, ["PANICKED"]);
+});
+
+test("the sockets of an engine that has panicked are closed", async (test) => {
+  const { WebSocketServer } = await import(pathToFileURL(join(PACKAGE, "node_modules/ws/wrapper.mjs")).href);
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  test.after(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  await once(server, "listening");
+  const connected = once(server, "connection");
+  const url = `ws://127.0.0.1:${server.address().port}/mqtt`;
+  const db = await opened(test, { connectors: [{ url }], records: { readings: { from: "mqtt://readings" } } });
+  const [socket] = await connected;
+  const closed = once(socket, "close");
+  panicking(() => refused("PANICKED", db.put("n", "k", 1)));
+  await closed;
 });
 
 /** As WebAssembly fails: its clock, which it asks at each write, traps. */

@@ -68,27 +68,25 @@ test("examples/node counts its runs, through the versions of a file", () => {
   }
 });
 
-test("the types hold what they say, in the strictest mode, and an example keeps to them", () => {
+test("the types hold what they say, in the strictest mode, and the examples keep to them", () => {
   const folder = project("types", {});
+  const examples = ["node/visits.mjs", "cloudflare-worker/worker.js", "web/time-travel/time-travel.js"];
+  for (const example of examples) cpSync(join(ROOT, "examples", example), join(folder, example), { recursive: true });
+  // The program within a page.
+  const [, script] = readFileSync(join(ROOT, "examples/web/quickstart.html"), "utf8").match(/<script type="module">\n(.*?)<\/script>/s);
+  writeFileSync(join(folder, "web/quickstart.js"), script);
+  // Where those find the package that has no build step.
+  symlinkSync(join(folder, "node_modules/anabranch"), join(folder, "web/anabranch"));
   cpSync(join(HERE, "types.ts"), join(folder, "types.ts"));
-  cpSync(join(ROOT, "examples/cloudflare-worker/worker.js"), join(folder, "worker.js"));
-  const checked = { strict: true, noEmit: true, target: "es2022", module: "nodenext", lib: ["es2022", "dom", "esnext.disposable"], types: [], skipLibCheck: false, exactOptionalPropertyTypes: true };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: checked, files: ["types.ts"] }));
-  const tsc = join(ROOT, "bindings/javascript/node_modules/typescript/bin/tsc");
-  const typed = (words) => {
-    try {
-      run("node", [tsc, ...words], folder);
-    } catch (error) {
-      assert.fail(error.stdout);
-    }
-  };
-  typed(["-p", "."]);
-  // JavaScript is checked for what it calls; parameters without types are its own affair.
-  writeFileSync(
-    join(folder, "tsconfig.json"),
-    JSON.stringify({ compilerOptions: { ...checked, strict: true, noImplicitAny: false, allowJs: true, checkJs: true, useUnknownInCatchVariables: false, types: [] }, files: ["worker.js"] }),
-  );
-  typed(["-p", "."]);
+  // What is not ours: a page's elements, and what Node has.
+  writeFileSync(join(folder, "host.d.ts"), "interface ParentNode { querySelector(selector: string): any }\ndeclare const process: { argv: string[] };\n");
+  const compilerOptions = { strict: true, noEmit: true, allowJs: true, checkJs: true, target: "es2022", module: "nodenext", lib: ["es2022", "dom", "dom.iterable", "dom.asynciterable", "esnext.disposable"], types: [], skipLibCheck: false, exactOptionalPropertyTypes: true };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["host.d.ts", "types.ts", "web/quickstart.js", ...examples] }));
+  try {
+    run("node", [join(ROOT, "bindings/javascript/node_modules/typescript/bin/tsc"), "-p", "."], folder);
+  } catch (error) {
+    assert.fail(error.stdout);
+  }
 });
 
 /** A browser that is served `roots`; it ends with the test. */
@@ -98,7 +96,7 @@ async function browser(test, roots) {
   return rig;
 }
 
-test("a fresh Vite project builds with no configuration, and its page keeps a database in private files", async (test) => {
+test("a fresh Vite project is built, and served while it is worked on, with no configuration; its page keeps a database in private files", async (test) => {
   const folder = project("vite", {
     "index.html": '<!doctype html><p id="said"></p><script type="module" src="/main.js"></script>',
     "main.js": `
@@ -113,11 +111,33 @@ test("a fresh Vite project builds with no configuration, and its page keeps a da
   symlinkSync(join(HERE, "node_modules/vite"), join(folder, "node_modules/vite"));
   run("node", [join(HERE, "node_modules/vite/bin/vite.js"), "build"], folder);
   const rig = await browser(test, { "/": join(folder, "dist") });
-  const page = await rig.page("/");
-  for (const visit of [1, 2]) {
-    await page.waitForFunction(() => document.querySelector("#said").textContent !== "");
-    assert.equal(await page.textContent("#said"), `memory 1 opfs ${visit}`);
-    await page.reload();
+  const visited = async (page) => {
+    for (const visit of [1, 2]) {
+      await page.waitForFunction(() => document.querySelector("#said").textContent !== "");
+      assert.equal(await page.textContent("#said"), `memory 1 opfs ${visit}`);
+      if (visit === 1) await page.reload();
+    }
+  };
+  await visited(await rig.page("/"));
+
+  // Its server for development, which serves each module by itself, and what is installed in pieces of its own.
+  const vite = spawn("node", [join(HERE, "node_modules/vite/bin/vite.js"), "--host", "127.0.0.1", "--port", "0"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NO_COLOR: "1" } });
+  test.after(() => vite.kill("SIGKILL"));
+  const lines = createInterface({ input: vite.stdout });
+  const address = new Promise((resolve, reject) => {
+    lines.on("line", (line) => {
+      const [found] = line.match(/http:\/\/127\.0\.0\.1:\d+\//) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    lines.once("close", () => reject(new Error("vite has ended")));
+  });
+  const page = await (await rig.context()).newPage();
+  const asked = [];
+  page.on("response", (response) => asked.push([response.status(), new URL(response.url()).pathname]));
+  await page.goto(await address);
+  await visited(page);
+  for (const part of ["worker.js", "engine_bg.wasm"]) {
+    assert.ok(asked.some(([status, path]) => status < 400 && path.endsWith(part)), `${part} was served: ${JSON.stringify(asked)}`);
   }
   rig.expectNoErrors();
 });

@@ -33,6 +33,10 @@ export async function all(): Promise<void> {
   }
   db.subscribe("rooms", ({ key, namespace }) => console.log(namespace, key)).close();
   const file: Uint8Array = await db.export();
+  const stream: ReadableStream<Uint8Array> = await db.export({ stream: true });
+  await db.import(stream);
+  for await (const piece of await db.export({ stream: true })) piece satisfies Uint8Array;
+  await db.import((async function* () { yield file; })());
   const { new: fresh, known } = await db.import(new Blob([file.slice()]));
   const { steps, isWhole } = await db.why(put.versionId);
   console.log(storage, celsius, before, then, keys, fresh, known, steps, isWhole, new Temporal("date", "2026-03-29").text);
@@ -62,6 +66,10 @@ export async function all(): Promise<void> {
   await db.writeBatch([{ namespace: "rooms", key: "a", value: 1, deleted: true }]);
   // @ts-expect-error: a version may be a deletion, without a value to look into
   (await db.history<Kept>("rooms", "kitchen"))[0].value.celsius;
+  // @ts-expect-error: a stream is asked for by name
+  await db.export(true);
+  // @ts-expect-error: what is exported is bytes
+  await db.import("text");
   // @ts-expect-error: there is no such code
   new AnabranchError("x", "y").code === "KEY_LOST";
 }

@@ -61,6 +61,7 @@ thread_local! {
 /// Begins to connect.
 pub fn open(constructor: &Function, url: &str, protocol: &str) -> Result<usize, JsValue> {
     let host = host::open(constructor, url, protocol)?;
+    poison::at_last(close_all);
     let (key, listener) = SOCKETS.with_borrow_mut(|sockets| {
         let place = sockets.vacant_entry();
         let key = place.key();
@@ -97,6 +98,19 @@ pub fn forget(key: usize) {
     // Else it would wait for a reader before it sees the peer's close.
     socket.unpause();
     let _ = socket.host.close(NORMAL); // it may be closed already
+}
+
+/// Closes all of them: the instance is poisoned, and a peer would go on sending to nobody.
+fn close_all() {
+    // The panic may have come while they were borrowed: then they stay, until the peer or the host closes them.
+    let _ = SOCKETS.try_with(|sockets| {
+        let Ok(sockets) = sockets.try_borrow() else { return };
+        for (_, socket) in sockets.iter() {
+            socket.unpause();
+            // It may be closed already.
+            let _ = socket.host.close(NORMAL);
+        }
+    });
 }
 
 /// Ready when it is open.
