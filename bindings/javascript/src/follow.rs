@@ -12,7 +12,6 @@ use anabranch::{
 };
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     future::poll_fn,
     rc::Rc,
     task::{Poll, Waker},
@@ -21,11 +20,13 @@ use std::{
 /// How many are sent at once.
 const AT_ONCE: u64 = 256;
 
-/// Those who follow, by their client's number and the number that the client has given them.
+/// Those who follow.
 #[derive(Default)]
-pub struct Followers(BTreeMap<(u32, u32), Follower>);
+pub struct Followers(Vec<Follower>);
 
 struct Follower {
+    /// Its client's number, and the number that the client has given it. They stand in the order of these.
+    number: (u32, u32),
     wanted: Rc<Wanted>,
     task: WasmJoinHandle<()>,
 }
@@ -106,23 +107,33 @@ impl Followers {
         let wanted = Rc::new(Wanted::default());
         wanted.add(wants);
         let task = WasmAdapter::new().spawn(task(wanted.clone()));
-        self.0.insert(number, Follower { wanted, task });
+        let follower = Follower { number, wanted, task };
+        match self.place(number) {
+            Ok(place) => self.0[place] = follower,
+            Err(place) => self.0.insert(place, follower),
+        }
+    }
+
+    fn place(&self, number: (u32, u32)) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&number, |follower| follower.number)
     }
 
     /// Takes so many more; `false` if it follows no more.
     pub fn more(&self, client: u32, call: &mut Arguments<'_>) -> Result<bool, Failure> {
         let (id, more) = (number(call)?, call.number("how many")?);
-        Ok(self.0.get(&(client, id)).map(|follower| follower.wanted.add(more)).is_some())
+        let follower = self.place((client, id)).ok().and_then(|place| self.0.get(place));
+        Ok(follower.map(|follower| follower.wanted.add(more)).is_some())
     }
 
     /// Follows no more; `false` if it did not.
     pub fn leave(&mut self, client: u32, call: &mut Arguments<'_>) -> Result<bool, Failure> {
-        Ok(self.0.remove(&(client, number(call)?)).is_some())
+        let place = self.place((client, number(call)?));
+        Ok(place.map(|place| self.0.remove(place)).is_ok())
     }
 
     /// A client has gone.
     pub fn forget(&mut self, client: u32) {
-        self.0.retain(|(its, _), _| *its != client);
+        self.0.retain(|follower| follower.number.0 != client);
     }
 }
 

@@ -16,13 +16,14 @@ use anabranch::{
     store::Store,
 };
 use anabranch_value::Value;
-use std::{collections::BTreeMap, convert::Infallible, rc::Rc, time::Duration};
+use std::{convert::Infallible, rc::Rc, time::Duration};
 
 /// A database of records, started.
 pub struct Records {
     db: Anabranch<WasmAdapter>,
-    /// Where JavaScript writes, if it may. They are held for the database's life: a record closes when its last producer has gone.
-    writers: BTreeMap<String, Producer<Value>>,
+    /// Where JavaScript writes, if it may, in the order of the records' names. They are held for the database's life: a record closes
+    /// when its last producer has gone.
+    writers: Vec<(String, Producer<Value>)>,
 }
 
 /// What a record is declared as.
@@ -95,7 +96,8 @@ impl Records {
 
     fn produce(&self, call: &mut Arguments<'_>) -> Result<u64, Failure> {
         let name = call.text("record")?;
-        let writer = self.writers.get(name).ok_or_else(|| {
+        let place = self.writers.binary_search_by(|(its, _)| its.as_str().cmp(name));
+        let (_, writer) = place.ok().and_then(|place| self.writers.get(place)).ok_or_else(|| {
             if self.db.record_names().contains(&name) {
                 let mend = "declare it `shared: true`, or give each a record of its own";
                 Failure::new(

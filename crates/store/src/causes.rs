@@ -69,7 +69,8 @@ impl<V: View> Reader<V> {
         next: impl Fn(&KeyedVersion, usize) -> Result<Vec<VersionId>, StoreError>,
     ) -> Result<Trace, StoreError> {
         check_limit(limit)?;
-        let mut seen = BTreeSet::from([*id]);
+        let mut seen = BTreeSet::new();
+        seen.insert(*id);
         let mut waiting = VecDeque::from([(0, None, *id)]);
         let mut steps = Vec::new();
         while let Some((depth, via, id)) = waiting.pop_front() {

@@ -67,6 +67,7 @@ mod subscribe;
 
 pub use backend::{Backend, BackendError, Batch, Direction, Durability, Table, Usage, View, Visit};
 pub use causes::{Step, Trace};
+pub use crc::crc32c;
 pub use diff::{Diff, Difference, Moment};
 pub use engine::Engine;
 pub use error::{ImportError, StoreError};

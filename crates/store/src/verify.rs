@@ -46,7 +46,7 @@ impl Verified {
 /// What was counted on the way.
 #[derive(Default)]
 struct Counts {
-    namespaces: BTreeMap<String, NamespaceRow>,
+    namespaces: BTreeMap<Text, NamespaceRow>,
     effects: u64,
     /// Versions that were seen, and stand among the times of writes.
     timed: u64,
@@ -56,7 +56,7 @@ struct Counts {
 
 /// What keys are called. One whose own rows cannot be read is found in the index of keys, which is read once for all of them.
 #[derive(Default)]
-struct Names(Option<BTreeMap<u64, (Text, Text)>>);
+struct Names(Option<BTreeMap<u64, Option<(Text, Text)>>>);
 
 impl Names {
     fn of<V: View>(&mut self, reader: &Reader<V>, number: u64) -> Option<(Text, Text)> {
@@ -67,14 +67,14 @@ impl Names {
             let mut indexed = BTreeMap::new();
             let all = (Bound::Unbounded, Bound::Unbounded);
             let scanned = reader.scan(Table::Keys, all, Direction::Forward, &mut |names, row| {
-                indexed.extend(KeyRow::read(names, row).ok().map(|row| (row.number, codec::texts_of(names))));
+                indexed.extend(KeyRow::read(names, row).ok().map(|row| (row.number, Some(codec::texts_of(names)))));
                 Ok(ControlFlow::Continue(()))
             });
             // Where the index is damaged, too, it names those before.
             drop(scanned);
             indexed
         });
-        indexed.get(&number).cloned()
+        indexed.get(&number).cloned().flatten()
     }
 }
 
@@ -146,7 +146,8 @@ fn verify_chain<B: Backend>(
                 last_deleted = version.value.is_none();
                 ever_deleted |= last_deleted;
                 // A version that cites another twice stands once among its effects.
-                let causes: BTreeSet<_> = version.causes.iter().map(VersionId::timestamp).collect();
+                let mut causes = BTreeSet::new();
+                causes.extend(version.causes.iter().map(VersionId::timestamp));
                 counts.effects += causes.len() as u64;
                 match reader.written_at(at) {
                     Ok(Some(number)) if number == chain.number => {
@@ -179,7 +180,7 @@ fn verify_chain<B: Backend>(
     if let Err(error) = outcome {
         note(verified, Some(names), None, &error)?;
     }
-    let counted = counts.namespaces.entry(chain.namespace.clone()).or_default();
+    let counted = counts.namespaces.entry(chain.namespace.as_str().into()).or_default();
     counted.ever += 1;
     counted.live += u64::from(!last_deleted);
     // The key's own row: how it is found at all.
@@ -225,10 +226,11 @@ fn verify_counts<B: Backend>(
             }
         }
     }
-    let mut found = BTreeMap::new();
+    // In the order of their names, as tables are.
+    let mut found = Vec::new();
     let all = (Bound::Unbounded, Bound::Unbounded);
     let outcome = reader.scan(Table::Namespaces, all, Direction::Forward, &mut |name, row| {
-        found.insert(name.to_vec(), NamespaceRow::read(name, row));
+        found.push((name.to_vec(), NamespaceRow::read(name, row)));
         Ok(ControlFlow::Continue(()))
     });
     if let Err(error) = outcome {
@@ -247,7 +249,8 @@ fn verify_counts<B: Backend>(
             }
         }
     }
-    if let Some(name) = counts.namespaces.keys().find(|name| !found.contains_key(name.as_bytes())) {
+    let is_found = |name: &&Text| found.binary_search_by(|(its, _)| (**its).cmp(name.as_bytes())).is_ok();
+    if let Some(name) = counts.namespaces.keys().find(|name| !is_found(name)) {
         push(verified, None, None, &format!("the namespace {name:?} is not in the index of namespaces"));
     }
     let mut format = Ok(None);

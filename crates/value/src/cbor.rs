@@ -223,10 +223,14 @@ impl<'b> Reader<'b> {
         if error.is_end_of_input() {
             return syntax(self.0.input().len(), "end of input");
         }
-        // Its message ends with the position, which we say ourselves.
-        let message = error.to_string();
-        let reason = message.split(" at position").next().unwrap_or_default();
-        syntax(error.position().unwrap_or(self.0.position()), reason)
+        // Its message ends with the position, which we say ourselves. It is looked for by bytes: a search for text is many times
+        // the code.
+        const POSITION: &[u8] = b" at position";
+        let mut message = error.to_string();
+        if let Some(end) = message.as_bytes().windows(POSITION.len()).position(|bytes| bytes == POSITION) {
+            message.truncate(end);
+        }
+        syntax(error.position().unwrap_or(self.0.position()), message)
     }
 
     /// A float of 2 bytes: 5 bits of exponent, 10 of fraction.

@@ -14,6 +14,7 @@ use std::{
     cell::{Cell, RefCell},
     future::Future,
     panic,
+    pin::Pin,
     sync::{Once, OnceLock},
 };
 use wasm_bindgen::JsValue;
@@ -105,6 +106,11 @@ pub fn poison(why: &str) {
 /// }
 /// ```
 pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    promise_of(Box::pin(future))
+}
+
+/// The same for all futures: what is beside them is in the module once.
+fn promise_of(future: Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>>) -> Promise {
     if let Err(panicked) = alive() {
         return Promise::reject(&panicked.into());
     }

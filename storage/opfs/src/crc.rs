@@ -29,7 +29,7 @@ pub(crate) fn check(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crc32c::crc32c;
+    use anabranch_store::crc32c;
 
     #[test]
     fn every_bit_is_found_by_what_it_does_to_the_sum() {

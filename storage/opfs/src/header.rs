@@ -16,8 +16,7 @@ use crate::{
     trouble::{damaged, of_io},
 };
 use anabranch_medium::Medium;
-use anabranch_store::{BackendError, Table};
-use crc32c::crc32c;
+use anabranch_store::{BackendError, Table, crc32c};
 
 /// The bytes of a block.
 pub(crate) const BLOCK: usize = 4096;

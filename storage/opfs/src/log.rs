@@ -21,8 +21,7 @@ use crate::{
     trouble::{damaged, of_io},
 };
 use anabranch_medium::Medium;
-use anabranch_store::{BackendError, Batch, Durability, Table};
-use crc32c::crc32c;
+use anabranch_store::{BackendError, Batch, Durability, Table, crc32c};
 use std::sync::Arc;
 
 /// How long a record is but for its batch.

@@ -18,8 +18,7 @@ use crate::{
     space::Space,
     trouble::of_io,
 };
-use anabranch_store::{BackendError, Table};
-use crc32c::crc32c;
+use anabranch_store::{BackendError, Table, crc32c};
 use std::sync::Arc;
 
 /// The row that a key is to have, or that it is to have none.

@@ -14,8 +14,7 @@ use crate::{
     header::BLOCK,
     trouble::damaged,
 };
-use anabranch_store::{BackendError, Table};
-use crc32c::crc32c;
+use anabranch_store::{BackendError, Table, crc32c};
 
 /// What a node is not to exceed, if it has more than a few entries.
 pub(crate) const FULL: usize = BLOCK;

@@ -109,7 +109,7 @@ fn a_later_format_is_refused_by_its_number() -> Outcome {
     for block in 0..4 {
         let begin = block * 4096;
         tree[begin + 16] = 2;
-        let sum = crc32c::crc32c(&tree[begin..begin + 20]);
+        let sum = anabranch_store::crc32c(&tree[begin..begin + 20]);
         tree[begin + 20..begin + 24].copy_from_slice(&sum.to_le_bytes());
     }
     let place = SimPlace::with_bytes(&[place.bytes_of(LOG), tree]);

@@ -16,6 +16,7 @@ use alloc::{
     format,
     string::{String, ToString},
     sync::Arc,
+    vec,
     vec::Vec,
 };
 use anabranch_executor::{MaybeSend, MaybeSync, Runtime, SpawnDynamically};
@@ -324,9 +325,9 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
 /// Which services a shutdown stops itself: those that read nothing, and those in a cycle, whose inputs would never close.
 /// The others end when their inputs have closed, after the last value.
 fn stopped_from_outside(graph: &Graph, wiring: &Wiring<'_>) -> Vec<bool> {
-    let circling: BTreeSet<usize> =
-        wiring.cycles(|_| true, |_| true).into_iter().flat_map(|cycle| cycle.group).collect();
-    graph.services.iter().enumerate().map(|(i, s)| s.reads.is_empty() || circling.contains(&i)).collect()
+    let mut circling = vec![false; graph.services.len()];
+    wiring.cycles(&|_| true, &|_| true).iter().flat_map(|cycle| &cycle.group).for_each(|i| circling[*i] = true);
+    graph.services.iter().zip(circling).map(|(service, circling)| service.reads.is_empty() || circling).collect()
 }
 
 fn check_ends(
@@ -360,12 +361,12 @@ fn check_ends(
 }
 
 fn check_cycles(wiring: &Wiring<'_>, errors: &mut Vec<BuildError>) {
-    for cycle in wiring.cycles(|record| record.buffer.kind() == BufferKind::Queue, |_| true) {
+    for cycle in wiring.cycles(&|record| record.buffer.kind() == BufferKind::Queue, &|_| true) {
         let why = "each of its records is a queue, so all could wait for room in each other for ever; \
                    make one of them a ring or a latest";
         errors.push(BuildError::Cycle { path: cycle.path, why });
     }
-    for cycle in wiring.cycles(|_| true, |service| service.kind != GraphServiceKind::Service) {
+    for cycle in wiring.cycles(&|_| true, &|service| service.kind != GraphServiceKind::Service) {
         let why = "it consists of transforms and joins only, so each value would go around for ever; \
                    put a service into it that decides when it ends";
         errors.push(BuildError::Cycle { path: cycle.path, why });

@@ -2,7 +2,7 @@
 
 use crate::BufferCfg;
 use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
+    collections::{BTreeMap, VecDeque},
     string::String,
     sync::Arc,
     vec,
@@ -115,9 +115,9 @@ impl Graph {
 
     /// The records and services by number, to look for cycles in.
     pub(super) fn wiring(&self) -> Wiring<'_> {
-        let number: BTreeMap<&str, usize> =
-            self.records.iter().enumerate().map(|(i, record)| (record.name.as_str(), i)).collect();
-        let numbers = |names: &[String]| names.iter().filter_map(|name| number.get(name.as_str()).copied()).collect();
+        // They stand in the order of their names, as the builder made them.
+        let number = |name: &String| self.records.binary_search_by(|record| record.name.cmp(name)).ok();
+        let numbers = |names: &[String]| names.iter().filter_map(number).collect();
         Wiring {
             graph: self,
             ends: self.services.iter().map(|service| (numbers(&service.reads), numbers(&service.writes))).collect(),
@@ -136,16 +136,16 @@ pub(super) struct Wiring<'g> {
 pub(super) struct Cycle {
     /// The shortest way around from the first of them: names of services and records in turn, back to the first.
     pub(super) path: Vec<String>,
-    /// All services of the group.
-    pub(super) group: BTreeSet<usize>,
+    /// All services of the group, in their order.
+    pub(super) group: Vec<usize>,
 }
 
 impl Wiring<'_> {
     /// The cycles through those records and services only, in the order of their first services. Linear in the graph.
     pub(super) fn cycles(
         &self,
-        through: impl Fn(&GraphRecord) -> bool,
-        of: impl Fn(&GraphService) -> bool,
+        through: &dyn Fn(&GraphRecord) -> bool,
+        of: &dyn Fn(&GraphService) -> bool,
     ) -> Vec<Cycle> {
         // nodes are the services, then the records
         let services = self.graph.services.len();
@@ -159,19 +159,27 @@ impl Wiring<'_> {
         let component = components(&next);
         let mut size = vec![0; next.len()];
         component.iter().for_each(|of| size[*of] += 1);
-        let mut groups: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        // By the number of a component, where its group stands.
+        let mut place = vec![usize::MAX; next.len()];
+        let mut groups: Vec<Vec<usize>> = Vec::new();
         for (i, of) in component.iter().take(services).enumerate().filter(|(_, of)| size[**of] > 1) {
-            groups.entry(*of).or_default().insert(i);
+            match groups.get_mut(place[*of]) {
+                Some(group) => group.push(i),
+                None => {
+                    place[*of] = groups.len();
+                    groups.push(vec![i]);
+                }
+            }
         }
-        let mut cycles: Vec<(usize, Cycle)> = (groups.into_iter())
-            .filter_map(|(number, group)| {
-                let first = *group.first()?;
-                let path = around(&next, |node| component[node] == number, first);
-                Some((first, Cycle { path: path.into_iter().map(|node| self.name(node)).collect(), group }))
+        // What each was reached from: components have no node in common, so they share it.
+        let mut from = vec![None; next.len()];
+        (groups.into_iter())
+            .map(|group| {
+                let number = component[group[0]];
+                let path = around(&next, &|node| component[node] == number, group[0], &mut from);
+                Cycle { path: path.into_iter().map(|node| self.name(node)).collect(), group }
             })
-            .collect();
-        cycles.sort_by_key(|(first, _)| *first);
-        cycles.into_iter().map(|(_, cycle)| cycle).collect()
+            .collect()
     }
 
     fn name(&self, node: usize) -> String {
@@ -225,20 +233,19 @@ fn components(next: &[Vec<usize>]) -> Vec<usize> {
     component
 }
 
-/// The shortest way from `start` back to itself over nodes that are `inside`.
-fn around(next: &[Vec<usize>], inside: impl Fn(usize) -> bool, start: usize) -> Vec<usize> {
-    let mut from: BTreeMap<usize, usize> = BTreeMap::new();
+/// The shortest way from `start` back to itself over nodes that are `inside`, none of which was reached before.
+fn around(next: &[Vec<usize>], inside: &dyn Fn(usize) -> bool, start: usize, from: &mut [Option<usize>]) -> Vec<usize> {
     let mut open = VecDeque::from([start]);
     while let Some(node) = open.pop_front() {
         for &to in next[node].iter().filter(|to| inside(**to)) {
             if to == start {
-                let back = core::iter::successors(Some(node), |node| from.get(node).copied());
+                let back = core::iter::successors(Some(node), |node| from[*node]);
                 let mut path: Vec<usize> = core::iter::once(start).chain(back).collect();
                 path.reverse();
                 return path;
             }
-            if let Entry::Vacant(unseen) = from.entry(to) {
-                unseen.insert(node);
+            if from[to].is_none() {
+                from[to] = Some(node);
                 open.push_back(to);
             }
         }
@@ -270,7 +277,7 @@ mod tests {
     #[test]
     fn the_way_around_is_the_shortest() {
         let next = [vec![1], vec![2, 3], vec![3], vec![0], vec![]];
-        assert_eq!(around(&next, |_| true, 0), [0, 1, 3, 0]);
+        assert_eq!(around(&next, &|_| true, 0, &mut [None; 5]), [0, 1, 3, 0]);
     }
 
     #[test]

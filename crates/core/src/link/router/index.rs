@@ -65,7 +65,10 @@ impl Index {
                 continue;
             };
             if !index.shapes.contains(&shape) {
-                index.shapes.push(shape);
+                // Those that match most often come first: exact ones.
+                let rank = |shape: &Shape| (shape.rest, shape.wild.count_ones(), shape.levels);
+                let place = index.shapes.partition_point(|other| rank(other) <= rank(&shape));
+                index.shapes.insert(place, shape);
             }
             let mut at = index.first(hash);
             while index.places[at] != 0 {
@@ -73,8 +76,6 @@ impl Index {
             }
             index.places[at] = shape.tag(hash) & !index.target | target.0 & index.target;
         }
-        // those that match most often come first: exact ones
-        index.shapes.sort_by_key(|shape| (shape.rest, shape.wild.count_ones(), shape.levels));
         index
     }
 

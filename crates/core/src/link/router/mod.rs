@@ -101,9 +101,15 @@ impl RouterBuilder {
             (routes.first().map_or("", |first| first.resource()), target)
         }));
         router.links = links;
-        let mut plan: Vec<(u32, usize)> = (0..).zip(router.resource_ids().map(|resource| resource.group())).collect();
-        plan.sort_by_key(|(_, group)| *group);
-        router.plan = plan.into_iter().map(|(number, _)| number).collect();
+        let mut groups: Vec<Vec<u32>> = Vec::new();
+        for (number, resource) in (0..).zip(router.resource_ids()) {
+            let group = resource.group();
+            if groups.len() <= group {
+                groups.resize(group + 1, Vec::new());
+            }
+            groups[group].push(number);
+        }
+        router.plan = groups.concat().into_boxed_slice();
         router
     }
 }
