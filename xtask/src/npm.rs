@@ -7,8 +7,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::process::Run;
@@ -73,9 +74,7 @@ fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<(),
     let program = package.program()?;
     let module = workspace.built(format!("{WASM32}/web/{program}.wasm"));
     let glued = workspace.built(format!("npm/glue-{}", variant.name));
-    let build = Run::cargo(["build", "--profile", "web", "--target", WASM32, "--no-default-features"]);
-    let build = build.args(["-p", &package.name, "--features", &variant.features.join(",")]);
-    build.through(&workspace.root)?;
+    compiled(&package.name, variant).through(&workspace.root)?;
     let bind = Run::cargo(["run", "--quiet", "-p", &glue.name, "--bin", "wasm-glue", "--"]).args([&module, &glued]);
     bind.args(["--target", "web"]).through(&workspace.root)?;
     // The glue names its module by the file that it was made of, and may name it twice.
@@ -87,6 +86,40 @@ fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<(),
     let smallest = Run::new("node", [format!("{SOURCES}/node_modules/binaryen/bin/wasm-opt")]);
     let smallest = smallest.args([glued.join(from)]).args(["-Oz", "--strip-producers"]).args(FEATURES).args(["-o"]);
     smallest.args([folder.join(to)]).through(&workspace.root)
+}
+
+/// Builds a variant's module.
+fn compiled(package: &str, variant: &Variant) -> Run {
+    let build = Run::cargo(["build", "--profile", "web", "--target", WASM32, "--no-default-features"]);
+    build.args(["-p", package, "--features", &variant.features.join(",")])
+}
+
+/// Rows of a benchmark: how long it takes to build a browser's engine where nothing is built yet, and then the others.
+pub fn built_from_clean(workspace: &Workspace) -> Result<Vec<Value>, Failure> {
+    let package = workspace.package_in(SOURCES)?;
+    let clean = workspace.built("from-clean");
+    let cleared = |clean: &Path| match clean.exists() {
+        true => fs::remove_dir_all(clean).map_err(|error| failed("empty", clean, &error)),
+        false => Ok(()),
+    };
+    cleared(&clean)?;
+    let mut rows = Vec::new();
+    for (place, variant) in VARIANTS.iter().enumerate() {
+        let began = Instant::now();
+        compiled(&package.name, variant).args(["--target-dir"]).args([&clean]).through(&workspace.root)?;
+        let seconds = began.elapsed().as_secs_f64();
+        // The first, which the others then take their dependencies from, is the one that is promised.
+        let (bound, holds) = if place == 0 { ("<= 120", seconds <= 120.0) } else { ("shown", true) };
+        let case = match place {
+            0 => format!("building {} from clean", variant.name),
+            _ => format!("building {} after it", variant.name),
+        };
+        rows.push(json!({
+            "case": case, "unit": "s", "ours": seconds, "peers": {}, "ratio": null, "bound": bound, "holds": holds,
+        }));
+    }
+    cleared(&clean)?;
+    Ok(rows)
 }
 
 /// What is published does not say what it was built with. The rest stays as it is, in its order: of `exports` the first that fits is
