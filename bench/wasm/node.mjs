@@ -31,10 +31,11 @@ switch (what) {
     const { mkdtemp, rm } = await import("node:fs/promises");
     const { tmpdir } = await import("node:os");
     const { Anabranch } = await import(door);
-    const { soak } = await import("./served/soak.js");
+    const { soak, warm } = await import("./served/soak.js");
     const { initSync } = await import(pathToFileURL(join(folder, "engine-node.js")).href);
     const directory = await mkdtemp(join(tmpdir(), "anabranch-soak-"));
     const db = await Anabranch.open({ storage: "file", name: directory, hotBytes: 1 << 20 });
+    await warm(db);
     const samples = [];
     for (let minute = 0; minute < Number(word); minute++) {
       await soak(db, 60_000);

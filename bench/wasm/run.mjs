@@ -190,6 +190,7 @@ const CASES = {
     await page.evaluate(async (name) => {
       const { Anabranch } = await import("/package/index.js");
       globalThis.db = await Anabranch.open({ storage: "opfs", name, hotBytes: 1 << 20 });
+      await (await import("/bench/soak.js")).warm(globalThis.db);
     }, fresh("soak"));
     const samples = [];
     for (let minute = 0; minute < minutes; minute++) {

@@ -1,6 +1,18 @@
 // Puts, reads and subscriptions opened and closed, for as long as one likes: in a page or in Node.
 
 /**
+ * Fills what is bounded, the engine's caches, as long use would within hours: with more than the largest of them, of 32 MiB, holds.
+ * What grows after that is not theirs.
+ */
+export async function warm(db) {
+  const value = new Uint8Array(64 << 10);
+  for (let round = 0; round < 40; round++) {
+    await db.writeBatch(Array.from({ length: 20 }, (_, key) => ({ namespace: "warm", key: `key-${key}`, value })));
+  }
+  for (let key = 0; key < 20; key++) await db.history("warm", `key-${key}`, { limit: 40 });
+}
+
+/**
  * Goes on until `milliseconds` have passed, and says how often it went round. What it writes are new versions of the same keys, so
  * that on a disk nothing but the disk has to grow; `round(n)` is awaited after each.
  */
