@@ -62,10 +62,13 @@ pub fn command() -> Command {
                 .about("Measure against the peers and hold the ratios to their bounds")
                 .long_about(
                     "Runs one benchmark of bench/ beside its peers in the same run, prints a table, writes \
-                     target/bench/NAME.json and fails where a bound does not hold.\n\nExample: cargo xtask bench records",
+                     target/bench/NAME.json and fails where a bound does not hold.\n\nExamples:\n  cargo xtask bench \
+                     records\n  cargo xtask bench wasm --from-clean\n  cargo xtask bench wasm -- --minutes 1 --only durable",
                 )
-                .arg(Arg::new("NAME").required(true).help("A benchmark: a file of bench/src/bin/, such as `records`"))
-                .arg(flag("no-fail").help("Print what does not hold, and exit 0 all the same")),
+                .arg(Arg::new("NAME").required(true).help("A benchmark: a file of bench/src/bin/, such as `records`; or `wasm`"))
+                .arg(flag("no-fail").help("Print what does not hold, and exit 0 all the same"))
+                .arg(flag("from-clean").help("Measure as well how long the package's engines take to build from clean"))
+                .arg(Arg::new("WORDS").num_args(0..).last(true).help("For the benchmark itself")),
             Command::new("sim")
                 .about("Run the simulator: one seed of one scenario, or many seeds of all")
                 .long_about(

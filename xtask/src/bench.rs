@@ -15,13 +15,23 @@ use crate::failure::Failure;
 use crate::process::{Ran, Run};
 use crate::table::Table;
 use crate::workspace::Workspace;
-use crate::{sizes, steps, tools};
+use crate::{npm, sizes, steps, tools};
 
 /// What a line begins with that holds a row for a benchmark.
 const ROW: &str = "JSON ";
 
+/// What is asked for beside the name.
+pub struct Asked {
+    /// To end well even where a bound does not hold.
+    pub no_fail: bool,
+    /// To measure building from clean as well.
+    pub from_clean: bool,
+    /// Words for the benchmark itself.
+    pub words: Vec<String>,
+}
+
 /// The benchmark writes its JSON, the rows of others among its own; this judges all of them.
-pub fn run(workspace: &Workspace, name: &str, no_fail: bool) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, name: &str, asked: &Asked) -> Result<(), Failure> {
     let result = workspace.root.join(format!("target/bench/{name}.json"));
     // What an earlier run left must not be taken for this one's; that there is none is the usual case.
     let _ = std::fs::remove_file(&result);
@@ -32,16 +42,20 @@ pub fn run(workspace: &Workspace, name: &str, no_fail: bool) -> Result<(), Failu
     if !missing.is_empty() {
         return Err(Failure::new(format!("`{name}` needs {} tools that are missing: see above", missing.len())));
     }
-    let rows = measured_beside(workspace, name)?;
-    let target = workspace.built("bench");
-    let bench = Run::cargo(["run", "--release", "--manifest-path", "bench/Cargo.toml", "--bin", name, "--target-dir"]);
-    let bench = bench.args([target.into_os_string()]).args(["--"]);
+    for build in steps::built_before(workspace, name)? {
+        build.through(&workspace.root)?;
+    }
+    let mut rows = measured_beside(workspace, name)?;
+    if asked.from_clean {
+        rows.extend(npm::built_from_clean(workspace)?);
+    }
+    let bench = steps::benchmark(workspace, name, &result).args(&asked.words);
     bench.args(rows.iter().map(|row| format!("--row={row}"))).through(&workspace.root)?;
     let cases = read(&result)?;
     print!("\n{}", table(&cases));
     let broken = cases.iter().filter(|case| !holds(case)).count();
     println!("{} of {} bounds hold; {}", cases.len() - broken, cases.len(), result.display());
-    match broken == 0 || no_fail {
+    match broken == 0 || asked.no_fail {
         true => Ok(()),
         false => {
             Err(Failure::new(format!("{broken} bounds of `{name}` do not hold: see above, or read on with --no-fail")))

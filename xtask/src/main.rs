@@ -68,7 +68,11 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Failure> {
             npm::build(&workspace)
         }
         "coverage" => coverage::measure(&workspace),
-        "bench" => bench::run(&workspace, arguments::text(args, "NAME"), args.get_flag("no-fail")),
+        "bench" => {
+            let words = args.get_many::<String>("WORDS").into_iter().flatten().cloned().collect();
+            let (no_fail, from_clean) = (args.get_flag("no-fail"), args.get_flag("from-clean"));
+            bench::run(&workspace, arguments::text(args, "NAME"), &bench::Asked { no_fail, from_clean, words })
+        }
         "sim" => simulate(&workspace, args),
         other => Err(Failure::new(format!("`{other}` is no task: see `cargo xtask --help`"))),
     }

@@ -1,5 +1,7 @@
 //! What `cargo xtask test` and `ci` run: two tables, a line a step. To add a step, add a line.
 
+use std::path::Path;
+
 use crate::failure::Failure;
 use crate::npm;
 use crate::process::Run;
@@ -7,8 +9,8 @@ use crate::runner::{Counts, Step};
 use crate::sizes;
 use crate::tools::{
     BROWSER_PACKAGES, CHROMIUM, CLIPPY, COVERAGE, DENY, EJABBERD, HACK, LLVM, MIRI, MIRI_SOURCES, MOSQUITTO,
-    MOSQUITTO_CLIENTS, NODE, NPM, OPENSSL, OPENSSL_PROGRAM, PACKAGE_PACKAGES, PKG_CONFIG, PROJECT_PACKAGES, QEMU,
-    RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
+    MOSQUITTO_CLIENTS, NODE, NPM, OPENSSL, OPENSSL_PROGRAM, PACKAGE_PACKAGES, PEER_PACKAGES, PKG_CONFIG,
+    PROJECT_PACKAGES, QEMU, RUSTFMT, THUMB, THUMB_DSP, Tool, WASM,
 };
 use crate::workspace::{THUMBV7EM, THUMBV7M, WASM32, Workspace};
 
@@ -17,6 +19,9 @@ pub const SCENARIOS: &str = "anabranch-scenarios";
 
 /// The example that runs on every runtime.
 const SENSORS: &str = "examples/sensors-to-alerts";
+
+/// Tells scripts where the package is that they are to test or to measure.
+const PACKAGE: &str = "ANABRANCH_PACKAGE";
 
 pub const CORE: &str = "anabranch-core";
 const EXECUTOR: &str = "anabranch-executor";
@@ -128,13 +133,13 @@ const TESTS: &[Step] = &[
     },
     Step {
         name: "browser",
-        shows: "the same in headless Chromium: in a window and in dedicated, shared and service workers; and what these tests are built on",
+        shows: "the same in headless Chromium: in a window and in dedicated, shared and service workers; sensors to alerts in a tab; and what these tests are built on",
         needs: &[WASM, NODE, NPM, BROWSER_PACKAGES, CHROMIUM, MOSQUITTO, MOSQUITTO_CLIENTS, OPENSSL_PROGRAM],
         counts: Counts::Tests,
         runs: |workspace| {
             let rig = Run::new("node", ["tests/browser/rig.test.mjs"]).within(300);
             let suites = in_javascript(workspace, "tests/web", "web", "browser.mjs")?;
-            Ok(std::iter::once(rig).chain(suites).collect())
+            Ok(std::iter::once(rig).chain(suites).chain(sensors_in_a_tab(workspace)?).collect())
         },
     },
     Step {
@@ -156,7 +161,7 @@ const TESTS: &[Step] = &[
             let cli = workspace.package_of("anabranch")?;
             let build = Run::cargo(["build", "-p", &cli.name, "--bin", "anabranch"]);
             let tests = |run: Run| {
-                run.env("ANABRANCH_PACKAGE", npm::folder(workspace))
+                run.env(PACKAGE, npm::folder(workspace))
                     .env("ANABRANCH_CLI", workspace.built("debug/anabranch"))
                     .within(900)
             };
@@ -175,6 +180,7 @@ const TESTS: &[Step] = &[
                 in_node("bindings/javascript/tests/node"),
                 in_browser("storage.test.mjs"),
                 in_browser("tabs.test.mjs"),
+                in_browser("links.test.mjs"),
                 in_node("bindings/javascript/tests/projects"),
             ])
         },
@@ -389,23 +395,53 @@ fn counting_instructions(workspace: &Workspace) -> Result<Run, Failure> {
     Ok(Run::cargo(["run", "--profile", "shipped", "--target", THUMBV7M, "-p", &package.name]).within(300))
 }
 
-/// What a benchmark needs beside Rust. All are built together, and so a peer's needs are those of each.
+/// What a benchmark needs beside Rust. Those in Rust are built together, and so a peer's needs are those of each.
 pub fn needed_by_benchmark(benchmark: &str) -> &'static [Tool] {
     match benchmark {
         "links" => &[PKG_CONFIG, OPENSSL, MOSQUITTO],
+        "wasm" => &[WASM, NODE, NPM, PACKAGE_PACKAGES, BROWSER_PACKAGES, PEER_PACKAGES, CHROMIUM],
         _ => &[PKG_CONFIG, OPENSSL],
     }
 }
 
+/// What a benchmark is about, where that is not built with it.
+pub fn built_before(workspace: &Workspace, benchmark: &str) -> Result<Vec<Run>, Failure> {
+    match benchmark {
+        "wasm" => Ok(vec![this_task(workspace, "npm")]),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The benchmark itself, which writes its rows into a file.
+pub fn benchmark(workspace: &Workspace, name: &str, result: &Path) -> Run {
+    if name == "wasm" {
+        return Run::new("node", ["bench/wasm/run.mjs"]).args([result]).env(PACKAGE, npm::folder(workspace));
+    }
+    let target = workspace.built("bench");
+    let bench = Run::cargo(["run", "--release", "--manifest-path", "bench/Cargo.toml", "--bin", name, "--target-dir"]);
+    bench.args([target]).args(["--"])
+}
+
 /// What other programs than a benchmark's own measure for it: each prints lines of `JSON {…}`, a row each.
 pub fn measuring_beside(workspace: &Workspace, benchmark: &str) -> Result<Vec<Run>, Failure> {
-    if benchmark != "records" {
-        return Ok(Vec::new());
+    match benchmark {
+        "records" => {}
+        "wasm" => {
+            let sizes = Run::new("node", [format!("{}/sizes.mjs", npm::SOURCES)]).args([npm::folder(workspace)]);
+            let runs = std::iter::once(sizes.args(["--rows"])).chain(sensors_in_a_tab(workspace)?);
+            return Ok(runs.collect());
+        }
+        _ => return Ok(Vec::new()),
     }
     let tokio = workspace.package_in(&format!("{SENSORS}/tokio"))?;
     let here = Run::cargo(["run", "--profile", "shipped", "-p", &tokio.name]).within(600);
     let elsewhere = sensors_elsewhere(workspace)?.args(["--nocapture", "--test-threads", "1"]);
     Ok(vec![counting_instructions(workspace)?, here, elsewhere])
+}
+
+/// The example in a tab, which prints how long its edges took.
+fn sensors_in_a_tab(workspace: &Workspace) -> Result<Vec<Run>, Failure> {
+    in_javascript(workspace, "examples/web/sensors", "web", "test.mjs")
 }
 
 /// The tests that need a board or Node, and so are left out where one types `cargo test`.

@@ -43,6 +43,7 @@ pub const CHROMIUM: Tool = Tool::Program { name: "chromium", package: "chromium"
 pub const PACKAGE_PACKAGES: Tool = Tool::Npm { folder: "bindings/javascript" };
 pub const BROWSER_PACKAGES: Tool = Tool::Npm { folder: "tests/browser" };
 pub const PROJECT_PACKAGES: Tool = Tool::Npm { folder: "bindings/javascript/tests/projects" };
+pub const PEER_PACKAGES: Tool = Tool::Npm { folder: "bench/wasm" };
 pub const MOSQUITTO: Tool = Tool::Program { name: "mosquitto", package: "mosquitto" };
 pub const MOSQUITTO_CLIENTS: Tool = Tool::Program { name: "mosquitto_pub", package: "mosquitto-clients" };
 pub const EJABBERD: Tool = Tool::Program { name: "ejabberdctl", package: "ejabberd" };
@@ -72,6 +73,7 @@ const ALL: &[Tool] = &[
     BROWSER_PACKAGES,
     PACKAGE_PACKAGES,
     PROJECT_PACKAGES,
+    PEER_PACKAGES,
     MOSQUITTO,
     MOSQUITTO_CLIENTS,
     EJABBERD,

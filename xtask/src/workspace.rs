@@ -17,6 +17,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("examples/embassy-", THUMBV7M),
     ("examples/sensors-to-alerts/embassy", THUMBV7M),
     ("examples/sensors-to-alerts/node", WASM32),
+    ("examples/web", WASM32),
     ("tests/firmware-", THUMBV7M),
     ("tests/web", WASM32),
     ("bindings/javascript", WASM32),

@@ -329,22 +329,21 @@ export class Anabranch {
     return all;
   }
 
-  /** Asks the engine. Its answer may be there at once, and is waited for where it is not. */
+  /** Asks the engine. What it answers may be there at once, and is a promise where it is not. */
   #ask(name, write) {
     if (this.#ended) throw closed();
-    const answer = this.#port.call(written(name, write));
-    return answer instanceof Uint8Array ? read(answer) : answer.then(read);
+    return this.#port.call(written(name, write), read);
   }
 }
 
-/** The bytes of a call. */
+/** The bytes of a call, which are whole until the next is written. */
 function written(name, write) {
   const outermost = !isWriting;
   const writer = outermost ? shared : new Writer();
   isWriting = true;
   try {
     write(writer.text(name));
-    return writer.take();
+    return writer.lend();
   } catch (error) {
     writer.clear();
     if (error instanceof AnabranchError) throw error;

@@ -43,11 +43,25 @@ export class LocalPort {
     return port;
   }
 
-  call(call) {
-    return this.#instance.guard(() => {
+  /** What `read` makes of the answer, which lies in the engine's memory meanwhile. */
+  call(call, read) {
+    let made;
+    let refused = null;
+    this.#instance.guard(() => {
       if (this.#engine === undefined) throw new AnabranchError("CLOSED", "the database is closed; open it again");
-      return this.#engine.call(0, call);
+      // What throws here would leave the engine in the midst of its call.
+      this.#engine.call(0, call, {
+        read(answer) {
+          try {
+            made = read(answer);
+          } catch (error) {
+            refused = error;
+          }
+        },
+      });
     });
+    if (refused !== null) throw refused;
+    return made;
   }
 
   following(id, came) {

@@ -1,6 +1,6 @@
 // The package's door for Node.
 
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import * as engine from "./engine-node.js";
 import { Anabranch } from "./database.js";
 import { Files } from "./files.js";
@@ -14,7 +14,7 @@ export { Anabranch };
 Anabranch.open = opener({
   async load(again) {
     if (again) engine.__wbg_reset_state();
-    else engine.initSync({ module: await readFile(new URL("./engine-node_bg.wasm", import.meta.url)) });
+    else engine.initSync({ module: readFileSync(new URL("./engine-node_bg.wasm", import.meta.url)) });
     return engine;
   },
   async prepare(engine, { connects }) {

@@ -61,13 +61,15 @@ export class RemotePort {
     });
   }
 
-  call(call) {
+  /** A promise of what `read` makes of the answer. */
+  call(lent, read) {
     if (this.#over) throw this.#over;
+    const call = lent.slice();
     return new Promise((resolve, reject) => {
       const id = ++this.#last;
       this.#pending.set(id, { call, resolve, reject, since: Date.now() });
       this.#send(id, call);
-    });
+    }).then(read);
   }
 
   following(id, came) {

@@ -19,6 +19,12 @@ const LARGEST = 64 << 20;
 const TAG_MOMENT = 0;
 const TAG_NAMED = 27;
 const TAG_DATE = 1004;
+/** A version, as only the engine writes it: nobody's value has this tag. */
+const TAG_VERSION = 6;
+/** What a version's flags say that there is. */
+const [KEYED, VALUED, PRECEDED, CAUSED] = [1, 2, 4, 8];
+/** How long the text of a time is, and that of an id. */
+const [TIME, ID] = [30, 64];
 
 /** A date, a time or a duration that a `Date` cannot hold: with its kind, and its text as ISO 8601 has it. */
 export class Temporal {
@@ -60,9 +66,14 @@ export class Writer {
 
   /** What was written since the last time, as bytes of their own. */
   take() {
-    const taken = this.#bytes.slice(0, this.#at);
+    return this.lend().slice();
+  }
+
+  /** The same, as bytes that are whole until something else is written: to copy them takes longer than to write them. */
+  lend() {
+    const lent = this.#bytes.subarray(0, this.#at);
     this.clear();
-    return taken;
+    return lent;
   }
 
   clear() {
@@ -226,6 +237,9 @@ export class Writer {
   }
 
   #object(value, depth, place) {
+    const prototype = Object.getPrototypeOf(value);
+    // Most are these.
+    if ((prototype === Object.prototype || prototype === null) && depth < DEEPEST) return this.#plain(value, depth, place);
     if (value instanceof Uint8Array) return this.bytes(value);
     if (value instanceof ArrayBuffer) return this.bytes(new Uint8Array(value));
     if (value instanceof Date) {
@@ -253,13 +267,16 @@ export class Writer {
       for (const number of value) this.#float(number);
       return this;
     }
-    const prototype = Object.getPrototypeOf(value);
     if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
       throw refused(place, `an instance of ${prototype.constructor?.name ?? "a class"} cannot be kept; make a plain object of it`);
     }
     if (ArrayBuffer.isView(value) || prototype?.[Symbol.toStringTag] !== undefined) {
       throw refused(place, `a ${value[Symbol.toStringTag] ?? "view"} cannot be kept; make a plain object, a list or a Uint8Array of it`);
     }
+    return this.#plain(value, depth, place);
+  }
+
+  #plain(value, depth, place) {
     const keys = Object.keys(value);
     this.map(keys.length);
     for (const key of keys) {
@@ -309,16 +326,20 @@ function refused(place, why) {
   return new AnabranchError("INVALID_VALUE", `${where === "" ? "the value" : `the value at ${where}`}: ${why}`, { path: where });
 }
 
+/** Names of places come again and again: each is made once. A name that comes where another was takes its place. */
+const NAMES = new Array(512).fill("");
+
+/** A float's eight bytes, as they come, and its value. */
+const FLOAT = new DataView(new ArrayBuffer(8));
+
 /** Reads items of CBOR, as the engine writes them. */
 export class Reader {
   #bytes;
-  #view;
   #at = 0;
 
   /** @param {Uint8Array} bytes */
   constructor(bytes) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get isAtEnd() {
@@ -331,7 +352,7 @@ export class Reader {
     const major = head >> 5;
     const low = head & 31;
     if (major === 7) return this.#simple(low);
-    const number = this.#number(low);
+    const number = low < 24 ? low : this.#number(low);
     switch (major) {
       case 0:
         return number;
@@ -350,7 +371,7 @@ export class Reader {
       case 5: {
         const map = {};
         for (let at = 0; at < number; at++) {
-          const key = this.value();
+          const key = this.#name();
           // Assigned, it would be the object's prototype.
           if (key === "__proto__") {
             Object.defineProperty(map, key, { value: this.value(), enumerable: true, configurable: true, writable: true });
@@ -361,51 +382,104 @@ export class Reader {
         return map;
       }
       default:
-        return tagged(number, this.value());
+        return number === TAG_VERSION ? this.#version() : tagged(number, this.value());
     }
   }
 
+  /**
+   * A version, which most answers are: a list of its flags; its time, its id and that of the one before, as one text; namespace and
+   * key; the value; the ids of its causes, as one text. What is not there is left out, and the flags say what is.
+   */
+  #version() {
+    this.#at += 1;
+    const flags = this.#bytes[this.#at++];
+    const said = this.value();
+    const timestamp = said.slice(0, TIME);
+    const versionId = said.slice(TIME, TIME + ID);
+    // What most are has one shape.
+    if (flags === VALUED) return { value: this.value(), timestamp, versionId };
+    if (flags === (VALUED | PRECEDED)) return { value: this.value(), timestamp, versionId, previousVersion: said.slice(TIME + ID) };
+    const version = {};
+    if (flags & KEYED) {
+      version.namespace = this.value();
+      version.key = this.value();
+    }
+    if (flags & VALUED) version.value = this.value();
+    else version.deleted = true;
+    version.timestamp = timestamp;
+    version.versionId = versionId;
+    if (flags & PRECEDED) version.previousVersion = said.slice(TIME + ID);
+    if (flags & CAUSED) {
+      const causes = this.value();
+      version.causes = Array.from({ length: causes.length / ID }, (_, at) => causes.slice(at * ID, (at + 1) * ID));
+    }
+    return version;
+  }
+
   #number(low) {
-    if (low < 24) return low;
     const at = this.#at;
+    const bytes = this.#bytes;
     switch (low) {
       case 24:
         this.#at += 1;
-        return this.#bytes[at];
+        return bytes[at];
       case 25:
         this.#at += 2;
-        return this.#view.getUint16(at);
+        return (bytes[at] << 8) | bytes[at + 1];
       case 26:
         this.#at += 4;
-        return this.#view.getUint32(at);
+        return bytes[at] * 0x1000000 + ((bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]);
       default:
-        this.#at += 8;
-        return narrow(this.#view.getBigUint64(at));
+        return narrow(this.#copied(8).getBigUint64(0));
     }
   }
 
   #simple(low) {
-    const at = this.#at;
     switch (low) {
       case 20:
         return false;
       case 21:
         return true;
       case 26:
-        this.#at += 4;
-        return this.#view.getFloat32(at);
+        return this.#copied(4).getFloat32(0);
       case 27:
-        this.#at += 8;
-        return this.#view.getFloat64(at);
+        return this.#copied(8).getFloat64(0);
       default:
         return null;
     }
   }
 
+  /** The next bytes, where they can be read as a number: a view of each answer would cost more. */
+  #copied(count) {
+    for (let at = 0; at < count; at++) FLOAT.setUint8(at, this.#bytes[this.#at + at]);
+    this.#at += count;
+    return FLOAT;
+  }
+
+  /** The next item, which names a place of a map. */
+  #name() {
+    const bytes = this.#bytes;
+    const begin = this.#at + 1;
+    const length = bytes[this.#at] - 0x60;
+    if (!(length > 0 && length < 24)) return this.value();
+    const slot = (length * 31 + bytes[begin] * 7 + bytes[begin + length - 1] * 13 + bytes[begin + (length >> 1)]) & (NAMES.length - 1);
+    const known = NAMES[slot];
+    let same = 0;
+    // Other characters than those of ASCII have no bytes that are like them.
+    if (known.length === length) while (same < length && known.charCodeAt(same) === bytes[begin + same]) same++;
+    if (same === length) {
+      this.#at = begin + length;
+      return known;
+    }
+    const name = this.value();
+    if (name.length === length) NAMES[slot] = name;
+    return name;
+  }
+
   #text(length) {
     const begin = this.#at;
     this.#at += length;
-    if (length < 80) {
+    if (length < 24) {
       let text = "";
       for (let at = begin; at < this.#at; at++) {
         const code = this.#bytes[at];

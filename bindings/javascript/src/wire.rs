@@ -11,6 +11,18 @@ use anabranch_value::{Value, cbor};
 use minicbor::{Decoder, Encoder, data::Type};
 use std::str::FromStr;
 
+/// The tag of a version, as js/values.js reads it: a list of what there is of these.
+///
+/// ```text
+///   flags      1 namespace and key · 2 a value · 4 a version before · 8 causes
+///   text       the time · the id · the id of the version before
+///   text       namespace
+///   text       key
+///   …          value
+///   text       the ids of the causes
+/// ```
+const VERSION: u8 = 0xc6;
+
 /// The arguments of a call that are left.
 ///
 /// What reads one, and what writes one into an [`Answer`], is not inlined: there are hundreds of calls, and the module is loaded by
@@ -107,7 +119,10 @@ pub struct Answer(Vec<u8>);
 impl Answer {
     /// What a call that has done its work answers, but for the result.
     pub fn done() -> Self {
-        Answer(vec![0xf6])
+        // Room for a version with a small value, which most are.
+        let mut answer = Vec::with_capacity(512);
+        answer.push(0xf6);
+        Answer(answer)
     }
 
     /// Items with nothing before them.
@@ -179,12 +194,14 @@ impl Answer {
 
     #[inline(never)]
     pub fn time(&mut self, at: Timestamp) -> &mut Self {
-        self.text(&at.to_string())
+        self.ids(Some(at), [].iter());
+        self
     }
 
     #[inline(never)]
     pub fn id(&mut self, id: &VersionId) -> &mut Self {
-        self.text(&id.to_string())
+        self.ids(None, [id].into_iter());
+        self
     }
 
     #[inline(never)]
@@ -196,31 +213,37 @@ impl Answer {
         self
     }
 
-    /// A version as JavaScript sees it: of a key that is known, or with it.
+    /// A version as JavaScript sees it: of a key that is known, or with it. Most answers are one, so it is short: see [`VERSION`].
     #[inline(never)]
     pub fn version(&mut self, of: Option<(&str, &str)>, version: &VersionedValue) -> &mut Self {
         let VersionedValue { value, timestamp, version_id, previous_version, causes, deleted } = version;
-        let entries = 3
-            + 2 * usize::from(of.is_some())
-            + usize::from(previous_version.is_some())
-            + usize::from(!causes.is_empty());
-        self.map(entries);
+        let (is_keyed, is_caused) = (of.is_some(), !causes.is_empty());
+        let flags = [is_keyed, !deleted, previous_version.is_some(), is_caused];
+        let flags = flags.iter().rev().fold(0, |flags, &flag| flags << 1 | u8::from(flag));
+        let items = 2 + 2 * usize::from(is_keyed) + usize::from(!deleted) + usize::from(is_caused);
+        self.0.push(VERSION);
+        self.list(items).0.push(flags);
+        self.ids(Some(*timestamp), [version_id].into_iter().chain(previous_version));
         if let Some((namespace, key)) = of {
-            self.text("namespace").text(namespace).text("key").text(key);
+            self.text(namespace).text(key);
         }
-        match deleted {
-            true => self.text("deleted").flag(true),
-            false => self.text("value").value(value),
-        };
-        self.text("timestamp").time(*timestamp).text("versionId").id(version_id);
-        if let Some(previous) = previous_version {
-            self.text("previousVersion").id(previous);
+        if !deleted {
+            self.value(value);
         }
-        if !causes.is_empty() {
-            self.text("causes").list(causes.len());
-            return causes.iter().fold(self, Answer::id);
+        if is_caused {
+            self.ids(None, causes.iter());
         }
         self
+    }
+
+    /// A time and ids, as one text with nothing in between: each has its length.
+    fn ids<'i>(&mut self, at: Option<Timestamp>, ids: impl Iterator<Item = &'i VersionId> + Clone) {
+        let length = at.map_or(0, |_| Timestamp::TEXT) + ids.clone().count() * 2 * VersionId::LENGTH;
+        self.with(|to| drop(to.str_len(length as u64)));
+        if let Some(at) = at {
+            self.0.extend_from_slice(&at.to_text());
+        }
+        ids.for_each(|id| self.0.extend_from_slice(&id.to_text()));
     }
 
     /// Those of a batch.

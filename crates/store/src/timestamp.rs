@@ -47,6 +47,33 @@ impl Timestamp {
         Some(Self(wall.0.max(self.0.checked_add(1)?)))
     }
 
+    /// How many characters its text has.
+    pub const TEXT: usize = "2026-03-29T13:37:00.000000000Z".len();
+
+    /// Its text, which is ASCII: what [`Display`](fmt::Display) writes, for whoever writes many.
+    #[must_use]
+    pub fn to_text(self) -> [u8; Self::TEXT] {
+        let moment = ZonedDateTime::from_unix_nanos(self.0);
+        let (date, time) = (moment.local().date(), moment.local().time());
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        for (places, number) in [
+            (0..4, u32::from(date.year().unsigned_abs())),
+            (5..7, date.month().into()),
+            (8..10, date.day().into()),
+            (11..13, time.hour().into()),
+            (14..16, time.minute().into()),
+            (17..19, time.second().into()),
+            (20..29, time.nanosecond()),
+        ] {
+            let mut rest = number;
+            for digit in text[places].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        text
+    }
+
     /// As a key of tables, where it is never negative.
     pub(crate) const fn to_bytes(self) -> [u8; 8] {
         self.0.to_be_bytes()
@@ -61,10 +88,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = ZonedDateTime::from_unix_nanos(self.0);
-        let (date, time) = (moment.local().date(), moment.local().time());
-        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
-        write!(f, "{date}T{hour:02}:{minute:02}:{second:02}.{:09}Z", time.nanosecond())
+        f.pad(core::str::from_utf8(&self.to_text()).expect("digits are ASCII"))
     }
 }
 

@@ -56,6 +56,18 @@ impl VersionId {
         &self.0
     }
 
+    /// Its text, which is ASCII: what [`Display`](fmt::Display) writes, for whoever writes many.
+    #[must_use]
+    pub fn to_text(&self) -> [u8; 2 * Self::LENGTH] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 2 * Self::LENGTH];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        text
+    }
+
     /// When the version was written.
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
@@ -124,13 +136,7 @@ impl VersionId {
 
 impl fmt::Display for VersionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 2 * Self::LENGTH];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
-        f.pad(core::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+        f.pad(core::str::from_utf8(&self.to_text()).expect("hexadecimal digits are ASCII"))
     }
 }
 

@@ -12,7 +12,8 @@ fn every_second(from: usize) {
             Kind::Disk => 4,
             _ => 100,
         };
-        let explored = scenario.explore(0..seeds, 1, 1).unwrap_or_else(|failure| panic!("{}: {failure}", scenario.name));
+        let explored =
+            scenario.explore(0..seeds, 1, 1).unwrap_or_else(|failure| panic!("{}: {failure}", scenario.name));
         assert!(
             explored.courses * 5 > seeds * 2 || scenario.name == "thousand-services",
             "{} took {} courses under {seeds} seeds",

@@ -22,6 +22,10 @@ const KEPT = [
   ["text", ["", "a", "a".repeat(23), "b".repeat(24), "c".repeat(47), "d".repeat(48), "e".repeat(300), "f".repeat(70_000)]],
   ["text of Unicode", ["é", "ß".repeat(50), "日本語", "👩‍👩‍👧", "a\u0301", "\u0000", "\u2028", "\uffff", "𝄞".repeat(30)]],
   ["text that begins with a byte order mark", ["\ufeff", "\ufeffabc", "abc\ufeff", "\ufeff" + "x".repeat(100)]],
+  [
+    "names that differ in one character, and so may be remembered in one place",
+    Object.fromEntries(Array.from("0123456789éß日", (one, at) => [[`a${one}bxc`, at], [`axb${one}c`, at], [`${one}`, at], [`${one.repeat(23)}`, at], [`${one.repeat(24)}`, at]]).flat()),
+  ],
   ["bytes", [new Uint8Array(0), new Uint8Array([0, 255]), new Uint8Array(70_000).fill(7)]],
   ["bytes that are part of others", new Uint8Array([1, 2, 3, 4]).subarray(1, 3), new Uint8Array([2, 3])],
   ["an ArrayBuffer", new Uint8Array([1, 2]).buffer, new Uint8Array([1, 2])],
