@@ -1,13 +1,8 @@
 // The worker that the package starts for storage that is kept.
 
 import init, * as engine from "./engine.js";
+import { early } from "./early.js";
 import { serve } from "./tab.js";
 import { engines } from "./storages.js";
 
-void serve(globalThis, {
-  async load() {
-    await init({ module_or_path: new URL("./engine_bg.wasm", import.meta.url) });
-    return engine;
-  },
-  engines,
-});
+void serve(globalThis, { load: early(init, engine, new URL("./engine_bg.wasm", import.meta.url)), engines });
