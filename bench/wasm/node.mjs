@@ -30,9 +30,11 @@ switch (what) {
   case "soak": {
     const { mkdtemp, rm } = await import("node:fs/promises");
     const { tmpdir } = await import("node:os");
-    const { Anabranch } = await import(door);
+    // The door of the parts, which tell how much memory their engine has.
+    const part = (file) => import(pathToFileURL(join(folder, "../parts", file)).href);
+    const { Anabranch } = await part("node.js");
     const { soak, warm } = await import("./served/soak.js");
-    const { initSync } = await import(pathToFileURL(join(folder, "engine-node.js")).href);
+    const { initSync } = await part("engine-node.js");
     const directory = await mkdtemp(join(tmpdir(), "anabranch-soak-"));
     const db = await Anabranch.open({ storage: "file", name: directory, hotBytes: 1 << 20 });
     await warm(db);

@@ -40,7 +40,7 @@ for (const row of asked.row) report.foreign(JSON.parse(row));
 // On a disk: without a profile Chromium keeps files in memory. Isolated pages have a clock of 5 µs.
 const profile = mkdtempSync(join(tmpdir(), "anabranch-bench-"));
 const rig = await startRig({
-  roots: { "/package/": PACKAGE, "/bench/": join(HERE, "served"), "/peers/": join(HERE, "node_modules") },
+  roots: { "/package/": PACKAGE, "/parts/": join(PACKAGE, "../parts"), "/bench/": join(HERE, "served"), "/peers/": join(HERE, "node_modules") },
   isolated: true,
   profile,
   args: ["--js-flags=--expose-gc", "--enable-blink-features=ForceEagerMeasureMemory"],
@@ -188,7 +188,7 @@ const CASES = {
     const ended = once(child, "exit");
     const page = await rig.page();
     await page.evaluate(async (name) => {
-      const { Anabranch } = await import("/package/index.js");
+      const { Anabranch } = await import("/parts/index.js");
       globalThis.db = await Anabranch.open({ storage: "opfs", name, hotBytes: 1 << 20 });
       await (await import("/bench/soak.js")).warm(globalThis.db);
     }, fresh("soak"));
@@ -216,7 +216,7 @@ async function memoryOf(page) {
   const wasm = await worker.evaluate(async () => {
     globalThis.gc();
     // It is the module that the worker runs, and so gives what that exports.
-    return (await import("/package/engine.js")).initSync().memory.buffer.byteLength;
+    return (await import("/parts/engine.js")).initSync().memory.buffer.byteLength;
   });
   const heap = await page.evaluate(async () => {
     globalThis.gc();

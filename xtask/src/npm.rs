@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   bindings/javascript/src   ──cargo──▶ wasm ──wasm-glue──▶ engine.js, engine_bg.wasm ──wasm-opt──▶ ┐
-//!   bindings/javascript/js, index.d.ts, README.md, package.json ─────────────────────────────────────┴─▶ target/npm/anabranch
+//!   bindings/javascript/js    ─────────────────────────────────────────────────────────────▶ target/npm/parts
+//!                                                              bundle.mjs: a file for each door  │
+//!   index.d.ts, README.md, package.json ────────────────────────────────────────────▶ target/npm/anabranch
 //! ```
 
 use std::fs;
@@ -48,16 +50,18 @@ const FEATURES: [&str; 6] = [
 
 /// Builds all of it.
 pub fn build(workspace: &Workspace) -> Result<(), Failure> {
-    let folder = folder(workspace);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|error| failed("empty", &folder, &error))?;
+    let (folder, parts) = (folder(workspace), workspace.built("npm/parts"));
+    for folder in [&folder, &parts] {
+        if folder.exists() {
+            fs::remove_dir_all(folder).map_err(|error| failed("empty", folder, &error))?;
+        }
+        fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
     }
-    fs::create_dir_all(&folder).map_err(|error| failed("make", &folder, &error))?;
     // One is made smaller while the next is compiled: each takes one core, most of the time.
     thread::scope(|scope| {
         let engines = VARIANTS.iter().map(|variant| {
-            let module = engine(workspace, variant, &folder)?;
-            let into = folder.join(format!("{}_bg.wasm", variant.name));
+            let module = engine(workspace, variant, &parts)?;
+            let into = parts.join(format!("{}_bg.wasm", variant.name));
             Ok(scope.spawn(move || make_smaller(workspace, &module, &into)))
         });
         let smaller: Vec<_> = engines.collect::<Result<_, Failure>>()?;
@@ -67,7 +71,14 @@ pub fn build(workspace: &Workspace) -> Result<(), Failure> {
         smaller.into_iter().try_for_each(ended)
     })?;
     let sources = workspace.root.join(SOURCES);
-    copy_all(&sources.join("js"), &folder)?;
+    copy_all(&sources.join("js"), &parts)?;
+    // Node reads from it that these are modules.
+    copy(&sources.join("package.json"), &parts.join("package.json"))?;
+    Run::new("node", [format!("{SOURCES}/bundle.mjs")]).args([&parts, &folder]).through(&workspace.root)?;
+    for variant in VARIANTS {
+        let module = format!("{}_bg.wasm", variant.name);
+        copy(&parts.join(&module), &folder.join(&module))?;
+    }
     for file in ["index.d.ts", "README.md"] {
         copy(&sources.join(file), &folder.join(file))?;
     }
@@ -79,7 +90,7 @@ pub fn build(workspace: &Workspace) -> Result<(), Failure> {
     Run::new("node", [format!("{SOURCES}/sizes.mjs")]).args([folder]).through(&workspace.root)
 }
 
-/// Compiles an engine, writes its script into the package's folder, and gives where its module is.
+/// Compiles an engine, writes its script beside the other parts, and gives where its module is.
 fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<PathBuf, Failure> {
     let package = workspace.package_in(SOURCES)?;
     let glue = workspace.package_of("wasm-glue")?;

@@ -10,5 +10,11 @@ export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const PACKAGE = resolve(process.env.ANABRANCH_PACKAGE ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "npm/anabranch"));
 if (!existsSync(join(PACKAGE, "package.json"))) throw new Error(`there is no package in ${PACKAGE}: build it with \`cargo xtask npm\``);
 
-/** A module of the package, by its file's name. */
-export const part = (file) => import(pathToFileURL(join(PACKAGE, file)).href);
+/** A door of the package, by its file's name. */
+export const door = (file) => import(pathToFileURL(join(PACKAGE, file)).href);
+
+/** The modules that its doors are made of. */
+export const PARTS = join(PACKAGE, "../parts");
+
+/** One of them: it knows nothing of what a door has loaded. */
+export const part = (file) => import(pathToFileURL(join(PARTS, file)).href);

@@ -1,8 +1,9 @@
 // Writes that are asked for again, of an engine that has taken over: each is made once. What a tab does by itself, asked by hand.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Anabranch, folder, part } from "./rig.mjs";
+import { folder, part } from "./rig.mjs";
 
+const { Anabranch } = await part("node.js");
 const { LocalPort, Instance } = await part("local.js");
 const { Writer } = await part("values.js");
 const { read } = await part("database.js");
@@ -19,7 +20,7 @@ async function takenOver(test, write) {
   const open = (emit) => exports.Engine.file(files, 1 << 20, emit);
   const port = await LocalPort.open(new Instance(exports), "file", name, null, open, () => files.abandon());
   test.after(() => port.close());
-  return { port, written, history: (key) => read(port.call(asked("history", (call) => call.text("n").text(key).null().null().null().count(1000)))).items.reverse() };
+  return { port, written, history: (key) => port.call(asked("history", (call) => call.text("n").text(key).null().null().null().count(1000)), read).items.reverse() };
 }
 
 function asked(name, write) {
@@ -35,11 +36,11 @@ const told = (versions) => asked("told", (call) => versions.reduce((call, { vers
 test("of five calls to write the same, of which two were made, three are made now", async (test) => {
   const since = new Date();
   const { port, written, history } = await takenOver(test, async (db) => [await db.put("n", "k", "same"), await db.put("n", "k", "same")]);
-  const answers = Array.from({ length: 5 }, () => read(port.call(again(putCall("k", "same"), since))));
+  const answers = Array.from({ length: 5 }, () => port.call(again(putCall("k", "same"), since), read));
   assert.deepEqual(answers.slice(0, 2), written, "the oldest first");
   assert.deepEqual(history("k").map(({ versionId }) => versionId), answers.map(({ versionId }) => versionId));
   // Nor is what this engine has made taken for what is asked for again.
-  assert.notEqual(read(port.call(again(putCall("k", "same"), since))).versionId, answers[4].versionId);
+  assert.notEqual(port.call(again(putCall("k", "same"), since), read).versionId, answers[4].versionId);
   assert.equal(history("k").length, 6);
 });
 
@@ -53,17 +54,17 @@ test("writes of one key that were made are found, whichever came last; those of 
     for (let value = 1; value <= 600; value++) versions.push(await db.put("n", "k", value));
     return { since, versions };
   });
-  const found = written.versions.map(({ value }) => read(port.call(again(putCall("k", value), written.since))));
+  const found = written.versions.map(({ value }) => port.call(again(putCall("k", value), written.since), read));
   assert.deepEqual(found, written.versions);
-  read(port.call(again(putCall("k", 0), written.since)));
+  port.call(again(putCall("k", 0), written.since), read);
   assert.deepEqual(history("k").map(({ value }) => value), [...Array.from({ length: 601 }, (_, value) => value), 0]);
 });
 
 test("a version that somebody was told of is not taken for another call's", async (test) => {
   const since = new Date();
   const { port, written, history } = await takenOver(test, async (db) => [await db.put("n", "k", "same")]);
-  assert.equal(read(port.call(told(written))), null);
-  const made = read(port.call(again(putCall("k", "same"), since)));
+  assert.equal(port.call(told(written), read), null);
+  const made = port.call(again(putCall("k", "same"), since), read);
   assert.equal(made.previousVersion, written[0].versionId);
   assert.equal(history("k").length, 2);
 });
@@ -75,8 +76,8 @@ test("a batch is found as a whole, and made as a whole where it was not", async 
     for (const key of ["a", "b"]) call.text("n").text(key).null().null().bytes(new Writer().value(1).take());
   });
   const { port, written, history } = await takenOver(test, (db) => db.writeBatch([{ namespace: "n", key: "a", value: 1 }, { namespace: "n", key: "b", value: 1 }]));
-  assert.deepEqual(read(port.call(again(batch, since))), written);
-  const made = read(port.call(again(batch, since)));
+  assert.deepEqual(port.call(again(batch, since), read), written);
+  const made = port.call(again(batch, since), read);
   assert.deepEqual(made.map(({ previousVersion }) => previousVersion), written.map(({ versionId }) => versionId));
   for (const key of ["a", "b"]) assert.equal(history(key).length, 2);
 });

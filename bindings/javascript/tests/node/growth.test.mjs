@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { opened, part, refused } from "./rig.mjs";
 
+const { Anabranch } = await part("node.js");
+
 test("reads, subscriptions opened and closed, refused calls and closed databases leave nothing behind", async (test) => {
   const { initSync } = await part("engine-node.js");
-  const db = await opened(test);
+  const db = await opened(test, {}, Anabranch);
   for (let key = 0; key < 50; key++) await db.put("n", `k${key}`, { key, text: "x".repeat(100) });
   // The module is loaded already: this gives what it exports.
   const { memory } = initSync();
@@ -25,7 +27,7 @@ test("reads, subscriptions opened and closed, refused calls and closed databases
       await refused("INVALID_VALUE", db.put("n", "k", undefined));
       await refused("KEY_NOT_FOUND", db.get("n", "nothing"));
       await refused("CONFLICT", db.putIf("n", "k1", 1, null));
-      const other = await (await import("./rig.mjs")).Anabranch.open();
+      const other = await Anabranch.open();
       await other.put("n", "k", new Uint8Array(100_000));
       const left = other.subscribe("n", { from: "beginning" });
       await left.ready;
@@ -39,7 +41,7 @@ test("reads, subscriptions opened and closed, refused calls and closed databases
 });
 
 test("puts take what their versions take: twice as many, twice as much", async (test) => {
-  const db = await opened(test, { hotBytes: 0 });
+  const db = await opened(test, { hotBytes: 0 }, Anabranch);
   const grown = async () => {
     const { memoryBytes } = await db.stats();
     for (let value = 0; value < 2000; value++) await db.put("n", `k${value % 10}`, { value: value % 100 });
@@ -52,7 +54,7 @@ test("puts take what their versions take: twice as many, twice as much", async (
 
 test("an export as a stream, and an import from one, hold a few pieces in memory", async (test) => {
   const { initSync } = await part("engine-node.js");
-  const [db, other] = [await opened(test, { hotBytes: 0 }), await opened(test, { hotBytes: 0 })];
+  const [db, other] = [await opened(test, { hotBytes: 0 }, Anabranch), await opened(test, { hotBytes: 0 }, Anabranch)];
   const { memory } = initSync();
   const size = 64 << 20;
   for (let at = 0; at < 64; at++) await db.put("n", `k${at}`, new Uint8Array(1 << 20).fill(at));

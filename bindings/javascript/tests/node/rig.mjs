@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { PACKAGE, part } from "../package.mjs";
+import { PACKAGE, door, part } from "../package.mjs";
 
 export { PACKAGE, part };
-export const { Anabranch, AnabranchError, Temporal } = await part("node.js");
+export const { Anabranch, AnabranchError, Temporal } = await door("node.js");
 
 /** A folder that is removed when the test is over. */
 export function folder(test) {
@@ -18,9 +18,9 @@ export function folder(test) {
   return made;
 }
 
-/** An open database, which is closed when the test is over. */
-export async function opened(test, options) {
-  const db = await Anabranch.open(options);
+/** An open database, which is closed when the test is over; `of` another door's. */
+export async function opened(test, options, of = Anabranch) {
+  const db = await of.open(options);
   test.after(() => db.close());
   return db;
 }
@@ -34,7 +34,7 @@ export async function refused(code, asked) {
     error = thrown;
   }
   assert.ok(error !== undefined, `${asked} is not refused; ${code} is expected`);
-  assert.ok(error instanceof AnabranchError, `it throws something else: ${error?.stack ?? error}`);
+  assert.equal(error?.name, "AnabranchError", `it throws something else: ${error?.stack ?? error}`);
   assert.equal(error.code, code, error.message);
   assert.ok(error instanceof Error && error.message.length > 10, error.message);
   return error;

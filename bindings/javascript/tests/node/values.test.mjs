@@ -184,11 +184,12 @@ test("a value of up to 64 MiB is kept, and a larger one is refused before memory
 });
 
 test("random values, lists and maps come back as they went in", async (test) => {
-  const db = await opened(test, { storage: "file", name: folder(test) });
+  const { Anabranch } = await part("node.js");
+  const { Reader, Temporal, Writer } = await part("values.js");
+  const db = await opened(test, { storage: "file", name: folder(test) }, Anabranch);
   const random = seeded(Number(process.env.SEED ?? 20261130));
-  const { Reader, Writer } = await part("values.js");
   for (let round = 0; round < 300; round++) {
-    const value = Array.from({ length: 4 }, () => made(random, 4));
+    const value = Array.from({ length: 4 }, () => made(random, 4, Temporal));
     const where = `round ${round}`;
     // JavaScript's own two ways by themselves, and through the engine.
     assert.deepStrictEqual(new Reader(new Writer().value(value).take()).value(), value, where);
@@ -210,7 +211,7 @@ function seeded(state) {
   };
 }
 
-function made(random, depth) {
+function made(random, depth, Temporal) {
   const below = (n) => Math.floor(random() * n);
   const text = () => String.fromCodePoint(...Array.from({ length: below(3) === 0 ? below(120) : below(8) }, () => (below(4) ? 32 + below(95) : below(2) ? 0x80 + below(0x700) : 0x10000 + below(0x10000))));
   const kinds = [
@@ -229,8 +230,8 @@ function made(random, depth) {
     () => new Date(below(2 ** 42) - 2 ** 41),
     () => new Temporal("date", new Date(below(2 ** 42)).toISOString().slice(0, 10)),
     () => new Temporal("datetime", new Date(below(2 ** 42)).toISOString().replace("Z", "+01:00").replace(".000", "").replace(/(\.\d+?)0+\+/, "$1+")),
-    () => Array.from({ length: below(6) }, () => made(random, depth - 1)),
-    () => Object.fromEntries(Array.from({ length: below(6) }, () => [text(), made(random, depth - 1)])),
+    () => Array.from({ length: below(6) }, () => made(random, depth - 1, Temporal)),
+    () => Object.fromEntries(Array.from({ length: below(6) }, () => [text(), made(random, depth - 1, Temporal)])),
   ];
   return kinds[below(depth === 0 ? kinds.length - 2 : kinds.length)]();
 }
