@@ -14,10 +14,14 @@
 mod export;
 mod import;
 
+#[cfg(feature = "std")]
+pub(crate) use export::Export;
 pub use export::Exported;
-pub(crate) use export::{Export, export};
+pub(crate) use export::export;
+#[cfg(feature = "std")]
+pub(crate) use import::Import;
 pub use import::Imported;
-pub(crate) use import::{Chunk, Import, import};
+pub(crate) use import::{Chunk, import};
 
 use crate::engine::Engine;
 use crate::{Backend, Durability, StoreError};
