@@ -185,11 +185,9 @@ impl Node {
         let mut connections = JoinSet::new();
         let (answering, ending) = watch::channel(());
         db.start();
-        let mut free = None;
-        match &opened {
+        let free = match &opened {
             Some(Opened { socket: Owned { listener, .. }, store }) => {
-                let (lent, none_holds) = Lent::new(store.clone());
-                free = Some(none_holds);
+                let (lent, free) = Lent::new(store.clone());
                 let face = Face {
                     name: config.name.clone(),
                     db: db.clone(),
@@ -199,9 +197,13 @@ impl Node {
                     store: Some(lent),
                 };
                 accept(listener, &Arc::new(face), &mut connections, &ending, until).await;
+                Some(free)
             }
-            None => until.await,
-        }
+            None => {
+                until.await;
+                None
+            }
+        };
 
         tracing::info!("{name} ends: what is on its way goes on to its end, for {} s at most", GRACE.as_secs());
         tellers.shutdown().await;

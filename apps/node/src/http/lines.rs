@@ -71,7 +71,6 @@ impl Face {
                 Ok(verified) => line(&Verified::from(verified)),
                 Err(error) => line(&Problem::of_store(&error)),
             };
-            drop(store);
             // Whoever has left does not want it.
             let _ = to.blocking_send(last);
         });
