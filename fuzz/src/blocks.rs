@@ -4,18 +4,13 @@
 //!  input = whole 1 (odd: the rest is the file) | change: block 1, place in it 2, count 1, bytes
 //! ```
 
-use crate::Input;
+use crate::{Input, Row, read};
 use anabranch_redb::{
     Options, RedbBackend,
     sim::{Chance, Event, Replay, SimPlace},
 };
-use anabranch_store::{Backend, BackendError, Batch, Direction, Durability, Table, View};
-use std::{
-    ops::{Bound, ControlFlow},
-    sync::OnceLock,
-};
-
-type Row = (Table, Vec<u8>, Vec<u8>);
+use anabranch_store::{Backend, BackendError, Batch, Durability, Table, View};
+use std::sync::OnceLock;
 
 /// A database that lost its power, so that opening it has something to do; and its rows.
 struct Base {
@@ -47,17 +42,6 @@ fn base() -> &'static Base {
             .for_each(|event| replay.play(event, &mut chance));
         Base { file: replay.crash(&mut chance).bytes(), rows }
     })
-}
-
-fn read(backend: &RedbBackend) -> Result<Vec<Row>, BackendError> {
-    let (view, mut rows) = (backend.view()?, Vec::new());
-    for table in Table::ALL {
-        view.scan(table, (Bound::Unbounded, Bound::Unbounded), Direction::Forward, &mut |key, row| {
-            rows.push((table, key.to_vec(), row.to_vec()));
-            ControlFlow::Continue(())
-        })?;
-    }
-    Ok(rows)
 }
 
 /// Opens it and reads all of it.

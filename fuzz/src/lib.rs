@@ -10,6 +10,9 @@
 //! A new target is a module with `try_it` and `seeds`, a line in [`TARGETS`], a file in `fuzz_targets/` and its table in `Cargo.toml`.
 #![forbid(unsafe_code)]
 
+use anabranch_store::{Backend, BackendError, Direction, Table, View};
+use std::ops::{Bound, ControlFlow};
+
 pub mod blocks;
 pub mod cbor;
 pub mod import;
@@ -35,6 +38,21 @@ macro_rules! targets {
 
 /// All of them.
 pub const TARGETS: &[Target] = targets!(blocks, cbor, import, json, opfs, rows);
+
+/// A row of a backend, and its table.
+pub(crate) type Row = (Table, Vec<u8>, Vec<u8>);
+
+/// All that a backend holds.
+pub(crate) fn read(backend: &impl Backend) -> Result<Vec<Row>, BackendError> {
+    let (view, mut rows) = (backend.view()?, Vec::new());
+    for table in Table::ALL {
+        view.scan(table, (Bound::Unbounded, Bound::Unbounded), Direction::Forward, &mut |key, row| {
+            rows.push((table, key.to_vec(), row.to_vec()));
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(rows)
+}
 
 /// Takes bytes from the front of an input; zeros where it has ended.
 pub(crate) struct Input<'i>(pub &'i [u8]);

@@ -6,17 +6,11 @@
 //!  mode    0 changes   1 changes, and every sum is made right again, so that what lies behind them is tried, too   2 a stranger's
 //! ```
 
-use crate::Input;
+use crate::{Input, Row, read};
 use anabranch_medium::sim::SimPlace;
 use anabranch_opfs::{OpfsBackend, Options};
-use anabranch_store::{Backend, BackendError, Batch, Direction, Durability, Table, View};
-use std::{
-    collections::BTreeMap,
-    ops::{Bound, ControlFlow},
-    sync::OnceLock,
-};
-
-type Row = (Table, Vec<u8>, Vec<u8>);
+use anabranch_store::{Backend, BackendError, Batch, Durability, Table, View};
+use std::{collections::BTreeMap, sync::OnceLock};
 
 const LOG: usize = 0;
 const TREE: usize = 1;
@@ -70,17 +64,6 @@ fn base() -> &'static Base {
         }
         Base { files: [place.bytes_of(LOG), place.bytes_of(TREE)], states, ever }
     })
-}
-
-fn read(backend: &OpfsBackend) -> Result<Vec<Row>, BackendError> {
-    let (view, mut rows) = (backend.view()?, Vec::new());
-    for table in Table::ALL {
-        view.scan(table, (Bound::Unbounded, Bound::Unbounded), Direction::Forward, &mut |key, row| {
-            rows.push((table, key.to_vec(), row.to_vec()));
-            ControlFlow::Continue(())
-        })?;
-    }
-    Ok(rows)
 }
 
 /// That damage is told as such.
