@@ -329,17 +329,32 @@ impl<'r> VersionRow<'r> {
 
     /// The version, but for the id of the previous one where that is in the row before.
     pub fn decode(&self) -> Result<VersionedValue, StoreError> {
-        let value = match self.value {
-            Some(bytes) => cbor::from_slice(bytes)
-                .map_err(|error| StoreError::damaged(format_args!("the value of version {}: {error}", self.id)))?,
-            None => Value::Null,
-        };
+        let mut version = self.without_value()?;
+        self.read_value(&mut version.value)?;
+        Ok(version)
+    }
+
+    /// Decodes it to the end of a page, where its value is made in its place: a fifth of what a page costs is moving versions
+    /// about. Where it fails, the page is as it was.
+    pub fn decode_to(&self, page: &mut Vec<VersionedValue>) -> Result<(), StoreError> {
+        page.push(self.without_value()?);
+        let read = page.last_mut().map_or(Ok(()), |version| self.read_value(&mut version.value));
+        read.inspect_err(|_| drop(page.pop()))
+    }
+
+    fn read_value(&self, value: &mut Value) -> Result<(), StoreError> {
+        let Some(bytes) = self.value else { return Ok(()) };
+        cbor::read_into(bytes, value)
+            .map_err(|error| StoreError::damaged(format_args!("the value of version {}: {error}", self.id)))
+    }
+
+    fn without_value(&self) -> Result<VersionedValue, StoreError> {
         let previous_version = match self.previous {
             Previous::Here(previous) => Some(previous),
             Previous::None | Previous::Before => None,
         };
         Ok(VersionedValue {
-            value,
+            value: Value::Null,
             timestamp: self.id.timestamp(),
             version_id: self.id,
             previous_version,

@@ -164,7 +164,7 @@ impl<V: View> Reader<V> {
                 return Ok(ControlFlow::Break(()));
             }
             waits = version.previous == Previous::Before;
-            items.push(version.decode()?);
+            version.decode_to(&mut items)?;
             Ok(ControlFlow::Continue(()))
         })?;
         if let Some(last) = items.last_mut().filter(|_| waits) {

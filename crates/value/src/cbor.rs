@@ -52,9 +52,22 @@ const TAG_CBOR: u64 = 55_799;
 /// # Ok::<(), anabranch_value::ValueError>(())
 /// ```
 pub fn from_slice(cbor: &[u8]) -> Result<Value, ValueError> {
-    if let Some(text) = short_text(cbor) {
-        return Ok(Value::String(text.into()));
-    }
+    let mut value = Value::Null;
+    read_into(cbor, &mut value)?;
+    Ok(value)
+}
+
+/// As [`from_slice`], to a place that is there already: whoever reads many does not move each of them about. Where it fails, the
+/// value is as it was.
+pub fn read_into(cbor: &[u8], value: &mut Value) -> Result<(), ValueError> {
+    *value = match short_text(cbor) {
+        Some(text) => Value::String(text.into()),
+        None => read_whole(cbor)?,
+    };
+    Ok(())
+}
+
+fn read_whole(cbor: &[u8]) -> Result<Value, ValueError> {
     let mut reader = Reader(Decoder::new(cbor));
     let value = reader.value(MAX_DEPTH)?;
     match reader.0.position() {
