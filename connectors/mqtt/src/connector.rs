@@ -220,7 +220,7 @@ impl MqttConnector {
     }
 
     /// The largest packet that is taken from the broker, in bytes; 256 KiB when it is not given. The broker is told, and
-    /// keeps larger ones back.
+    /// keeps larger ones back. One of MQTT 3.1.1 cannot be told: a larger value is passed over, and fails at its links.
     #[must_use]
     pub fn max_packet(mut self, bytes: usize) -> Self {
         self.max_packet = bytes;

@@ -3,7 +3,7 @@
 
 use crate::{
     desk::Desk,
-    failure::Failure,
+    failure::{Failure, TooLarge},
     pace::Pace,
     packet::disconnect,
     place::Place,
@@ -298,7 +298,17 @@ impl<S: ByteStream, P: Place, Q: Routes> Link<'_, '_, S, P, Q> {
                         self.batch += 1;
                     }
                     Err(NoPacket::Partly) => break,
-                    Err(NoPacket::TooLarge(size)) => return Poll::Ready(Err(Failure::TooLarge { size, limit })),
+                    Err(NoPacket::TooLarge(size, header)) => {
+                        let why = TooLarge { size, limit };
+                        let (beginning, has_room) = self.input.beginning();
+                        match self.session.too_large(beginning, header, why, self.output)? {
+                            Some(true) => self.input.pass_over(size),
+                            Some(false) => return Poll::Pending,
+                            None if has_room => break,
+                            None => return Poll::Ready(Err(why.into())),
+                        }
+                        self.batch += 1;
+                    }
                     Err(NoPacket::Malformed(malformed)) => return Poll::Ready(Err(malformed.into())),
                 }
             }

@@ -26,9 +26,29 @@ pub(crate) enum Failure {
     /// The broker sent something that MQTT does not allow; it is told so.
     Against(Reason, &'static str),
     /// The broker sent a packet that is too large for this side.
-    TooLarge { size: usize, limit: usize },
+    TooLarge(TooLarge),
     /// It cannot be said to this broker at all.
     Unsayable(&'static str),
+}
+
+/// A packet of a broker is too large for this side: its bytes, and how many are allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLarge {
+    pub(crate) size: usize,
+    pub(crate) limit: usize,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TooLarge { size, limit } = self;
+        write!(f, "the broker sent a packet of {size} bytes, of which {limit} are allowed: raise `max_packet`")
+    }
+}
+
+impl From<TooLarge> for Failure {
+    fn from(why: TooLarge) -> Self {
+        Failure::TooLarge(why)
+    }
 }
 
 impl Failure {
@@ -46,7 +66,7 @@ impl Failure {
     pub(crate) fn parting(&self) -> Option<Reason> {
         match self {
             Failure::Against(reason, _) => Some(*reason),
-            Failure::TooLarge { .. } => Some(Reason::PACKET_TOO_LARGE),
+            Failure::TooLarge(_) => Some(Reason::PACKET_TOO_LARGE),
             _ => None,
         }
     }
@@ -83,9 +103,7 @@ impl fmt::Display for Failure {
                 said(f, words)
             }
             Failure::Against(_, how) => write!(f, "the broker sent what MQTT does not allow: {how}"),
-            Failure::TooLarge { size, limit } => {
-                write!(f, "the broker sent a packet of {size} bytes, of which {limit} are allowed: raise `max_packet`")
-            }
+            Failure::TooLarge(why) => why.fmt(f),
             Failure::Unsayable(what) => f.write_str(what),
         }
     }
@@ -156,7 +174,7 @@ impl From<&Failure> for MqttFailure {
             Failure::Refused(reason, _) => MqttFailure::Refused(*reason),
             Failure::Dismissed(reason, _) => MqttFailure::Dismissed(*reason),
             Failure::Against(reason, _) => MqttFailure::Against(*reason),
-            Failure::TooLarge { .. } => MqttFailure::TooLarge,
+            Failure::TooLarge(_) => MqttFailure::TooLarge,
             Failure::Unsayable(_) => MqttFailure::Unsayable,
         }
     }

@@ -141,43 +141,10 @@ impl<'r, P: Place, Q: Routes> Inbound<'r, P, Q> {
 
     /// Puts a value into its records.
     pub(crate) fn publish(&mut self, publish: &Publish<'_>) -> Verdict {
-        let Publish { qos, again, id, topic, payload, .. } = *publish;
-        self.held = false;
-        if qos > Qos::AtMostOnce {
-            if self.is_doubtful(qos, id) {
-                // What is known under this identifier is sent again, or else this is something else.
-                self.learned(again);
-            }
-            if qos == Qos::ExactlyOnce && self.received.has(id) {
-                return Verdict::Answer(Ack::Pubrec);
-            }
-            if self.owed > 0
-                && let Some(place) = self.pending.iter().position(|known| known.owed == Some((qos, id)))
-            {
-                // Sent again after a reconnect, while the first one still waits: that one will be acknowledged.
-                if !self.pending.get(place).is_some_and(|known| known.arrived) {
-                    return Verdict::Nothing;
-                }
-                drop(self.pending.remove(place));
-                self.owed -= 1;
-                return Verdict::Answer(self.taken(qos, id));
-            }
-            if self.exceeded {
-                return Verdict::Nothing;
-            }
-            if self.owed + self.received.count() + self.doubtful.count() >= self.limit {
-                // It would not send so much, had it kept what is doubtful.
-                self.learned(false);
-                if self.owed + self.received.count() >= self.limit {
-                    self.held = self.owed > 0 && !self.passes_over;
-                    if self.held {
-                        return Verdict::Later;
-                    }
-                    self.exceeded = self.owed > 0;
-                    return if self.exceeded { Verdict::Nothing } else { Verdict::TooMany };
-                }
-            }
+        if let Some(verdict) = self.without_routing(publish) {
+            return verdict;
         }
+        let Publish { qos, id, topic, payload, .. } = *publish;
         let routed = match publish.subscriptions().filter(|_| Q::GROUPED) {
             None => self.router.route(topic, payload),
             Some(subscriptions) => {
@@ -209,6 +176,60 @@ impl<'r, P: Place, Q: Routes> Inbound<'r, P, Q> {
             return Verdict::Nothing;
         }
         owed.map_or(Verdict::Nothing, |(qos, id)| Verdict::Answer(self.taken(qos, id)))
+    }
+
+    /// A value is too large to be read: its links hear of it, and the broker that it is taken, or it would send it for ever.
+    pub(crate) fn too_large(&mut self, publish: &Publish<'_>, why: &dyn core::fmt::Display) -> Verdict {
+        if let Some(verdict) = self.without_routing(publish) {
+            return verdict;
+        }
+        let Publish { qos, id, topic, .. } = *publish;
+        if !self.router.too_large(topic, why) {
+            self.uncounted += 1;
+        }
+        if qos > Qos::AtMostOnce { Verdict::Answer(self.taken(qos, id)) } else { Verdict::Nothing }
+    }
+
+    /// What is to be done about a value whatever it is and whoever it is for; `None` where it is to be routed.
+    fn without_routing(&mut self, publish: &Publish<'_>) -> Option<Verdict> {
+        let Publish { qos, again, id, .. } = *publish;
+        self.held = false;
+        if qos > Qos::AtMostOnce {
+            if self.is_doubtful(qos, id) {
+                // What is known under this identifier is sent again, or else this is something else.
+                self.learned(again);
+            }
+            if qos == Qos::ExactlyOnce && self.received.has(id) {
+                return Some(Verdict::Answer(Ack::Pubrec));
+            }
+            if self.owed > 0
+                && let Some(place) = self.pending.iter().position(|known| known.owed == Some((qos, id)))
+            {
+                // Sent again after a reconnect, while the first one still waits: that one will be acknowledged.
+                if !self.pending.get(place).is_some_and(|known| known.arrived) {
+                    return Some(Verdict::Nothing);
+                }
+                drop(self.pending.remove(place));
+                self.owed -= 1;
+                return Some(Verdict::Answer(self.taken(qos, id)));
+            }
+            if self.exceeded {
+                return Some(Verdict::Nothing);
+            }
+            if self.owed + self.received.count() + self.doubtful.count() >= self.limit {
+                // It would not send so much, had it kept what is doubtful.
+                self.learned(false);
+                if self.owed + self.received.count() >= self.limit {
+                    self.held = self.owed > 0 && !self.passes_over;
+                    if self.held {
+                        return Some(Verdict::Later);
+                    }
+                    self.exceeded = self.owed > 0;
+                    return Some(if self.exceeded { Verdict::Nothing } else { Verdict::TooMany });
+                }
+            }
+        }
+        None
     }
 
     /// A value of QoS 2 will not be sent again.

@@ -7,7 +7,7 @@
 
 use crate::{
     desk::{Counter, Desk, Refusals},
-    failure::Failure,
+    failure::{Failure, TooLarge},
     inbound::{Inbound, Verdict},
     outbox::{Allowed, Answer},
     packet::{
@@ -245,15 +245,41 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
         if self.closing {
             return Ok(true);
         }
-        match self.inbound.publish(publish) {
+        let verdict = self.inbound.publish(publish);
+        self.follow(verdict, publish.id, out)
+    }
+
+    fn follow<M: Memory>(&mut self, verdict: Verdict, id: u16, out: &mut Output<M>) -> Result<bool, Failure> {
+        match verdict {
             Verdict::Answer(kind) => {
-                answer(out, kind, publish.id, Reason::SUCCESS, self.desk.options.version);
+                answer(out, kind, id, Reason::SUCCESS, self.desk.options.version);
                 Ok(true)
             }
             Verdict::Nothing => Ok(true),
             Verdict::Later => Ok(false),
             Verdict::TooMany => Err(TOO_MANY),
         }
+    }
+
+    /// A packet is too large, of which these are the first `bytes`. A broker of MQTT 3.1.1 could not be told what is too large, and
+    /// would send a value again on each connection, for ever: so that is passed over. `None`: not enough has come to know what it is.
+    pub(crate) fn too_large<M: Memory>(
+        &mut self,
+        bytes: &[u8],
+        header: usize,
+        why: TooLarge,
+        out: &mut Output<M>,
+    ) -> Result<Option<bool>, Failure> {
+        let is_value = packet::is_publish(bytes) && !matches!(self.stage, Stage::Connecting);
+        if !is_value || self.desk.options.version != Version::V3_1_1 {
+            return Err(why.into());
+        }
+        let Some(publish) = packet::beginning(bytes, header)? else { return Ok(None) };
+        if self.closing {
+            return Ok(Some(true));
+        }
+        let verdict = self.inbound.too_large(&publish, &why);
+        self.follow(verdict, publish.id, out).map(Some)
     }
 
     fn ask(&self, number: usize) -> Option<Ask<'r>> {

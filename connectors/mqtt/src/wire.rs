@@ -40,6 +40,8 @@ pub(crate) struct Input<M> {
     /// What was not consumed yet.
     from: usize,
     to: usize,
+    /// So many bytes, those that are here among them, are passed over.
+    over: usize,
 }
 
 /// Why there is no packet.
@@ -47,18 +49,18 @@ pub(crate) struct Input<M> {
 pub(crate) enum NoPacket {
     /// It has not come whole yet.
     Partly,
-    /// It is larger than is allowed: so many bytes.
-    TooLarge(usize),
+    /// It is larger than is allowed: so many bytes, and where its variable header begins.
+    TooLarge(usize, usize),
     Malformed(Malformed),
 }
 
 impl<M: Memory> Input<M> {
     pub(crate) fn new(memory: M) -> Self {
-        Input { memory, from: 0, to: 0 }
+        Input { memory, from: 0, to: 0, over: 0 }
     }
 
     pub(crate) fn clear(&mut self) {
-        (self.from, self.to) = (0, 0);
+        (self.from, self.to, self.over) = (0, 0, 0);
     }
 
     /// Where the next bytes are to be put; never empty after [`packet`](Self::packet) has said [`NoPacket::Partly`].
@@ -85,21 +87,40 @@ impl<M: Memory> Input<M> {
         self.from = self.from.saturating_sub(bytes);
     }
 
+    /// What is here of a packet that has not come whole, and whether more of it has room.
+    pub(crate) fn beginning(&self) -> (&[u8], bool) {
+        let memory = self.memory.as_ref();
+        (memory.get(self.from..self.to).unwrap_or_default(), self.to - self.from < memory.len())
+    }
+
+    /// The next packet, of so many bytes, is no more looked at.
+    pub(crate) fn pass_over(&mut self, bytes: usize) {
+        self.over = bytes;
+    }
+
     /// The next whole packet of at most `limit` bytes, and where its variable header begins.
     pub(crate) fn packet(&mut self, limit: usize) -> Result<(&[u8], usize), NoPacket> {
+        if self.over > 0 {
+            let here = self.over.min(self.to - self.from);
+            self.from += here;
+            self.over -= here;
+            if self.over > 0 {
+                return Err(NoPacket::Partly);
+            }
+        }
         let here = self.memory.as_ref().get(self.from..self.to).unwrap_or_default();
         match framed(here) {
             Ok(Framed::Packet { header, total }) if total <= here.len() => {
                 if total > limit {
-                    return Err(NoPacket::TooLarge(total));
+                    return Err(NoPacket::TooLarge(total, header));
                 }
                 let from = self.from;
                 self.from += total;
                 Ok((self.memory.as_ref().get(from..from + total).unwrap_or_default(), header))
             }
-            Ok(Framed::Packet { total, .. }) => {
+            Ok(Framed::Packet { header, total }) => {
                 if total > limit || !self.memory.grow(total) {
-                    return Err(NoPacket::TooLarge(total));
+                    return Err(NoPacket::TooLarge(total, header));
                 }
                 Err(NoPacket::Partly)
             }
@@ -213,9 +234,37 @@ mod tests {
         let mut input = Input::new(vec![0; 64]);
         input.room()[..3].copy_from_slice(&[0x30, 0x80, 0x02]);
         input.filled(3);
-        assert_eq!(input.packet(200), Err(NoPacket::TooLarge(259)));
+        assert_eq!(input.packet(200), Err(NoPacket::TooLarge(259, 3)));
         assert_eq!(input.packet(259), Err(NoPacket::Partly));
         assert!(input.room().len() >= 256, "there is room for all of it");
+    }
+
+    #[test]
+    fn what_is_passed_over_is_gone_however_it_was_cut() {
+        for piece in 1..70 {
+            let mut stream = vec![0x30, 100];
+            stream.extend([7; 100]);
+            stream.extend([0x30, 1, 9]);
+            let (mut input, mut rest) = (Input::new([0; 64]), &stream[..]);
+            loop {
+                match input.packet(60) {
+                    Ok((packet, header)) => {
+                        assert_eq!(&packet[header..], [9]);
+                        break;
+                    }
+                    Err(NoPacket::TooLarge(size, _)) => input.pass_over(size),
+                    Err(NoPacket::Partly) => {
+                        let room = input.room();
+                        let count = piece.min(room.len()).min(rest.len());
+                        room[..count].copy_from_slice(&rest[..count]);
+                        input.filled(count);
+                        rest = &rest[count..];
+                    }
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            assert!(rest.is_empty());
+        }
     }
 
     #[test]

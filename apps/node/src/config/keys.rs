@@ -182,7 +182,7 @@ pub const SECTIONS: &[Section] = &[
                 "max_packet",
                 Number(64, 268_435_455),
                 Default("262144"),
-                "The largest packet that is taken from the peer, in bytes; it keeps larger ones back.",
+                "The largest packet that is taken from the peer, in bytes; it keeps larger ones back, and by 3.1.1, where it cannot know, they fail at their links.",
             ),
             key(
                 "receive_maximum",

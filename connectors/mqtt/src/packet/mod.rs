@@ -11,7 +11,9 @@ mod read;
 mod reason;
 mod write;
 
-pub(crate) use read::{Accepted, Framed, GROUPS, Incoming, Malformed, Publish, framed, incoming};
+pub(crate) use read::{
+    Accepted, Framed, GROUPS, Incoming, Malformed, Publish, beginning, framed, incoming, is_publish,
+};
 pub use reason::Reason;
 pub(crate) use write::{
     Ack, Connect, LONGEST_HEADER, PublishHeader, SUBSCRIBE_HEADER, ack, connect, disconnect, ping, publish_header,

@@ -140,6 +140,23 @@ pub(crate) fn incoming(packet: &[u8], header: usize, version: Version) -> Result
     })
 }
 
+/// The PUBLISH at the beginning of `bytes`, whose variable header begins at `header`, without its payload, of which not all has to be
+/// there: `None` where not even what comes before that is. Of MQTT 3.1.1, which has no properties.
+pub(crate) fn beginning(bytes: &[u8], header: usize) -> Result<Option<Publish<'_>>, Malformed> {
+    let bits = bytes.first().copied().unwrap_or(0) & 0x0f;
+    let Some(topic) = bytes.get(header..).and_then(<[u8]>::first_chunk) else { return Ok(None) };
+    let id = if bits & 0b0110 == 0 { 0 } else { 2 };
+    let Some(here) = bytes.get(header..header + 2 + usize::from(u16::from_be_bytes(*topic)) + id) else {
+        return Ok(None);
+    };
+    publish(bits, Reader(here), Version::V3_1_1).map(Some)
+}
+
+/// Whether a packet is a PUBLISH.
+pub(crate) fn is_publish(packet: &[u8]) -> bool {
+    packet.first().is_some_and(|first| first >> 4 == kind::PUBLISH)
+}
+
 fn publish(bits: u8, mut body: Reader<'_>, version: Version) -> Result<Publish<'_>, Malformed> {
     let qos = Qos::of(bits >> 1 & 3).ok_or(Malformed("a quality of service of 3"))?;
     let topic = body.text()?;
@@ -366,6 +383,22 @@ mod tests {
         assert_eq!(publish.subscriptions(), Some(&[1, 2][..]));
         let Ok(Incoming::Publish(publish)) = read(b"\x30\x06\x00\x03a/b\x00") else { panic!("a PUBLISH") };
         assert_eq!((publish.payload, publish.subscriptions()), (&b""[..], None));
+    }
+
+    #[test]
+    fn the_beginning_of_a_value_says_what_it_is() {
+        let packet = b"\x3d\x80\x02\x00\x03a/b\x00\x07payload";
+        for length in 3..10 {
+            assert_eq!(beginning(&packet[..length], 3), Ok(None), "{length}");
+        }
+        for length in 10..packet.len() {
+            let publish = beginning(&packet[..length], 3).unwrap().unwrap();
+            assert_eq!((publish.qos, publish.again, publish.id), (Qos::ExactlyOnce, true, 7));
+            assert_eq!((publish.topic, publish.payload), ("a/b", &b""[..]));
+        }
+        let Ok(Some(publish)) = beginning(b"\x30\x80\x02\x00\x03a/b", 3) else { panic!("it has no identifier") };
+        assert_eq!((publish.qos, publish.id), (Qos::AtMostOnce, 0));
+        assert!(beginning(b"\x30\x80\x02\x00\x03a/#", 3).is_err());
     }
 
     #[test]

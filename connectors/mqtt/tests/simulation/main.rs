@@ -7,6 +7,7 @@ mod world;
 
 use anabranch_core::{Anabranch, BufferCfg, ConnectorConfig, RecordConfig};
 use anabranch_executor::{ByteStreamExt, Duration, JoinHandle, Moment, RuntimeExt, TimeSource};
+use anabranch_mqtt::Version;
 use anabranch_mqtt_broker::{BrokerOptions, Memory};
 use anabranch_sim::{Sim, SimAdapter, SimOptions};
 use faults::{Bridged, an_hour};
@@ -305,6 +306,48 @@ fn a_packet_that_is_too_large_is_kept_back_by_the_broker_and_others_pass() {
             world.broker.publish("in", "small", 1, false).unwrap();
             world.until("it passes", || taken(&world).contains_key("out")).await;
             assert!(is_online(&db) && db.connectors()[0].connects == 1);
+        })?;
+        Ok(())
+    });
+}
+
+/// A broker of MQTT 3.1.1 cannot be told what is too large, and brings a retained value on each connection, and one that is not
+/// acknowledged.
+#[test]
+fn what_is_too_large_is_passed_over_where_the_broker_cannot_be_told() {
+    SimOptions::default().check(0..10, |sim| {
+        let world = World::new(sim, BrokerOptions::default());
+        sim.block_on(async {
+            let options = connector().max_packet(1000).version(Version::V3_1_1).client_id("client");
+            let builder = bridge(world.builder(options), "record", QUEUE, ["mqtt://in", "mqtt://out"], 2);
+            let db = builder.build().await.unwrap();
+            world.broker.publish("in", "x".repeat(3000), 2, true).unwrap();
+            db.start();
+            world.until("online", || is_online(&db)).await;
+            for (qos, length) in [(0, 980), (1, 1500), (2, 200_000), (2, 20), (0, 2000)] {
+                world.broker.publish("in", "x".repeat(length), qos, false).unwrap();
+            }
+            world.broker.publish("in", "small", 1, false).unwrap();
+            let out = |payload: &str| taken(&world).get("out").is_some_and(|out| out.get(payload) == Some(&1));
+            world.until("it passes", || out("small")).await;
+            assert!(out(&"x".repeat(980)) && out(&"x".repeat(20)) && taken(&world)["out"].len() == 3);
+            assert_eq!(db.connectors()[0].connects, 1);
+            let failed = || db.links().iter().map(|link| link.failed).sum::<u64>();
+            assert_eq!(failed(), 4);
+            let links = db.links();
+            let error = links.iter().find_map(|link| link.last_error.as_ref()).unwrap().to_string();
+            assert!(error.contains("of which 1000 are allowed: raise `max_packet`") && error.contains("in"), "{error}");
+
+            // The retained value comes again, and what was acknowledged does not.
+            world.broker.crash(Memory::Keep);
+            world.until("offline", || !is_online(&db)).await;
+            world.broker.restart();
+            world.until("online", || is_online(&db)).await;
+            world.broker.publish("in", "last", 1, false).unwrap();
+            world.until("it passes", || out("last")).await;
+            assert_eq!((db.connectors()[0].connects, taken(&world)["out"].len()), (2, 4));
+            let sessions = world.broker.sessions();
+            assert_eq!((sessions[0].in_flight, sessions[0].queued), (0, 0), "all is acknowledged");
         })?;
         Ok(())
     });

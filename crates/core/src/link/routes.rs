@@ -31,6 +31,10 @@ pub trait Routes {
     /// Counts and reports that the peer does not give a resource: it refused the subscription.
     fn refused(&self, number: usize, why: &dyn fmt::Display);
 
+    /// Counts and reports at all links that match that a value came from `address` which was too large to be taken. Whether there
+    /// is such a link.
+    fn too_large(&self, address: &str, why: &dyn fmt::Display) -> bool;
+
     /// Puts the value in `payload`, which came from `address`, into the records of all links that match.
     fn route(&self, address: &str, payload: &[u8]) -> Self::Routed<'_>;
 

@@ -261,6 +261,27 @@ impl Router {
         routed
     }
 
+    /// Counts and reports at all links that match that a value came from `address` which was too large to be taken. Whether there
+    /// is such a link.
+    pub fn too_large(&self, address: &str, why: &dyn fmt::Display) -> bool {
+        let mut found = false;
+        self.index.find(
+            address,
+            |target| self.text(target),
+            |target, _| {
+                found = true;
+                match (target.to(), &self.links) {
+                    (To::Link(link), Some(links)) => links.failed(link, address, why),
+                    (To::Resource(resource), _) => {
+                        self.of(resource).iter().for_each(|route| route.links.failed(route.link, address, why));
+                    }
+                    (To::Link(_), None) => {}
+                }
+            },
+        );
+        found
+    }
+
     /// The text of what the index leads to.
     #[inline]
     fn text(&self, target: Target) -> &[u8] {
@@ -305,6 +326,10 @@ impl Routes for Router {
         if let Some(resource) = self.plan.get(number) {
             self.resource(*resource as usize).refused(why);
         }
+    }
+
+    fn too_large(&self, address: &str, why: &dyn fmt::Display) -> bool {
+        Router::too_large(self, address, why)
     }
 
     fn route(&self, address: &str, payload: &[u8]) -> Routed<'_> {

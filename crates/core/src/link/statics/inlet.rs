@@ -32,6 +32,9 @@ pub trait Inlet: MaybeSync {
 
     /// Counts that the peer does not give what it asks for.
     fn refused(&self);
+
+    /// Counts a value that was too large to be taken.
+    fn too_large(&self);
 }
 
 /// What became of a value.
@@ -152,6 +155,10 @@ where
 
     fn refused(&self) {
         self.link.about.counters.failed(LinkFailure::Refused);
+    }
+
+    fn too_large(&self) {
+        self.link.about.counters.failed(LinkFailure::TooLarge);
     }
 }
 

@@ -48,6 +48,14 @@ impl<L: LinkSet> Routes for LinkRoutes<'_, L> {
         }
     }
 
+    fn too_large(&self, address: &str, _: &dyn fmt::Display) -> bool {
+        let inlets = (0..L::INLETS).filter_map(|number| self.0.inlet(number));
+        inlets.filter(|inlet| inlet.matches(address)).fold(false, |_, inlet| {
+            inlet.too_large();
+            true
+        })
+    }
+
     fn route(&self, address: &str, payload: &[u8]) -> RoutedHere<'_> {
         let mut routed = RoutedHere { found: false, closed: false, no_room: false, waits: [None; QUEUES] };
         for inlet in (0..L::INLETS).filter_map(|number| self.0.inlet(number)) {
