@@ -1,5 +1,6 @@
 //! Inbound routing: from an address to the records that its values go into.
 
+mod hash;
 mod inbound;
 mod index;
 mod sink;
@@ -11,7 +12,7 @@ use core::{
     task::{Context, Poll},
 };
 pub(crate) use inbound::{Inbound, NewInbound};
-use index::Index;
+use index::{Index, standing};
 pub(crate) use sink::{Deliver, Sink};
 use sink::{Delivery, Waiting};
 
@@ -22,9 +23,9 @@ pub struct InboundRoute {
 }
 
 impl InboundRoute {
-    /// One for each of `links`.
-    pub(crate) fn of(links: &Arc<Inbound>) -> Vec<Self> {
-        links.numbers().map(|link| InboundRoute { links: links.clone(), link }).collect()
+    /// One of `links`, by its number.
+    pub(crate) fn of(links: &Arc<Inbound>, link: u32) -> Self {
+        InboundRoute { links: links.clone(), link }
     }
 
     /// The record that it goes into.
@@ -92,13 +93,16 @@ impl RouterBuilder {
         let mut router =
             Router { plan: Box::default(), links: None, routes, starts, index: Index::new(core::iter::empty()) };
         let links = router.routes.first().map(|route| route.links.clone());
-        let links = links.filter(|links| router.routes.iter().all(|route| Arc::ptr_eq(links, &route.links)));
-        router.index = Index::new((0..).zip(router.all()).map(|(number, routes)| {
-            let target = match (routes, &links) {
-                ([one], Some(_)) => Target::link(one.link),
-                _ => Target::resource(number),
-            };
-            (routes.first().map_or("", |first| first.resource()), target)
+        // all links of one connector: no other route of it is left that could have been taken
+        let links = links.filter(|links| {
+            router.routes.len() == links.count() && router.routes.iter().all(|route| Arc::ptr_eq(links, &route.links))
+        });
+        router.index = Index::new((0..).zip(router.all()).flat_map(|(number, routes)| {
+            let each = links.is_some() && routes.first().is_some_and(|first| standing(first.resource()).is_some());
+            let alone = if each { &[] } else { routes.get(..1).unwrap_or_default() };
+            let alone = alone.iter().map(move |first| (first.resource(), Target::resource(number)));
+            let routes = if each { routes } else { &[] };
+            alone.chain(routes.iter().map(|route| (route.resource(), Target::link(route.link))))
         }));
         router.links = links;
         let mut groups: Vec<Vec<u32>> = Vec::new();
@@ -114,7 +118,7 @@ impl RouterBuilder {
     }
 }
 
-/// Where the index leads to: straight to a link, which saves routing a step, when no other shares its address.
+/// Where the index leads to: straight to a link, which saves routing a step, when it leads to links of one connector only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Target(u32);
 
@@ -254,9 +258,12 @@ impl Router {
     pub fn route_groups<'r>(&'r self, groups: &[usize], address: &str, payload: &[u8]) -> Routed<'r> {
         let mut routed = Routed::default();
         for group in groups {
-            if let Some((target, pattern)) = self.index.find_in(*group, address, |target| self.text(target)) {
-                self.deliver(target, Bound::new(pattern, address), payload, &mut routed);
-            }
+            self.index.find_in(
+                *group,
+                address,
+                |target| self.text(target),
+                |target, pattern| self.deliver(target, Bound::new(pattern, address), payload, &mut routed),
+            );
         }
         routed
     }
