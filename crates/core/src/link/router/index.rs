@@ -77,6 +77,12 @@ pub(super) fn standing(resource: &str) -> Option<(Shape, u64)> {
 }
 
 impl Index {
+    /// Whether no table is between a tag and the link that it is of.
+    #[cfg(test)]
+    pub(super) fn is_in_place(&self) -> bool {
+        self.targets.is_empty()
+    }
+
     /// Of resources with where each leads to. One that stands there twice is found twice.
     pub(super) fn new<'a>(resources: impl Iterator<Item = (&'a str, Target)>) -> Self {
         let mut index = Index {
@@ -261,7 +267,7 @@ impl Table {
     #[inline]
     fn bucket(&self, hash: u64) -> u32 {
         let high = hash >> 32;
-        self.first + u32::try_from(high * u64::from(self.buckets) >> 32).unwrap_or(0)
+        self.first + u32::try_from((high * u64::from(self.buckets)) >> 32).unwrap_or(0)
     }
 }
 
@@ -325,7 +331,10 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{format, string::String};
+    use alloc::{
+        format,
+        string::{String, ToString},
+    };
     use proptest::{collection::vec as many, prelude::*};
 
     impl Target {
@@ -412,6 +421,26 @@ mod tests {
         let mut nothing = true;
         index.find("site/1/sensor/nobody", texts(&resources), |_, _| nothing = false);
         assert!(nothing);
+    }
+
+    #[test]
+    fn resources_in_the_order_of_the_index_need_no_table() {
+        let mut resources: Vec<String> = (0..1_000).map(|i| format!("site/{}/sensor/{i}", i % 7)).collect();
+        resources
+            .extend((0..100).flat_map(|i| [format!("site/{i}/{{x}}"), format!("site/{i}/{{y}}"), format!("{i}/#")]));
+        let unordered: Vec<&str> = resources.iter().map(String::as_str).collect();
+        let mut ordered = unordered.clone();
+        ordered.sort_by_key(|resource| standing(resource));
+        assert!(index(&ordered).targets.is_empty());
+        assert_eq!(index(&unordered).targets.len(), ordered.len());
+        for address in ["site/3/sensor/3", "site/3/a", "site/99/b", "5/a/b/c", "5", "site/100/a"] {
+            let texts = |all: &[&str]| found(all, address).iter().map(|at| all[*at].to_string()).collect::<Vec<_>>();
+            let (mut one, mut other) = (texts(&ordered), texts(&unordered));
+            one.sort_unstable();
+            other.sort_unstable();
+            assert_eq!(one, other, "{address}");
+        }
+        assert_eq!(found(&ordered, "site/3/a").len(), 2, "one for each name");
     }
 
     /// Of few levels and letters, so that addresses match; with what a hostile peer may send, and deeper than any shape.

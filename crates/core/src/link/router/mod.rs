@@ -451,3 +451,53 @@ fn filter(resource: &str) -> Cow<'_, str> {
     }
     Cow::Owned(filter)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::state::Ties;
+    use alloc::{format, vec};
+
+    /// Takes every value.
+    struct Takes;
+    impl Deliver for Takes {
+        fn deliver(&self, _: &[u8], _: Bound<'_>) -> Delivery<'_> {
+            Delivery::Done
+        }
+    }
+
+    #[test]
+    fn the_links_of_a_connector_stand_where_the_index_looks_for_them() {
+        let mut addresses: Vec<String> = (0..500).map(|i| format!("plant/{}/sensor/{i}", i % 7)).collect();
+        let names = |name| (0..50).map(move |i| format!("plant/{i}/{{{name}}}"));
+        addresses.extend(names("x").chain(names("y")).chain(["#".into()]));
+        addresses.extend(["x", "y"].map(|name| format!("{}{{{name}}}", "l/".repeat(40))));
+        let mut new = NewInbound::default();
+        for address in &addresses {
+            let ties = Ties::new("record".into(), format!("tap://{address}").into());
+            new.add(ties, ConnectorConfig::default(), Arc::new(Takes));
+        }
+        let (links, numbers) = new.done();
+        let links = Arc::new(links);
+        let routes = || numbers.iter().map(|link| InboundRoute::of(&links, *link));
+        assert!(routes().zip(&addresses).all(|(route, address)| route.resource() == address));
+        let router = RouterBuilder::from_routes(routes().collect()).build();
+        assert!(router.index.is_in_place());
+        let groups: Vec<usize> = (0..8).collect();
+        let long = format!("{}a", "l/".repeat(40));
+        let to = [("plant/3/sensor/3", vec![3, 600]), ("plant/7/a", vec![507, 557, 600]), (&long, vec![600, 601, 602])];
+        for (address, to) in &to {
+            let values = || numbers.iter().map(|link| links.status(*link).values).collect::<Vec<_>>();
+            let before = values();
+            assert_eq!(router.route(address, b"").delivered(), to.len());
+            assert_eq!(router.route_groups(&groups, address, b"").delivered(), to.len());
+            let came = values().iter().zip(before).map(|(now, before)| now - before).collect::<Vec<_>>();
+            assert!((0..).zip(came).all(|(link, came)| came == if to.contains(&link) { 2 } else { 0 }), "{address}");
+        }
+        // Some of them alone still find their own.
+        let some = RouterBuilder::from_routes(routes().skip(1).collect()).build();
+        assert!(!some.index.is_in_place());
+        assert_eq!(some.route("plant/7/a", b"").delivered(), 3);
+        assert_eq!(some.route("plant/0/sensor/0", b"").delivered(), 1, "`#` alone");
+    }
+}
