@@ -2,7 +2,9 @@
 //!
 //! A case routes to *all* of its links, in random order: a hot address would find everything in the nearest cache. What
 //! is timed is `Router::route` with a decoder that does nothing, into a latest record that nobody reads: finding the link,
-//! decoding, producing, counting.
+//! decoding, producing, counting. Addresses lie in a row in the order in which they come, as in a buffer that packets are
+//! read into, so none of the time is the bench's own search for them; whose links they are is random, so a link's memory is
+//! as far away as the machine's caches make it.
 
 use crate::{asked, database::Linked};
 use aimdb_core::{
@@ -71,11 +73,7 @@ impl Stream {
         let mut order: Vec<usize> = Vec::new();
         for _ in 0..VALUES {
             let i = order.pop().unwrap_or_else(|| {
-                order = (0..links).collect();
-                for at in (1..links).rev() {
-                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    order.swap(at, (random >> 33) as usize % (at + 1));
-                }
+                order = shuffled(links, &mut random);
                 order.pop().expect("there are links")
             });
             let address = address(i);
@@ -96,6 +94,16 @@ impl Stream {
     }
 }
 
+/// The numbers below `links` in random order.
+fn shuffled(links: usize, random: &mut u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..links).collect();
+    for at in (1..links).rev() {
+        *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        order.swap(at, (*random >> 33) as usize % (at + 1));
+    }
+    order
+}
+
 /// Nanoseconds a value, of one round.
 fn round(router: &Router, stream: &Stream) -> f64 {
     let mut delivered = 0;
@@ -104,6 +112,33 @@ fn round(router: &Router, stream: &Stream) -> f64 {
     let took = start.elapsed();
     assert_eq!(delivered, VALUES, "each address goes to its one link");
     took.as_secs_f64() * 1e9 / VALUES as f64
+}
+
+/// A router has a line of the cache for each link.
+const LINE: usize = 64;
+
+/// As much memory as the lines of so many links, read in random order, each line saying where the next one is: what a value
+/// whose link is in no near cache waits for, whatever the router does.
+struct Reads(Vec<[usize; LINE / size_of::<usize>()]>);
+
+impl Reads {
+    fn new(links: usize) -> Self {
+        let (order, mut lines) = (shuffled(links, &mut 0x9e37_79b9_7f4a_7c15), vec![[0; _]; links]);
+        for (at, line) in order.iter().enumerate() {
+            lines[*line][0] = order[(at + 1) % links];
+        }
+        Reads(lines)
+    }
+
+    /// Nanoseconds a line, of one round.
+    fn round(&self) -> f64 {
+        let mut at = 0;
+        let start = Instant::now();
+        (0..VALUES).for_each(|_| at = self.0[at][0]);
+        let took = start.elapsed();
+        black_box(at);
+        took.as_secs_f64() * 1e9 / VALUES as f64
+    }
 }
 
 /// AimDB's producer for a route, which takes the value and drops it: ours goes into a record.
@@ -174,7 +209,16 @@ pub fn run(report: &mut Report) {
         .collect();
     // interleaved: each round runs every case
     let mut times = vec![Vec::new(); made.len()];
+    let one_read = "routing: one random read of as much memory as 100,000 links have";
+    let (reads, mut read) = (asked(one_read).then(|| Reads::new(100_000)), Vec::new());
     for counts in std::iter::once(false).chain([true; ROUNDS]) {
+        if let Some(reads) = &reads {
+            reads.round();
+            let time = reads.round();
+            if counts {
+                read.push(time);
+            }
+        }
         for ((linked, stream), times) in made.iter().zip(&mut times) {
             round(&linked.router, stream); // what stays in the caches is this case's own
             let time = round(&linked.router, stream);
@@ -195,6 +239,11 @@ pub fn run(report: &mut Report) {
             bound,
             note: format!("fastest {fastest:.1}"),
         });
+    }
+    if reads.is_some() {
+        let fastest = read.iter().copied().fold(f64::INFINITY, f64::min);
+        let note = format!("fastest {fastest:.1}; a value waits for one at least");
+        report.figure(Figure { case: one_read.into(), unit: "ns", ours: median(read), bound: Bound::Shown, note });
     }
     let of = |links| cases.iter().position(|case| case.0 == links && case.1 == 1).map(|at| medians[at]);
     if let (Some(ten), Some(most)) = (of(10), of(100_000)) {

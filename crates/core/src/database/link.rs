@@ -434,13 +434,24 @@ impl NewLinks {
 
     /// All of them are there.
     pub(super) fn done(self) -> Links {
-        let inbound = self.inbound.into_iter().map(|(scheme, links)| (scheme, Arc::new(links.done())));
+        let (inbound, numbers): (Vec<_>, Vec<_>) = (self.inbound.into_iter())
+            .map(|(scheme, links)| {
+                let (links, numbers) = links.done();
+                ((scheme, Arc::new(links)), numbers)
+            })
+            .unzip();
+        let mut all = self.all.into_boxed_slice();
+        for linked in &mut all {
+            if let Linked::In { scheme, link } = linked {
+                *link = numbers[*scheme as usize][*link as usize];
+            }
+        }
         Links {
-            inbound: inbound.collect(),
+            inbound,
             taken: Lock::new(BTreeSet::new()),
             outbound: self.outbound,
             slots: self.slots,
-            all: self.all.into_boxed_slice(),
+            all,
             connectors: Lock::new(Vec::new()),
             running: HeapRecord::latest("connectors"),
         }
@@ -464,9 +475,15 @@ impl Links {
     }
 
     pub(super) fn take_inbound(&self, scheme: &str) -> Vec<InboundRoute> {
-        let links = self.inbound.iter().find(|(of, _)| of == scheme);
-        let first = links.is_some() && self.taken.with(|taken| taken.insert(scheme.into()));
-        links.filter(|_| first).map(|(_, links)| InboundRoute::of(links)).unwrap_or_default()
+        let Some(at) = self.inbound.iter().position(|(of, _)| of == scheme) else { return Vec::new() };
+        if !self.taken.with(|taken| taken.insert(scheme.into())) {
+            return Vec::new();
+        }
+        let of_scheme = |linked: &Linked| match linked {
+            Linked::In { scheme, link } if *scheme as usize == at => Some(InboundRoute::of(&self.inbound[at].1, *link)),
+            _ => None,
+        };
+        self.all.iter().filter_map(of_scheme).collect()
     }
 
     pub(super) fn outbound(&self, scheme: &str) -> Vec<OutboundRoute> {

@@ -5,10 +5,14 @@
 //!                     cold: [ record · address · config · failures ] …
 //! ```
 //!
-//! With ten thousand links, what routing costs is the memory that it has to fetch: one place of the index, and one line
-//! of these, which has the address to compare, the way to the record, and the count.
+//! With ten thousand links, what routing costs is the memory that it has to fetch: one line of these, which has the
+//! address to compare, the way to the record, and the count. They stand in the order in which the index looks for them,
+//! so that it needs no table of where they are, and stays small enough for the nearest caches.
 
-use super::sink::{Deliver, Delivery};
+use super::{
+    index::standing,
+    sink::{Deliver, Delivery},
+};
 use crate::link::{
     Bound, ConnectorConfig, LinkDirection, LinkStatus,
     state::{Failures, Ties},
@@ -31,11 +35,13 @@ struct Hot {
     resource: Resource,
 }
 
-/// An address without its scheme, if it is short.
+/// An address without its scheme, if it is short. The text stands first, and so at the beginning of a word: it is read by
+/// words.
+#[repr(C)]
 struct Resource {
+    text: [u8; Resource::PLACE],
     /// [`Resource::ELSEWHERE`] when it is longer than its place.
     length: u8,
-    text: [u8; Resource::PLACE],
 }
 
 impl Resource {
@@ -65,27 +71,50 @@ struct Cold {
 /// An [`Inbound`] to which links are still added.
 #[derive(Default)]
 pub(crate) struct NewInbound {
-    hot: Vec<Hot>,
-    cold: Vec<Cold>,
+    links: Vec<New>,
+}
+
+struct New {
+    /// How many were added before it.
+    number: u32,
+    ties: Ties,
+    config: ConnectorConfig,
+    sink: Arc<dyn Deliver>,
 }
 
 impl NewInbound {
-    /// Adds a link, and gives its number.
+    /// Adds a link, and says how many were added before it.
     pub(crate) fn add(&mut self, ties: Ties, config: ConnectorConfig, sink: Arc<dyn Deliver>) -> u32 {
-        let config = (config != ConnectorConfig::default()).then(|| Box::new(config));
-        self.hot.push(Hot { values: AtomicUsize::new(0), sink, resource: Resource::new(ties.resource()) });
-        self.cold.push(Cold { ties, config, failures: Failures::new() });
-        u32::try_from(self.hot.len() - 1).unwrap_or(u32::MAX)
+        let number = u32::try_from(self.links.len()).unwrap_or(u32::MAX);
+        self.links.push(New { number, ties, config, sink });
+        number
     }
 
-    pub(crate) fn done(self) -> Inbound {
-        Inbound { hot: self.hot.into_boxed_slice(), cold: self.cold.into_boxed_slice() }
+    /// The links in the order of the index, and the numbers that they have there, in the order in which they were added.
+    pub(crate) fn done(self) -> (Inbound, Vec<u32>) {
+        let mut links = self.links;
+        links.sort_by_cached_key(|link| {
+            let standing = standing(link.ties.resource());
+            (standing.is_none(), standing)
+        });
+        let mut numbers = alloc::vec![0; links.len()];
+        for (now, link) in (0..).zip(&links) {
+            numbers[link.number as usize] = now;
+        }
+        let (mut hot, mut cold) = (Vec::with_capacity(links.len()), Vec::with_capacity(links.len()));
+        for New { ties, config, sink, .. } in links {
+            let config = (config != ConnectorConfig::default()).then(|| Box::new(config));
+            hot.push(Hot { values: AtomicUsize::new(0), sink, resource: Resource::new(ties.resource()) });
+            cold.push(Cold { ties, config, failures: Failures::new() });
+        }
+        (Inbound { hot: hot.into_boxed_slice(), cold: cold.into_boxed_slice() }, numbers)
     }
 }
 
 impl Inbound {
-    pub(crate) fn numbers(&self) -> impl ExactSizeIterator<Item = u32> + use<> {
-        0..u32::try_from(self.hot.len()).unwrap_or(u32::MAX)
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.hot.len()
     }
 
     pub(crate) fn ties(&self, link: u32) -> &Ties {

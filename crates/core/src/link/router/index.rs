@@ -2,30 +2,54 @@
 //!
 //! A resource's *shape* is how many levels it has, which of them are wildcards, and whether it takes the rest (`#`). All
 //! resources of one shape that match an address agree with it in the other levels; so the hash of those levels finds
-//! them in one lookup. Tables of rules in packet classifiers are searched so (tuple space search: Srinivasan, Suri,
-//! Varghese, "Packet classification using tuple space search", 1999). An application has few shapes, and each costs a
-//! subtraction for each of its wildcards and a lookup.
+//! them in one lookup; without wildcards, that of the whole address. Tables of rules in packet classifiers are searched so (tuple space search: Srinivasan, Suri,
+//! Varghese, "Packet classification using tuple space search", 1999). An application has few shapes, and each costs an
+//! addition for each of its levels and a lookup.
+//!
+//! ```text
+//!   hash ── high half ──▶ starts: [ 0 · 3 · 7 · 12 … ]      a bucket of about four resources
+//!       └── low byte ───▶ tags:   [ 5e 07 a1 | … | … ]      eight are compared at once
+//!                         the place of a tag that agrees is the number of a resource
+//! ```
+//!
+//! Two bytes a resource are read at random places, which the nearest caches keep for 100,000 of them; what lies far away
+//! is the resource itself.
 
-use super::Target;
+use super::{
+    Target,
+    hash::{EACH, Terms, finish, whole, zeros},
+};
 use crate::link::address::{Level, levels, matches};
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 /// Levels beyond these are matched one resource after the other: nobody has them.
 const LEVELS: usize = 32;
 
+/// Resources a bucket, on average. Of those, one in 256 is looked at for an address that it does not match.
+const BUCKET: usize = 4;
+
 pub(super) struct Index {
-    shapes: Vec<Shape>,
-    /// What is at each place, in one word so that a lookup reads little memory: 0 when it is free, else a [tag](Shape::tag)
-    /// above and a target in the lowest bits, of which there are as many as the largest target needs.
-    places: Box<[u32]>,
-    /// The bits that are a target.
-    target: u32,
+    /// In the order in which they are asked: those that match most often come first.
+    shapes: Vec<Table>,
+    /// Where each bucket begins, and behind the last one where it ends.
+    starts: Box<[u32]>,
+    /// Of each resource a byte of its hash, and a word's worth of nothing.
+    tags: Box<[u8]>,
+    /// Where the resources lead to; nothing if each leads to the link whose number it has.
+    targets: Box<[Target]>,
     /// Resources with more than [`LEVELS`] levels.
     long: Vec<Target>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Shape {
+/// The buckets of one shape.
+struct Table {
+    shape: Shape,
+    first: u32,
+    buckets: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Shape {
     /// How many levels stand before the end, or before `#`.
     levels: u32,
     /// Which of them are wildcards.
@@ -46,168 +70,172 @@ impl<'a, F: Fn(Target) -> &'a [u8] + Copy> Texts<'a> for F {
     }
 }
 
+/// Where a resource stands in an index: behind its shape's and its bucket's others, those of the same hash in the order
+/// in which they came. `None` if it has too many levels.
+pub(super) fn standing(resource: &str) -> Option<(Shape, u64)> {
+    Shape::of(resource)
+}
+
 impl Index {
-    /// Of resources that are all different, with where each leads to.
-    pub(super) fn new<'a>(resources: impl Iterator<Item = (&'a str, Target)> + Clone) -> Self {
-        let count = resources.clone().count();
-        let places = count * 3 / 2 + 1;
-        let largest = resources.clone().map(|(_, target)| target.0).max().unwrap_or(0);
+    /// Whether no table is between a tag and the link that it is of.
+    #[cfg(test)]
+    pub(super) fn is_in_place(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// Of resources with where each leads to. One that stands there twice is found twice.
+    pub(super) fn new<'a>(resources: impl Iterator<Item = (&'a str, Target)>) -> Self {
         let mut index = Index {
             shapes: Vec::new(),
-            places: vec![0; places].into_boxed_slice(),
-            // two bits are left for a tag at least; as many links as that have no place in any memory
-            target: u32::MAX.checked_shr(largest.leading_zeros().max(2)).unwrap_or(0),
+            starts: Box::default(),
+            tags: Box::default(),
+            targets: Box::default(),
             long: Vec::new(),
         };
+        let mut all: Vec<(Shape, u64, Target)> = Vec::new();
         for (resource, target) in resources {
-            let Some((shape, hash)) = Shape::of(resource) else {
+            let Some((shape, hash)) = standing(resource) else {
                 index.long.push(target);
                 continue;
             };
-            if !index.shapes.contains(&shape) {
-                // Those that match most often come first: exact ones.
+            all.push((shape, hash, target));
+            if !index.shapes.iter().any(|table| table.shape == shape) {
                 let rank = |shape: &Shape| (shape.rest, shape.wild.count_ones(), shape.levels);
-                let place = index.shapes.partition_point(|other| rank(other) <= rank(&shape));
-                index.shapes.insert(place, shape);
+                let place = index.shapes.partition_point(|other| rank(&other.shape) <= rank(&shape));
+                index.shapes.insert(place, Table { shape, first: 0, buckets: 0 });
             }
-            let mut at = index.first(hash);
-            while index.places[at] != 0 {
-                at = index.next(at);
-            }
-            index.places[at] = shape.tag(hash) & !index.target | target.0 & index.target;
+        }
+        all.sort_by_key(|(shape, hash, _)| (*shape, *hash));
+        let mut starts: Vec<u32> = Vec::new();
+        let mut before = 0;
+        for of_shape in all.chunk_by(|a, b| a.0 == b.0) {
+            let Some(table) =
+                index.shapes.iter_mut().find(|table| of_shape.first().is_some_and(|one| one.0 == table.shape))
+            else {
+                continue;
+            };
+            table.first = number(starts.len());
+            table.buckets = number(of_shape.len().div_ceil(BUCKET));
+            let starts_before = |bucket| of_shape.partition_point(|(_, hash, _)| table.bucket(*hash) < bucket);
+            starts.extend((0..table.buckets).map(|bucket| before + number(starts_before(table.first + bucket))));
+            before += number(of_shape.len());
+        }
+        starts.push(before);
+        index.starts = starts.into_boxed_slice();
+        index.tags = all.iter().map(|(_, hash, _)| tag(*hash)).chain([0; 8]).collect();
+        if !(0..).zip(&all).all(|(number, (_, _, target))| *target == Target::link(number)) {
+            index.targets = all.iter().map(|(_, _, target)| *target).collect();
         }
         index
     }
 
-    /// Where a hash is looked for first: its low half, as a fraction of the places. Its highest bits are in the tag.
-    #[inline]
-    fn first(&self, hash: u64) -> usize {
-        let places = self.places.len() as u64;
-        usize::try_from((hash & 0xffff_ffff).wrapping_mul(places) >> 32).unwrap_or(0)
-    }
-
-    #[inline]
-    fn next(&self, at: usize) -> usize {
-        if at + 1 == self.places.len() { 0 } else { at + 1 }
-    }
-
-    /// The resource of `shape` and `hash` that matches `address`, and its text. There is one at most, as those of one
-    /// shape that match an address agree in every level that is no wildcard.
+    /// Calls `found` with each resource of the shape and `hash` that matches `address`, and with its text.
     #[inline]
     fn lookup<'a>(
         &self,
-        shape: Shape,
+        table: &Table,
         hash: u64,
         address: &'a str,
         texts: impl Texts<'a>,
-    ) -> Option<(Target, &'a str)> {
-        let tag = shape.tag(hash);
-        let mut at = self.first(hash);
-        loop {
-            let place = self.places[at];
-            if place == 0 {
-                return None;
-            }
-            if (place ^ tag) & !self.target == 0 {
-                let target = Target(place & self.target);
+        found: &mut impl FnMut(Target, &'a str),
+    ) {
+        let bucket = table.bucket(hash) as usize;
+        let (Some(from), Some(to)) = (self.starts.get(bucket), self.starts.get(bucket + 1)) else { return };
+        let (mut at, to) = (*from as usize, *to as usize);
+        while at < to {
+            let Some(tags) = self.tags.get(at..).and_then(<[u8]>::first_chunk) else { return };
+            let mut same = zeros(u64::from_le_bytes(*tags) ^ (EACH * u64::from(tag(hash)))) & first_bytes(to - at);
+            while same != 0 {
+                let number = at + same.trailing_zeros() as usize / 8;
+                same &= same - 1;
+                let target = self.target(number);
                 let text = texts.text(target);
-                if shape.is_exact() {
+                if table.shape.is_exact() {
                     if text == address.as_bytes() {
-                        return Some((target, address));
+                        found(target, address);
                     }
-                } else if let text = utf8(text)
-                    && shape.fits(text, address)
-                {
-                    return Some((target, text));
+                } else if table.shape.fits(text, address) {
+                    found(target, utf8(text));
                 }
             }
-            at = self.next(at);
+            at += 8;
         }
+    }
+
+    #[inline]
+    fn target(&self, number: usize) -> Target {
+        // without targets of their own, resources are links' numbers, which are 32 bits
+        self.targets.get(number).copied().unwrap_or_else(|| Target::link(self::number(number)))
     }
 
     /// The group of a resource: those of one group never match the same address. All of one shape are one; each of those
     /// that are too long for a shape is one.
     pub(super) fn group<'a>(&self, resource: &str, texts: impl Texts<'a>) -> usize {
-        let shape = Shape::of(resource).and_then(|(shape, _)| self.shapes.iter().position(|other| *other == shape));
+        let shape = standing(resource).and_then(|(shape, _)| self.shapes.iter().position(|table| table.shape == shape));
         let alone = || self.long.iter().position(|long| texts.text(*long) == resource.as_bytes()).unwrap_or(0);
         shape.unwrap_or_else(|| self.shapes.len() + alone())
     }
 
-    /// The resource of `group` that matches `address`: one lookup.
+    /// Calls `found` with the resources of `group` that match `address`, and with their text: one lookup.
     #[inline]
     pub(super) fn find_in<'a>(
         &self,
         group: usize,
         address: &'a str,
         texts: impl Texts<'a>,
-    ) -> Option<(Target, &'a str)> {
-        let Some(shape) = self.shapes.get(group) else {
-            let target = *self.long.get(group.checked_sub(self.shapes.len())?)?;
-            let text = utf8(texts.text(target));
-            return matches(text, address).then_some((target, text));
-        };
-        let mut sum = shape.salt();
-        let mut count = 0;
-        for level in Split::of(address) {
-            if count == shape.levels {
-                if !shape.rest {
-                    return None;
-                }
-                break;
-            }
-            if shape.wild >> count & 1 == 0 {
-                sum = sum.wrapping_add(term(count, level));
-            }
-            count += 1;
+        mut found: impl FnMut(Target, &'a str),
+    ) {
+        if let Some(table) = self.shapes.get(group) {
+            self.find_among(core::slice::from_ref(table), address, texts, &mut found);
+        } else if let Some(long) = group.checked_sub(self.shapes.len()).and_then(|long| self.long.get(long)) {
+            find_long(*long, address, texts, &mut found);
         }
-        if count < shape.levels {
-            return None;
-        }
-        self.lookup(*shape, finish(sum), address, texts)
     }
 
     /// Calls `found` with each resource that matches `address`, and with its text.
     #[inline]
     pub(super) fn find<'a>(&self, address: &'a str, texts: impl Texts<'a>, mut found: impl FnMut(Target, &'a str)) {
-        let mut terms = [0_u64; LEVELS];
-        let mut count = 0_u32;
-        let mut sum = 0_u64;
-        // sums[n] is that of the first n levels; only prefixes that some `#` asks for are looked at
-        let mut sums = [0_u64; LEVELS + 1];
-        let mut more = false;
-        for level in Split::of(address) {
-            if count as usize == LEVELS {
-                more = true;
-                break;
-            }
-            let term = term(count, level);
-            terms[count as usize] = term;
-            sum = sum.wrapping_add(term);
-            count += 1;
-            sums[count as usize] = sum;
-        }
-        let special = address.starts_with('$');
-        for shape in &self.shapes {
-            let fits = if shape.rest { count >= shape.levels } else { count == shape.levels && !more };
-            if !fits || (special && shape.leads_wild()) {
-                continue;
-            }
-            let mut hash = sums[shape.levels as usize].wrapping_add(shape.salt());
-            let mut wild = shape.wild;
-            while wild != 0 {
-                hash = hash.wrapping_sub(terms[wild.trailing_zeros() as usize % LEVELS]);
-                wild &= wild - 1;
-            }
-            if let Some((target, text)) = self.lookup(*shape, finish(hash), address, texts) {
-                found(target, text);
-            }
-        }
+        self.find_among(&self.shapes, address, texts, &mut found);
         for long in &self.long {
-            let text = utf8(texts.text(*long));
-            if matches(text, address) {
-                found(*long, text);
-            }
+            find_long(*long, address, texts, &mut found);
         }
+    }
+
+    #[inline]
+    fn find_among<'a>(
+        &self,
+        tables: &[Table],
+        address: &'a str,
+        texts: impl Texts<'a>,
+        found: &mut impl FnMut(Target, &'a str),
+    ) {
+        let (hash, levels) = whole(address);
+        let special = address.starts_with('$');
+        // only where a shape with wildcards has as many levels
+        let mut terms = None;
+        for table in tables.iter().filter(|table| table.shape.takes(levels, special)) {
+            let hash = match table.shape.is_exact() {
+                true => hash,
+                false => table.shape.hash(terms.get_or_insert_with(|| terms_of(address))),
+            };
+            self.lookup(table, hash, address, texts, found);
+        }
+    }
+}
+
+/// The hashes of an address's levels, as many as a shape can have.
+#[inline]
+fn terms_of(address: &str) -> [u64; LEVELS] {
+    let mut terms = [0; LEVELS];
+    terms.iter_mut().zip(Terms::of(address)).for_each(|(place, term)| *place = term);
+    terms
+}
+
+#[cold]
+fn find_long<'a>(target: Target, address: &str, texts: impl Texts<'a>, found: &mut impl FnMut(Target, &'a str)) {
+    let text = utf8(texts.text(target));
+    if matches(text, address) {
+        found(target, text);
     }
 }
 
@@ -216,17 +244,43 @@ fn utf8(text: &[u8]) -> &str {
     core::str::from_utf8(text).unwrap_or_default()
 }
 
+/// More links than 32 bits can number have no place in any memory.
+#[inline]
+fn number(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
+}
+
+/// What is kept of a hash. Its high half says the bucket.
+#[inline]
+fn tag(hash: u64) -> u8 {
+    hash.to_le_bytes()[0]
+}
+
+/// The bits of the first `count` bytes; `count` is not 0.
+#[inline]
+fn first_bytes(count: usize) -> u64 {
+    u64::MAX >> (64 - 8 * count.min(8))
+}
+
+impl Table {
+    /// The bucket of a hash: its high half as a fraction of the buckets, so that they are in the order of their hashes.
+    #[inline]
+    fn bucket(&self, hash: u64) -> u32 {
+        let high = hash >> 32;
+        self.first + u32::try_from((high * u64::from(self.buckets)) >> 32).unwrap_or(0)
+    }
+}
+
 impl Shape {
     /// A resource's shape and hash; `None` if it has too many levels.
     fn of(resource: &str) -> Option<(Self, u64)> {
         let mut shape = Shape { levels: 0, wild: 0, rest: false };
-        let mut sum = 0_u64;
         for level in levels(resource) {
             if shape.levels as usize == LEVELS {
                 return None;
             }
             match level {
-                Level::Literal(text) => sum = sum.wrapping_add(term(shape.levels, text.as_bytes())),
+                Level::Literal(_) => {}
                 Level::One(_) => shape.wild |= 1 << shape.levels,
                 Level::Rest => {
                     shape.rest = true;
@@ -235,7 +289,7 @@ impl Shape {
             }
             shape.levels += 1;
         }
-        let hash = finish(sum.wrapping_add(shape.salt()));
+        let hash = if shape.is_exact() { whole(resource).0 } else { shape.hash(&terms_of(resource)) };
         Some((shape, hash))
     }
 
@@ -243,112 +297,44 @@ impl Shape {
         self.wild == 0 && !self.rest
     }
 
+    /// Whether addresses of so many levels can match. `special` are those that begin with `$`.
+    #[inline]
+    fn takes(self, levels: u32, special: bool) -> bool {
+        let enough = if self.rest { levels >= self.levels } else { levels == self.levels };
+        enough && !(special && self.leads_wild())
+    }
+
+    /// The hash of the levels that are no wildcards.
+    #[inline]
+    fn hash(self, terms: &[u64; LEVELS]) -> u64 {
+        let mut literal = !self.wild & u32::MAX.unbounded_shr(u32::BITS - self.levels);
+        let mut sum = 0_u64;
+        while literal != 0 {
+            sum = sum.wrapping_add(terms[literal.trailing_zeros() as usize % LEVELS]);
+            literal &= literal - 1;
+        }
+        finish(sum)
+    }
+
     fn leads_wild(self) -> bool {
         self.wild & 1 == 1 || (self.rest && self.levels == 0)
     }
 
-    /// What a place says of a resource with this hash: that it is not free, whether it has no wildcards, and as many of the
-    /// hash's highest bits as there is room for.
-    #[inline]
-    fn tag(self, hash: u64) -> u32 {
-        const TAKEN: u32 = 1 << 31;
-        const EXACT: u32 = 1 << 30;
-        let high = u32::try_from(hash >> 34).unwrap_or(0);
-        TAKEN | if self.is_exact() { EXACT } else { 0 } | high
-    }
-
-    /// Whether `resource` is of this shape and matches `address`. It is both at once: a resource of another shape whose
-    /// hash is the same is found by its own shape, and must not be found twice.
-    fn fits(self, resource: &str, address: &str) -> bool {
-        if self.leads_wild() && address.starts_with('$') {
-            return false;
-        }
-        let mut parts = address.split('/');
-        let mut count = 0;
-        for level in levels(resource) {
-            let wild = count < self.levels && self.wild >> count & 1 == 1;
-            match level {
-                Level::Rest => return self.rest && count == self.levels,
-                Level::One(_) if wild && parts.next().is_some() => {}
-                Level::Literal(text) if !wild && parts.next() == Some(text) => {}
-                _ => return false,
-            }
-            count += 1;
-        }
-        !self.rest && count == self.levels && parts.next().is_none()
-    }
-
-    /// What tells the hashes of its resources from those of others.
-    fn salt(self) -> u64 {
-        (u64::from(self.wild) << 8 | u64::from(self.levels) << 1 | u64::from(self.rest)).wrapping_mul(K[2])
-    }
-}
-
-/// Odd numbers without a pattern: the fractional parts of the square roots of 2, 3, 5 and 7.
-const K: [u64; 4] = [0x6a09_e667_f3bc_c909, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1];
-
-/// A level's part of its address's hash. It knows the level's place, so that levels cannot change places.
-#[inline]
-fn term(place: u32, level: &[u8]) -> u64 {
-    let mut hash = K[0] ^ (u64::from(place) << 32 | level.len() as u64);
-    let mut rest = level;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        hash = fold(hash ^ u64::from_le_bytes(*word), K[1]);
-        rest = after;
-    }
-    if !rest.is_empty() {
-        let tail = rest.iter().rev().fold(0, |tail, byte| tail << 8 | u64::from(*byte));
-        hash = fold(hash ^ tail, K[3]);
-    }
-    hash
-}
-
-/// Both halves of a product: each bit of `a` reaches all of it.
-#[inline]
-fn fold(a: u64, k: u64) -> u64 {
-    let product = u128::from(a) * u128::from(k);
-    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
-    let (low, high) = (product as u64, (product >> 64) as u64);
-    low ^ high
-}
-
-#[inline]
-fn finish(sum: u64) -> u64 {
-    fold(sum ^ K[3], K[0])
-}
-
-/// The levels of an address as bytes: `str::split` decodes characters, which takes thrice as long.
-struct Split<'a>(Option<&'a [u8]>);
-
-impl<'a> Split<'a> {
-    fn of(address: &'a str) -> Self {
-        Split(Some(address.as_bytes()))
-    }
-}
-
-impl<'a> Iterator for Split<'a> {
-    type Item = &'a [u8];
-    #[inline]
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let rest = self.0?;
-        match rest.iter().position(|byte| *byte == b'/') {
-            Some(end) => {
-                let (level, after) = rest.split_at(end);
-                self.0 = after.get(1..);
-                Some(level)
-            }
-            None => {
-                self.0 = None;
-                Some(rest)
-            }
-        }
+    /// Whether `resource`, which is of this shape, agrees with `address`, which has as many levels, where it is no wildcard.
+    fn fits(self, resource: &[u8], address: &str) -> bool {
+        let split = |text| <[u8]>::split(text, |byte| *byte == b'/');
+        let mut both = split(resource).zip(split(address.as_bytes()));
+        (0..self.levels).all(|at| both.next().is_some_and(|(ours, theirs)| self.wild >> at & 1 == 1 || ours == theirs))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{format, string::String};
+    use alloc::{
+        format,
+        string::{String, ToString},
+    };
     use proptest::{collection::vec as many, prelude::*};
 
     impl Target {
@@ -410,11 +396,12 @@ mod tests {
         for address in ["a/b", "a", "a/b/c", "b/a", "", "$SYS/x", "$SYS", &long[0], &"l/".repeat(33), "x/y/z"] {
             let mut by_group = Vec::new();
             for group in 0..16 {
-                let Some((target, text)) = index.find_in(group, address, texts(&all)) else { continue };
-                let number = target.number();
-                assert!(text == all[number] || text == address, "{text}");
-                assert_eq!(index.group(all[number], texts(&all)), group, "{address}");
-                by_group.push(number);
+                index.find_in(group, address, texts(&all), |target, text| {
+                    let number = target.number();
+                    assert!(text == all[number] || text == address, "{text}");
+                    assert_eq!(index.group(all[number], texts(&all)), group, "{address}");
+                    by_group.push(number);
+                });
             }
             by_group.sort_unstable();
             assert_eq!(by_group, found(&all, address), "{address}");
@@ -434,6 +421,26 @@ mod tests {
         let mut nothing = true;
         index.find("site/1/sensor/nobody", texts(&resources), |_, _| nothing = false);
         assert!(nothing);
+    }
+
+    #[test]
+    fn resources_in_the_order_of_the_index_need_no_table() {
+        let mut resources: Vec<String> = (0..1_000).map(|i| format!("site/{}/sensor/{i}", i % 7)).collect();
+        resources
+            .extend((0..100).flat_map(|i| [format!("site/{i}/{{x}}"), format!("site/{i}/{{y}}"), format!("{i}/#")]));
+        let unordered: Vec<&str> = resources.iter().map(String::as_str).collect();
+        let mut ordered = unordered.clone();
+        ordered.sort_by_key(|resource| standing(resource));
+        assert!(index(&ordered).targets.is_empty());
+        assert_eq!(index(&unordered).targets.len(), ordered.len());
+        for address in ["site/3/sensor/3", "site/3/a", "site/99/b", "5/a/b/c", "5", "site/100/a"] {
+            let texts = |all: &[&str]| found(all, address).iter().map(|at| all[*at].to_string()).collect::<Vec<_>>();
+            let (mut one, mut other) = (texts(&ordered), texts(&unordered));
+            one.sort_unstable();
+            other.sort_unstable();
+            assert_eq!(one, other, "{address}");
+        }
+        assert_eq!(found(&ordered, "site/3/a").len(), 2, "one for each name");
     }
 
     /// Of few levels and letters, so that addresses match; with what a hostile peer may send, and deeper than any shape.
@@ -469,8 +476,10 @@ mod tests {
             for address in addresses.iter().map(|levels| levels.join("/")).chain(itself) {
                 let naive: Vec<usize> = (0..resources.len()).filter(|i| matches(resources[*i], &address)).collect();
                 prop_assert_eq!(&found(&resources, &address), &naive, "{}", &address);
-                let groups = (0..64).filter_map(|group| index.find_in(group, &address, texts(&resources)));
-                let mut by_group: Vec<usize> = groups.map(|(target, _)| target.number()).collect();
+                let mut by_group = Vec::new();
+                for group in 0..64 {
+                    index.find_in(group, &address, texts(&resources), |target, _| by_group.push(target.number()));
+                }
                 by_group.sort_unstable();
                 prop_assert_eq!(&by_group, &naive, "by group: {}", &address);
             }

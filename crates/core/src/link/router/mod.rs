@@ -1,5 +1,6 @@
 //! Inbound routing: from an address to the records that its values go into.
 
+mod hash;
 mod inbound;
 mod index;
 mod sink;
@@ -11,7 +12,7 @@ use core::{
     task::{Context, Poll},
 };
 pub(crate) use inbound::{Inbound, NewInbound};
-use index::Index;
+use index::{Index, standing};
 pub(crate) use sink::{Deliver, Sink};
 use sink::{Delivery, Waiting};
 
@@ -22,9 +23,9 @@ pub struct InboundRoute {
 }
 
 impl InboundRoute {
-    /// One for each of `links`.
-    pub(crate) fn of(links: &Arc<Inbound>) -> Vec<Self> {
-        links.numbers().map(|link| InboundRoute { links: links.clone(), link }).collect()
+    /// One of `links`, by its number.
+    pub(crate) fn of(links: &Arc<Inbound>, link: u32) -> Self {
+        InboundRoute { links: links.clone(), link }
     }
 
     /// The record that it goes into.
@@ -92,13 +93,16 @@ impl RouterBuilder {
         let mut router =
             Router { plan: Box::default(), links: None, routes, starts, index: Index::new(core::iter::empty()) };
         let links = router.routes.first().map(|route| route.links.clone());
-        let links = links.filter(|links| router.routes.iter().all(|route| Arc::ptr_eq(links, &route.links)));
-        router.index = Index::new((0..).zip(router.all()).map(|(number, routes)| {
-            let target = match (routes, &links) {
-                ([one], Some(_)) => Target::link(one.link),
-                _ => Target::resource(number),
-            };
-            (routes.first().map_or("", |first| first.resource()), target)
+        // all links of one connector: no other route of it is left that could have been taken
+        let links = links.filter(|links| {
+            router.routes.len() == links.count() && router.routes.iter().all(|route| Arc::ptr_eq(links, &route.links))
+        });
+        router.index = Index::new((0..).zip(router.all()).flat_map(|(number, routes)| {
+            let each = links.is_some() && routes.first().is_some_and(|first| standing(first.resource()).is_some());
+            let alone = if each { &[] } else { routes.get(..1).unwrap_or_default() };
+            let alone = alone.iter().map(move |first| (first.resource(), Target::resource(number)));
+            let routes = if each { routes } else { &[] };
+            alone.chain(routes.iter().map(|route| (route.resource(), Target::link(route.link))))
         }));
         router.links = links;
         let mut groups: Vec<Vec<u32>> = Vec::new();
@@ -114,7 +118,7 @@ impl RouterBuilder {
     }
 }
 
-/// Where the index leads to: straight to a link, which saves routing a step, when no other shares its address.
+/// Where the index leads to: straight to a link, which saves routing a step, when it leads to links of one connector only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Target(u32);
 
@@ -254,9 +258,12 @@ impl Router {
     pub fn route_groups<'r>(&'r self, groups: &[usize], address: &str, payload: &[u8]) -> Routed<'r> {
         let mut routed = Routed::default();
         for group in groups {
-            if let Some((target, pattern)) = self.index.find_in(*group, address, |target| self.text(target)) {
-                self.deliver(target, Bound::new(pattern, address), payload, &mut routed);
-            }
+            self.index.find_in(
+                *group,
+                address,
+                |target| self.text(target),
+                |target, pattern| self.deliver(target, Bound::new(pattern, address), payload, &mut routed),
+            );
         }
         routed
     }
@@ -468,4 +475,54 @@ fn filter(resource: &str) -> Cow<'_, str> {
         filter.push_str(if level.starts_with('{') { "+" } else { level });
     }
     Cow::Owned(filter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::state::Ties;
+    use alloc::{format, vec};
+
+    /// Takes every value.
+    struct Takes;
+    impl Deliver for Takes {
+        fn deliver(&self, _: &[u8], _: Bound<'_>) -> Delivery<'_> {
+            Delivery::Done
+        }
+    }
+
+    #[test]
+    fn the_links_of_a_connector_stand_where_the_index_looks_for_them() {
+        let mut addresses: Vec<String> = (0..500).map(|i| format!("plant/{}/sensor/{i}", i % 7)).collect();
+        let names = |name| (0..50).map(move |i| format!("plant/{i}/{{{name}}}"));
+        addresses.extend(names("x").chain(names("y")).chain(["#".into()]));
+        addresses.extend(["x", "y"].map(|name| format!("{}{{{name}}}", "l/".repeat(40))));
+        let mut new = NewInbound::default();
+        for address in &addresses {
+            let ties = Ties::new("record".into(), format!("tap://{address}").into());
+            new.add(ties, ConnectorConfig::default(), Arc::new(Takes));
+        }
+        let (links, numbers) = new.done();
+        let links = Arc::new(links);
+        let routes = || numbers.iter().map(|link| InboundRoute::of(&links, *link));
+        assert!(routes().zip(&addresses).all(|(route, address)| route.resource() == address));
+        let router = RouterBuilder::from_routes(routes().collect()).build();
+        assert!(router.index.is_in_place());
+        let groups: Vec<usize> = (0..8).collect();
+        let long = format!("{}a", "l/".repeat(40));
+        let to = [("plant/3/sensor/3", vec![3, 600]), ("plant/7/a", vec![507, 557, 600]), (&long, vec![600, 601, 602])];
+        for (address, to) in &to {
+            let values = || numbers.iter().map(|link| links.status(*link).values).collect::<Vec<_>>();
+            let before = values();
+            assert_eq!(router.route(address, b"").delivered(), to.len());
+            assert_eq!(router.route_groups(&groups, address, b"").delivered(), to.len());
+            let came = values().iter().zip(before).map(|(now, before)| now - before).collect::<Vec<_>>();
+            assert!((0..).zip(came).all(|(link, came)| came == if to.contains(&link) { 2 } else { 0 }), "{address}");
+        }
+        // Some of them alone still find their own.
+        let some = RouterBuilder::from_routes(routes().skip(1).collect()).build();
+        assert!(!some.index.is_in_place());
+        assert_eq!(some.route("plant/7/a", b"").delivered(), 3);
+        assert_eq!(some.route("plant/0/sensor/0", b"").delivered(), 1, "`#` alone");
+    }
 }
