@@ -8,7 +8,8 @@ use anabranch_tokio::TokioAdapter;
 pub async fn run(ports: [u16; 2], prefix: &str, qos: u8) {
     let config = ConnectorConfig { qos: Some(qos), ..ConnectorConfig::default() };
     // The version that both peers speak: a broker has more to do for 5.
-    let broker = |port| MqttConnector::new(format!("mqtt://127.0.0.1:{port}")).client_id(prefix).version(Version::V3_1_1);
+    let broker =
+        |port| MqttConnector::new(format!("mqtt://127.0.0.1:{port}")).client_id(prefix).version(Version::V3_1_1);
     let mut builder = Anabranch::builder().runtime(TokioAdapter::current().expect("inside a runtime"));
     let [scheme_in, scheme_out] = if ports[0] == ports[1] { ["mqtt"; 2] } else { ["mqtt+in", "mqtt+out"] };
     builder = if ports[0] == ports[1] {
