@@ -38,6 +38,10 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "engine-node", features: &["file", "mqtt"] },
 ];
 
+/// What the glue does where the host calls what an instance has left with it that has been replaced since. A socket or a timer of one that
+/// has panicked is nobody's fault, and an error that nobody catches would end a process of Node.
+const STALE: &str = "throw new Error('Cannot invoke closure from previous WASM instance');";
+
 /// What the compiler uses of WebAssembly, which all hosts have had since 2022: no more than that may be put in.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
@@ -104,17 +108,23 @@ fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<Pat
     let script = glued.join(format!("{program}.js"));
     let text = fs::read_to_string(&script).map_err(|error| failed("read", &script, &error))?;
     let (from, to) = (format!("{program}_bg.wasm"), format!("{}_bg.wasm", variant.name));
+    if !text.contains(STALE) {
+        return Err(Failure::new(format!("{} says something else than {STALE:?} now", script.display())));
+    }
     let script = folder.join(format!("{}.js", variant.name));
-    fs::write(&script, text.replace(&from, &to)).map_err(|error| failed("write", &script, &error))?;
+    fs::write(&script, text.replace(&from, &to).replace(STALE, "return;"))
+        .map_err(|error| failed("write", &script, &error))?;
     Ok(glued.join(from))
 }
 
 /// The compiler was asked for few bytes: of what it gives, `-Oz` makes no fewer of gzip than `-O3`, and slower ones. Functions are put
 /// in the order of their names, since gzip looks back no further than 32 KiB: so those that a generic one has become stand
-/// together. The names themselves are left out.
+/// together. The names themselves are left out. What the compiler has left by itself stays so, called once or not: a host compiles a
+/// function when it is called first.
 fn make_smaller(workspace: &Workspace, module: &Path, into: &Path) -> Result<(), Failure> {
     let smallest = Run::new("node", [format!("{SOURCES}/node_modules/binaryen/bin/wasm-opt")]);
-    let smallest = smallest.args([module]).args(["-O3", "--reorder-functions-by-name", "--strip-producers"]);
+    let smallest = smallest.args([module]).args(["-O3", "--one-caller-inline-max-function-size=100"]);
+    let smallest = smallest.args(["--reorder-functions-by-name", "--strip-producers"]);
     smallest.args(FEATURES).args(["-o"]).args([into]).through(&workspace.root)
 }
 

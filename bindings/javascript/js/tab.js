@@ -10,7 +10,7 @@ import { Instance } from "./local.js";
 import { Writer } from "./values.js";
 
 /** Serves the page that has started this worker: in the first of the storages that it asks for and that are here. */
-export async function serve(scope, { load, engines }) {
+export async function serve(scope, { give, load, engines }) {
   const me = crypto.randomUUID();
   let options;
   let channel;
@@ -33,6 +33,7 @@ export async function serve(scope, { load, engines }) {
       }
       return;
     }
+    if (data.module !== undefined) give(data.module);
     if (data.calls?.length > 0) {
       if (led) await answer(me, data.calls);
       else if (leader !== null) channel.postMessage({ to: leader, from: me, message: { calls: data.calls } });
@@ -40,6 +41,9 @@ export async function serve(scope, { load, engines }) {
     }
     if (data.close) await close();
   };
+
+  // A module that does not arrive.
+  scope.onmessageerror = () => give(null);
 
   async function start() {
     channel = new BroadcastChannel(`anabranch/1/${options.name}`);
@@ -80,7 +84,7 @@ export async function serve(scope, { load, engines }) {
       const kind = engines[storage];
       if (kind === undefined || !(await kind.isHere())) continue;
       const instance = new Instance(
-        await load().catch((error) => {
+        await load(options.needs).catch((error) => {
           throw new AnabranchError("ENGINE_NOT_LOADED", `the engine's WebAssembly could not be loaded: ${error?.message ?? error}`);
         }),
       );

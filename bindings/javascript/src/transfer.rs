@@ -28,6 +28,7 @@ impl Transfers {
 
     /// What `name` asks for, of the transfer of a number: `export` begins one, `piece` is its next piece, of which no bytes are
     /// the end; `import` begins one, `feed` takes a piece, `imported` is its end; and `leave` ends either before its end.
+    #[inline(never)]
     pub fn answer<'a>(
         &mut self,
         store: &Store,
