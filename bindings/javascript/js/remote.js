@@ -87,7 +87,7 @@ export class RemotePort {
     this.#batch.push([id, call]);
     if (this.#batch.length === 1) {
       queueMicrotask(() => {
-        if (!this.#over) this.#worker.postMessage({ calls: this.#batch.splice(0) });
+        if (!this.#over) this.#worker.postMessage({ calls: this.#batch.splice(0), restarts: this.restarts });
       });
     }
   }
@@ -149,7 +149,7 @@ export class RemotePort {
         else this.#came(data);
       };
     });
-    this.#worker.postMessage({ calls: this.#batch.splice(0), close: true });
+    this.#worker.postMessage({ calls: this.#batch.splice(0), restarts: this.restarts, close: true });
     await closed;
     this.#end(new AnabranchError("CLOSED", "the database is closed; open it again"));
   }
