@@ -1,6 +1,6 @@
 // The package's door for Node.
 
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import * as alone from "./engine-store.js";
 import * as records from "./engine.js";
 import * as directory from "./engine-node.js";
@@ -16,7 +16,7 @@ export { Anabranch };
 /** Loads one from its file. It is compiled by other threads. */
 const loader = (engine, file) => async (again) => {
   if (again) engine.__wbg_reset_state();
-  else engine.initSync({ module: await WebAssembly.compile(await readFile(new URL(file, import.meta.url))) });
+  else engine.initSync({ module: await WebAssembly.compile(readFileSync(new URL(file, import.meta.url))) });
   return engine;
 };
 
