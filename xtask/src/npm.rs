@@ -65,8 +65,8 @@ pub fn build(workspace: &Workspace) -> Result<(), Failure> {
     thread::scope(|scope| {
         let engines = VARIANTS.iter().map(|variant| {
             let module = engine(workspace, variant, &parts)?;
-            let into = parts.join(format!("{}_bg.wasm", variant.name));
-            Ok(scope.spawn(move || make_smaller(workspace, &module, &into)))
+            let parts = &parts;
+            Ok(scope.spawn(move || make_smaller(workspace, variant, &module, parts)))
         });
         let smaller: Vec<_> = engines.collect::<Result<_, Failure>>()?;
         let ended = |one: ScopedJoinHandle<'_, Result<(), Failure>>| {
@@ -121,11 +121,17 @@ fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<Pat
 /// in the order of their names, since gzip looks back no further than 32 KiB: so those that a generic one has become stand
 /// together. The names themselves are left out. What the compiler has left by itself stays so, called once or not: a host compiles a
 /// function when it is called first.
-fn make_smaller(workspace: &Workspace, module: &Path, into: &Path) -> Result<(), Failure> {
+///
+/// What it imports gets short names, in its script as well, which is in the folder already.
+fn make_smaller(workspace: &Workspace, variant: &Variant, module: &Path, folder: &Path) -> Result<(), Failure> {
+    let into = folder.join(format!("{}_bg.wasm", variant.name));
+    let script = folder.join(format!("{}.js", variant.name));
     let smallest = Run::new("node", [format!("{SOURCES}/node_modules/binaryen/bin/wasm-opt")]);
     let smallest = smallest.args([module]).args(["-O3", "--one-caller-inline-max-function-size=100"]);
-    let smallest = smallest.args(["--reorder-functions-by-name", "--strip-producers"]);
-    smallest.args(FEATURES).args(["-o"]).args([into]).through(&workspace.root)
+    // The lowest KiB is the stack's last: an access there, reached from below 0, is the trap that the next one would have been.
+    let smallest = smallest.args(["--low-memory-unused", "--reorder-functions-by-name", "--strip-producers"]);
+    smallest.args(FEATURES).args(["-o"]).args([&into]).through(&workspace.root)?;
+    Run::new("node", [format!("{SOURCES}/names.mjs")]).args([&script, &into]).through(&workspace.root)
 }
 
 /// Builds a variant's module.
