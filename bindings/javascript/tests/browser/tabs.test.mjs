@@ -287,6 +287,8 @@ try {
         },
       });
     });
+    // Its first piece is taken.
+    await two.waitForFunction(() => globalThis.goOn !== undefined, undefined, { polling: 10 });
     await one.close();
     assert.equal(await code(two, async () => { while (!(await globalThis.midst.read()).done); }), "EXPORT_FAILED");
     assert.equal(await code(two, () => { globalThis.goOn(); return globalThis.importing; }), "INVALID_IMPORT");
