@@ -38,6 +38,10 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "engine-node", features: &["file", "mqtt"] },
 ];
 
+/// What the glue does where the host calls what an instance has left with it that has been replaced since. A socket or a timer of one that
+/// has panicked is nobody's fault, and an error that nobody catches would end a process of Node.
+const STALE: &str = "throw new Error('Cannot invoke closure from previous WASM instance');";
+
 /// What the compiler uses of WebAssembly, which all hosts have had since 2022: no more than that may be put in.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
@@ -61,8 +65,8 @@ pub fn build(workspace: &Workspace) -> Result<(), Failure> {
     thread::scope(|scope| {
         let engines = VARIANTS.iter().map(|variant| {
             let module = engine(workspace, variant, &parts)?;
-            let into = parts.join(format!("{}_bg.wasm", variant.name));
-            Ok(scope.spawn(move || make_smaller(workspace, &module, &into)))
+            let parts = &parts;
+            Ok(scope.spawn(move || make_smaller(workspace, variant, &module, parts)))
         });
         let smaller: Vec<_> = engines.collect::<Result<_, Failure>>()?;
         let ended = |one: ScopedJoinHandle<'_, Result<(), Failure>>| {
@@ -104,18 +108,30 @@ fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<Pat
     let script = glued.join(format!("{program}.js"));
     let text = fs::read_to_string(&script).map_err(|error| failed("read", &script, &error))?;
     let (from, to) = (format!("{program}_bg.wasm"), format!("{}_bg.wasm", variant.name));
+    if !text.contains(STALE) {
+        return Err(Failure::new(format!("{} says something else than {STALE:?} now", script.display())));
+    }
     let script = folder.join(format!("{}.js", variant.name));
-    fs::write(&script, text.replace(&from, &to)).map_err(|error| failed("write", &script, &error))?;
+    fs::write(&script, text.replace(&from, &to).replace(STALE, "return;"))
+        .map_err(|error| failed("write", &script, &error))?;
     Ok(glued.join(from))
 }
 
 /// The compiler was asked for few bytes: of what it gives, `-Oz` makes no fewer of gzip than `-O3`, and slower ones. Functions are put
 /// in the order of their names, since gzip looks back no further than 32 KiB: so those that a generic one has become stand
-/// together. The names themselves are left out.
-fn make_smaller(workspace: &Workspace, module: &Path, into: &Path) -> Result<(), Failure> {
+/// together. The names themselves are left out. What the compiler has left by itself stays so, called once or not: a host compiles a
+/// function when it is called first.
+///
+/// What it imports gets short names, in its script as well, which is in the folder already.
+fn make_smaller(workspace: &Workspace, variant: &Variant, module: &Path, folder: &Path) -> Result<(), Failure> {
+    let into = folder.join(format!("{}_bg.wasm", variant.name));
+    let script = folder.join(format!("{}.js", variant.name));
     let smallest = Run::new("node", [format!("{SOURCES}/node_modules/binaryen/bin/wasm-opt")]);
-    let smallest = smallest.args([module]).args(["-O3", "--reorder-functions-by-name", "--strip-producers"]);
-    smallest.args(FEATURES).args(["-o"]).args([into]).through(&workspace.root)
+    let smallest = smallest.args([module]).args(["-O3", "--one-caller-inline-max-function-size=100"]);
+    // The lowest KiB is the stack's last: an access there, reached from below 0, is the trap that the next one would have been.
+    let smallest = smallest.args(["--low-memory-unused", "--reorder-functions-by-name", "--strip-producers"]);
+    smallest.args(FEATURES).args(["-o"]).args([&into]).through(&workspace.root)?;
+    Run::new("node", [format!("{SOURCES}/names.mjs")]).args([&script, &into]).through(&workspace.root)
 }
 
 /// Builds a variant's module.

@@ -1,5 +1,6 @@
 // `Anabranch.open` in browsers, for each engine that the package has.
 
+import { compiled } from "./handed.js";
 import { opener } from "./open.js";
 import { RemotePort } from "./remote.js";
 
@@ -13,13 +14,17 @@ export function moved(module, file) {
 }
 
 /**
- * @param how `load(again)` gives the engine's module, in a fresh instance where it is asked again; `start` starts the worker that
- *   holds it where storage is kept; without `records` it is the store alone
+ * @param how `engines`, by what they are needed for: `alone` for the store, and `records` unless there are none to be had here; each
+ *   `{ init, engine, url() }`; `start` starts the worker that holds one where storage is kept
  */
-export function inBrowser({ load, start, records }) {
+export function inBrowser({ engines, start }) {
+  const loader = ({ init, engine, url }) => async (again) => {
+    if (again) engine.__wbg_reset_state();
+    else await init({ module_or_path: url() });
+    return engine;
+  };
   return opener({
-    load,
-    records,
+    engines: Object.fromEntries(Object.entries(engines).map(([what, its]) => [what, loader(its)])),
     storages: ["memory", "opfs", "indexeddb"],
     remote({ name, storage, hotBytes, settings }) {
       let worker;
@@ -31,7 +36,9 @@ export function inBrowser({ load, start, records }) {
       }
       // What was asked for first, and what a browser without it has.
       const storages = [...new Set([storage, "indexeddb", "memory"])];
-      return RemotePort.open(worker, { name, storages, hotBytes, settings });
+      const needs = settings === null ? "alone" : "records";
+      // Compiled here meanwhile: a worker takes as long to start.
+      return RemotePort.open(worker, { name, storages, hotBytes, settings, needs }, compiled(engines[needs].url()));
     },
   });
 }

@@ -358,9 +358,9 @@ function closed() {
   return new AnabranchError("CLOSED", "the database is closed; open it again");
 }
 
-/** What an answer says, or the error that it is. */
-export function read(answer) {
-  const reader = new Reader(answer);
+/** What an answer says, or the error that it is: all of these bytes, or those from a place to another. */
+export function read(answer, from = 0, to = answer.length) {
+  const reader = new Reader(answer, from, to);
   const code = reader.value();
   const result = reader.value();
   if (code === null) return result;

@@ -9,11 +9,14 @@ export { AnabranchError } from "./errors.js";
 export { Temporal } from "./values.js";
 export { Anabranch };
 
+/** One engine for all: whoever bundles a worker has it bundled once. */
+async function load(again) {
+  if (again) engine.__wbg_reset_state();
+  else engine.initSync({ module });
+  return engine;
+}
+
 Anabranch.open = opener({
-  async load(again) {
-    if (again) engine.__wbg_reset_state();
-    else engine.initSync({ module });
-    return engine;
-  },
+  engines: { alone: load, records: load },
   storages: ["memory"],
 });

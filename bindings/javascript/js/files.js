@@ -18,6 +18,9 @@ const RENEWED_EVERY = 2_000;
 /** What the system says, where there is a code for it. */
 const CODES = { ENOSPC: "STORAGE_FULL", EDQUOT: "STORAGE_FULL", ERR_INVALID_ARG_VALUE: "INVALID_ARGUMENT" };
 
+/** What nobody else says, in this moment: Node takes as long to load its own for that as to load the engine. */
+const unique = () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+
 /** Those of this process: each is left when it ends. */
 const held = new Set();
 
@@ -29,7 +32,7 @@ function leaveAll() {
 export class Files {
   #directory;
   #lease;
-  #token = `node ${os.hostname()} ${process.pid} ${crypto.randomUUID()}\n`;
+  #token = `node ${os.hostname()} ${process.pid} ${unique()}\n`;
   #timer;
   #renewed = 0;
   #opened = new Set();
@@ -75,7 +78,7 @@ export class Files {
 
   /** Takes a lapsed lease away; should it be another one by now, which was taken since it was read, that one is put back. */
   #remove(lapsed) {
-    const away = `${this.#lease}.${crypto.randomUUID()}`;
+    const away = `${this.#lease}.${unique()}`;
     try {
       fs.renameSync(this.#lease, away);
     } catch (error) {

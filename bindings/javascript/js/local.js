@@ -11,6 +11,10 @@ export class LocalPort {
   #events = [];
   #scheduled = false;
   #abandon;
+  /** The engine's memory: its bytes, and its words, among which those of its desk begin at this one. */
+  #bytes = new Uint8Array(0);
+  #words;
+  #desk;
   #panicked = (error) => {
     this.#abandon?.();
     // Nor is it freed when it is collected.
@@ -39,29 +43,34 @@ export class LocalPort {
       if (error instanceof Uint8Array) read(error);
       throw error;
     }
+    port.#desk = port.#engine.desk() >>> 2;
     instance.watch(port.#panicked);
     return port;
   }
 
-  /** What `read` makes of the answer, which lies in the engine's memory meanwhile. */
+  /** What `read` makes of the answer, which lies in the engine's memory until the next call. */
   call(call, read) {
-    let made;
-    let refused = null;
-    this.#instance.guard(() => {
-      if (this.#engine === undefined) throw new AnabranchError("CLOSED", "the database is closed; open it again");
-      // What throws here would leave the engine in the midst of its call.
-      this.#engine.call(0, call, {
-        read(answer) {
-          try {
-            made = read(answer);
-          } catch (error) {
-            refused = error;
-          }
-        },
-      });
-    });
-    if (refused !== null) throw refused;
-    return made;
+    const engine = this.#engine;
+    if (engine === undefined) return this.#instance.guard(gone);
+    this.#look();
+    if (call.length > this.#words[this.#desk + 1]) {
+      this.#instance.guard(() => engine.room(call.length));
+      this.#look();
+    }
+    this.#bytes.set(call, this.#words[this.#desk]);
+    this.#instance.enter(engine, call.length);
+    this.#look();
+    const at = this.#words[this.#desk + 2];
+    return read(this.#bytes, at, at + this.#words[this.#desk + 3]);
+  }
+
+  /** What was seen of the engine's memory is gone when that has grown. */
+  #look() {
+    if (this.#bytes.length > 0) return;
+    // It is loaded: this gives what it exports.
+    const { buffer } = this.#instance.exports.initSync().memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Uint32Array(buffer);
   }
 
   following(id, came) {
@@ -99,6 +108,10 @@ export class LocalPort {
   }
 }
 
+function gone() {
+  throw new AnabranchError("CLOSED", "the database is closed; open it again");
+}
+
 /** An instance of the engine's module. What panics in it ends it: whatever is asked of it later says so. */
 export class Instance {
   #poisoned = null;
@@ -129,11 +142,30 @@ export class Instance {
     try {
       return work();
     } catch (error) {
-      // The second is a stack that has run out.
-      if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
-      this.#end(error.message);
-      throw this.#poisoned;
+      throw this.#failed(error);
     }
+  }
+
+  /** Has an engine do the call of this length that lies on its desk: guarded, with nothing made for it. */
+  enter(engine, length) {
+    if (this.#poisoned !== null) throw this.#poisoned;
+    let isAlive;
+    try {
+      isAlive = engine.call(0, length);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    if (isAlive) return;
+    this.#end();
+    throw this.#poisoned;
+  }
+
+  /** What is thrown where this was: a trap has ended the instance. */
+  #failed(error) {
+    // The second is a stack that has run out.
+    if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) return error;
+    this.#end(error.message);
+    return this.#poisoned;
   }
 
   #end(why) {

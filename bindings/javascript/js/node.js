@@ -1,7 +1,9 @@
 // The package's door for Node.
 
 import { readFileSync } from "node:fs";
-import * as engine from "./engine-node.js";
+import * as alone from "./engine-store.js";
+import * as records from "./engine.js";
+import * as directory from "./engine-node.js";
 import { Anabranch } from "./database.js";
 import { Files } from "./files.js";
 import { LocalPort } from "./local.js";
@@ -11,11 +13,19 @@ export { AnabranchError } from "./errors.js";
 export { Temporal } from "./values.js";
 export { Anabranch };
 
+/** Loads one from its file. It is compiled by other threads. */
+const loader = (engine, file) => async (again) => {
+  if (again) engine.__wbg_reset_state();
+  else engine.initSync({ module: await WebAssembly.compile(readFileSync(new URL(file, import.meta.url))) });
+  return engine;
+};
+
 Anabranch.open = opener({
-  async load(again) {
-    if (again) engine.__wbg_reset_state();
-    else engine.initSync({ module: readFileSync(new URL("./engine-node_bg.wasm", import.meta.url)) });
-    return engine;
+  // The more it can, the longer it takes to compile.
+  engines: {
+    alone: loader(alone, "./engine-store_bg.wasm"),
+    records: loader(records, "./engine_bg.wasm"),
+    file: loader(directory, "./engine-node_bg.wasm"),
   },
   async prepare(engine, { connects }) {
     // Node has WebSockets of its own since version 22.

@@ -24,8 +24,8 @@ export class RemotePort {
   /** Called when every call has its answer. */
   #answered = () => {};
 
-  /** Starts `worker`, and resolves when a database is open behind it. */
-  static open(worker, options) {
+  /** Resolves when a database is open behind `worker`, which gets its engine from here: a promise of the compiled module. */
+  static open(worker, options, module) {
     const port = new RemotePort();
     port.#worker = worker;
     port.name = options.name;
@@ -58,6 +58,8 @@ export class RemotePort {
         }
       };
       worker.postMessage({ open: options });
+      // Without it the worker finds out by itself what is wrong.
+      void module.then((module) => worker.postMessage({ module })).catch(() => worker.postMessage({ module: null }));
     });
   }
 
@@ -85,7 +87,7 @@ export class RemotePort {
     this.#batch.push([id, call]);
     if (this.#batch.length === 1) {
       queueMicrotask(() => {
-        if (!this.#over) this.#worker.postMessage({ calls: this.#batch.splice(0) });
+        if (!this.#over) this.#worker.postMessage({ calls: this.#batch.splice(0), restarts: this.restarts });
       });
     }
   }
@@ -147,7 +149,7 @@ export class RemotePort {
         else this.#came(data);
       };
     });
-    this.#worker.postMessage({ calls: this.#batch.splice(0), close: true });
+    this.#worker.postMessage({ calls: this.#batch.splice(0), restarts: this.restarts, close: true });
     await closed;
     this.#end(new AnabranchError("CLOSED", "the database is closed; open it again"));
   }

@@ -4,17 +4,12 @@
 const TRIES = 40;
 const PAUSE = 50;
 
+/** Whether there are private files: a worker asks once. */
+let hasFiles;
+
 export const engines = {
   opfs: {
-    async isHere() {
-      try {
-        // An old browser has none, nor have some private windows and pages without an origin.
-        await navigator.storage.getDirectory();
-        return typeof FileSystemFileHandle.prototype.createSyncAccessHandle === "function";
-      } catch {
-        return false;
-      }
-    },
+    isHere: () => (hasFiles ??= looked()),
     async open({ Engine }, { name, hotBytes }, emit) {
       for (let left = TRIES; ; left--) {
         try {
@@ -41,6 +36,16 @@ export const engines = {
     open: async ({ Engine }, { hotBytes }, emit) => Engine.memory(hotBytes, emit),
   },
 };
+
+async function looked() {
+  try {
+    // An old browser has none, nor have some private windows and pages without an origin.
+    await navigator.storage.getDirectory();
+    return typeof FileSystemFileHandle.prototype.createSyncAccessHandle === "function";
+  } catch {
+    return false;
+  }
+}
 
 const IN_USE = new TextEncoder().encode("IN_USE");
 

@@ -10,15 +10,12 @@ export { Anabranch };
 
 // Bundlers find the engine and the worker by this very spelling of their addresses.
 Anabranch.open = inBrowser({
-  async load(again) {
-    if (again) engine.__wbg_reset_state();
-    else await init({ module_or_path: moved(import.meta.url, "engine-store_bg.wasm") ?? new URL("./engine-store_bg.wasm", import.meta.url) });
-    return engine;
+  engines: {
+    alone: { init, engine, url: () => moved(import.meta.url, "engine-store_bg.wasm") ?? new URL("./engine-store_bg.wasm", import.meta.url) },
   },
   start() {
     const elsewhere = moved(import.meta.url, "worker-store.js");
     if (elsewhere !== undefined) return new Worker(elsewhere, { type: "module", name: "anabranch" });
     return new Worker(new URL("./worker-store.js", import.meta.url), { type: "module", name: "anabranch" });
   },
-  records: false,
 });

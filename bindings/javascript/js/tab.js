@@ -10,7 +10,7 @@ import { Instance } from "./local.js";
 import { Writer } from "./values.js";
 
 /** Serves the page that has started this worker: in the first of the storages that it asks for and that are here. */
-export async function serve(scope, { load, engines }) {
+export async function serve(scope, { give, load, engines }) {
   const me = crypto.randomUUID();
   let options;
   let channel;
@@ -19,11 +19,21 @@ export async function serve(scope, { load, engines }) {
   let release = () => {};
   const clients = new Map(); // of the one that leads: a number for each client
 
-  const send = (to, message) => (to === me ? scope.postMessage(message) : channel.postMessage({ to, from: me, message }));
+  /** How often the page was told that another engine answers. */
+  let restarts = 0;
+
+  function tellPage(message) {
+    if (message.restart) restarts += 1;
+    scope.postMessage(message);
+  }
+
+  const send = (to, message) => (to === me ? tellPage(message) : channel.postMessage({ to, from: me, message }));
 
   scope.onmessage = async ({ data }) => {
     if (data.open !== undefined) {
       options = data.open;
+      // Looked for while tabs agree.
+      void engines[options.storages[0]]?.isHere();
       // Without locks tabs cannot agree on one that leads, and so each is alone, with what is nobody else's.
       if (navigator.locks === undefined || typeof BroadcastChannel === "undefined") {
         options.storages = ["memory"];
@@ -33,13 +43,18 @@ export async function serve(scope, { load, engines }) {
       }
       return;
     }
-    if (data.calls?.length > 0) {
+    if (data.module !== undefined) give(data.module);
+    // What the page sent before it was told is asked again by itself: done now, it would be done twice.
+    if (data.calls?.length > 0 && data.restarts === restarts) {
       if (led) await answer(me, data.calls);
       else if (leader !== null) channel.postMessage({ to: leader, from: me, message: { calls: data.calls } });
       // Nobody leads yet: the page asks again when somebody does.
     }
     if (data.close) await close();
   };
+
+  // A module that does not arrive.
+  scope.onmessageerror = () => give(null);
 
   async function start() {
     channel = new BroadcastChannel(`anabranch/1/${options.name}`);
@@ -71,8 +86,7 @@ export async function serve(scope, { load, engines }) {
     const first = leader === null;
     leader = me;
     channel?.postMessage({ from: me, leads: opened.storage });
-    if (first) scope.postMessage({ opened: opened.storage });
-    else scope.postMessage({ restart: true });
+    tellPage(first ? { opened: opened.storage } : { restart: true });
   }
 
   async function open() {
@@ -80,7 +94,7 @@ export async function serve(scope, { load, engines }) {
       const kind = engines[storage];
       if (kind === undefined || !(await kind.isHere())) continue;
       const instance = new Instance(
-        await load().catch((error) => {
+        await load(options.needs).catch((error) => {
           throw new AnabranchError("ENGINE_NOT_LOADED", `the engine's WebAssembly could not be loaded: ${error?.message ?? error}`);
         }),
       );
@@ -108,10 +122,10 @@ export async function serve(scope, { load, engines }) {
       const first = leader === null;
       leader = from;
       // The page has asked for nothing before it is told; from then on each call goes once, or it would follow twice.
-      scope.postMessage(first ? { opened: leads } : { restart: true });
+      tellPage(first ? { opened: leads } : { restart: true });
     }
     if (message?.calls !== undefined && led) void answer(from, message.calls);
-    else if (message !== undefined && from === leader) scope.postMessage(message);
+    else if (message !== undefined && from === leader) tellPage(message);
   }
 
   function number(client) {

@@ -11,7 +11,7 @@
 //
 // Whatever else there is (undefined, functions, symbols, instances of classes) is refused, with the path of its place.
 
-import { AnabranchError } from "./errors.js";
+import { AnabranchError, shared } from "./errors.js";
 
 const DEEPEST = 64;
 /** How many bytes a value has at most: the engine counts them, too, and here no more memory than that is taken. */
@@ -49,6 +49,8 @@ export class Temporal {
     return this.text;
   }
 }
+
+shared(Temporal, "Temporal");
 
 const KINDS = new Set(["date", "time", "localtime", "datetime", "localdatetime", "duration"]);
 
@@ -192,7 +194,8 @@ export class Writer {
     return this;
   }
 
-  #integer(number) {
+  #number(number) {
+    if (!Number.isSafeInteger(number) || Object.is(number, -0)) return this.#float(number);
     return number < 0 ? this.#head(1, -1 - number) : this.#head(0, number);
   }
 
@@ -222,7 +225,7 @@ export class Writer {
         if (!isWellFormed(value)) throw refused(place, "text with half a surrogate pair is no Unicode; mend it, or keep bytes");
         return this.text(value);
       case "number":
-        return Number.isSafeInteger(value) && !Object.is(value, -0) ? this.#integer(value) : this.#float(value);
+        return this.#number(value);
       case "boolean":
         return this.flag(value);
       case "bigint":
@@ -280,9 +283,12 @@ export class Writer {
     const keys = Object.keys(value);
     this.map(keys.length);
     for (const key of keys) {
-      const here = { up: place, name: key, of: value };
-      if (!isWellFormed(key)) throw refused(here, "a key with half a surrogate pair is no Unicode");
-      this.text(key).#value(value[key], depth + 1, here);
+      if (!isWellFormed(key)) throw refused({ up: place, name: key, of: value }, "a key with half a surrogate pair is no Unicode");
+      this.text(key);
+      const item = value[key];
+      // A number is never refused.
+      if (typeof item === "number") this.#number(item);
+      else this.#value(item, depth + 1, { up: place, name: key, of: value });
     }
     return this;
   }
@@ -335,15 +341,18 @@ const FLOAT = new DataView(new ArrayBuffer(8));
 /** Reads items of CBOR, as the engine writes them. */
 export class Reader {
   #bytes;
-  #at = 0;
+  #at;
+  #end;
 
-  /** @param {Uint8Array} bytes */
-  constructor(bytes) {
+  /** Reads those from a place to another. */
+  constructor(bytes, from = 0, to = bytes.length) {
     this.#bytes = bytes;
+    this.#at = from;
+    this.#end = to;
   }
 
   get isAtEnd() {
-    return this.#at >= this.#bytes.length;
+    return this.#at >= this.#end;
   }
 
   /** The next item. */

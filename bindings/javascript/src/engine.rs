@@ -42,20 +42,12 @@ impl Emit {
     }
 }
 
-#[wasm_bindgen]
-extern "C" {
-    /// Reads answers where they lie, in the engine's memory. It throws nothing.
-    pub type Reading;
-
-    #[wasm_bindgen(method)]
-    fn read(this: &Reading, answer: &[u8]);
-}
-
 /// An open database.
 #[wasm_bindgen]
 pub struct Engine(Rc<Open>);
 
 struct Open {
+    desk: Desk,
     store: Store,
     followers: RefCell<Followers>,
     transfers: RefCell<Transfers>,
@@ -68,14 +60,68 @@ struct Open {
     records: std::cell::OnceCell<crate::records::Records>,
 }
 
+/// Where a call and its answer lie in this instance's memory, which the host writes and reads: handed over, each would cost the host
+/// more than most calls cost here.
+struct Desk {
+    call: RefCell<Vec<u8>>,
+    answer: RefCell<Vec<u8>>,
+    /// Where the call is to be written, how much room it has there, where the last answer is, and how long.
+    places: Box<[Cell<usize>; 4]>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        let desk = Desk { call: RefCell::default(), answer: RefCell::default(), places: Box::default() };
+        desk.make_room(1024);
+        desk
+    }
+}
+
+impl Desk {
+    /// What is larger is given back, so that one huge value does not hold its memory for ever.
+    const LARGE: usize = 1 << 20;
+
+    fn make_room(&self, length: usize) {
+        let call = &mut *self.call.borrow_mut();
+        if call.capacity() > Self::LARGE {
+            *call = Vec::new();
+        }
+        call.resize(length, 0);
+        self.places[0].set(call.as_ptr().addr());
+        self.places[1].set(call.len());
+    }
+
+    fn answered(&self, answer: Vec<u8>) {
+        self.places[2].set(answer.as_ptr().addr());
+        self.places[3].set(answer.len());
+        *self.answer.borrow_mut() = answer;
+    }
+}
+
+thread_local! {
+    /// The last time that was handed out.
+    static LAST: Cell<i64> = const { Cell::new(0) };
+    static TURN: Cell<i64> = const { Cell::new(0) };
+}
+
+/// A commit of so many versions overlaps no other.
+const COMMIT: i64 = 1000;
+/// How many instances of one program may tell the time side by side.
+const TURNS: i64 = 4;
+
+/// Has this instance hand out times that those of other turns do not: of 0, which it has, to 3.
+#[wasm_bindgen(js_name = takeTurn)]
+pub fn take_turn(turn: u32) {
+    TURN.set(i64::from(turn) % TURNS * COMMIT);
+}
+
 /// The host's clock. It hands out milliseconds, in which a program writes to several databases; so what is below them is counted,
-/// over all databases of this instance: two of them can be brought together, and a database has one version at a time.
+/// over all databases of this instance, and instances take turns: two of them can be brought together, and a database has one version
+/// at a time.
 fn wall() -> Timestamp {
-    thread_local!(static LAST: Cell<i64> = const { Cell::new(0) });
-    /// A commit of so many versions overlaps no other.
-    const STEP: i64 = 1000;
+    const STEP: i64 = COMMIT * TURNS;
     let since_1970 = WasmAdapter::new().unix_time().unwrap_or_default();
-    let now = i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX);
+    let now = i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX).saturating_add(TURN.get());
     // What was handed out counts within its millisecond, and not where the clock has been set back.
     let last = LAST.get();
     let counts = last >= now && last - now < 1_000_000 - STEP;
@@ -203,10 +249,36 @@ impl Engine {
         })
     }
 
-    /// Does what a client asks for, and lends the answer to `reading`, which may not call the engine: copied, each would cost
-    /// the host more than its work here.
-    pub fn call(&self, client: u32, call: &[u8], reading: &Reading) {
-        reading.read(&self.0.answer(client, call));
+    /// Where the [desk](Desk)'s places stand, as long as this engine lives.
+    pub fn desk(&self) -> usize {
+        self.0.desk.places.as_ptr().addr()
+    }
+
+    /// Makes room on the desk for a call of this length.
+    pub fn room(&self, length: usize) {
+        self.0.desk.make_room(length);
+    }
+
+    /// Does what a client asks for in the call that lies on the desk, and lays the answer there. `false`: this instance has panicked,
+    /// and does nothing.
+    pub fn call(&self, client: u32, length: usize) -> bool {
+        if anabranch::wasm::panicked().is_some() {
+            return false;
+        }
+        let desk = &self.0.desk;
+        // Its memory takes the next one.
+        let mut room = desk.answer.take();
+        if room.capacity() > Desk::LARGE {
+            room = Vec::new();
+        }
+        let call = desk.call.borrow();
+        let answer = self.0.answer(client, call.get(..length).unwrap_or_default(), room);
+        drop(call);
+        if length > Desk::LARGE {
+            desk.make_room(1024);
+        }
+        desk.answered(answer);
+        true
     }
 
     /// Does what a client asks for in several calls, of which writes that follow one another share a commit, and gives the
@@ -231,7 +303,7 @@ impl Engine {
                 }
                 None => {
                     settle(&mut written);
-                    answers.push(&Uint8Array::from(&*self.0.answer(client, &call)));
+                    answers.push(&Uint8Array::from(&*self.0.answer(client, &call, Vec::new())));
                 }
             }
         }
@@ -258,6 +330,7 @@ impl Engine {
         let store = store.and_then(|backend| Store::open(backend, Options::new(wall).hot_bytes(hot_bytes)));
         let store = store.map_err(|error| Uint8Array::from(&*Answer::failed(&error.into())))?;
         let open = Open {
+            desk: Desk::default(),
             before: RefCell::new(Before::of(&store)),
             store,
             followers: RefCell::default(),
@@ -273,11 +346,12 @@ impl Engine {
 }
 
 impl Open {
-    fn answer(&self, client: u32, call: &[u8]) -> Vec<u8> {
-        self.done(client, call).unwrap_or_else(|failure| Answer::failed(&failure))
+    /// The answer to a call, written into `room`.
+    fn answer(&self, client: u32, call: &[u8], room: Vec<u8>) -> Vec<u8> {
+        self.done(client, call, room).unwrap_or_else(|failure| Answer::failed(&failure))
     }
 
-    fn done(&self, client: u32, call: &[u8]) -> Result<Vec<u8>, Failure> {
+    fn done(&self, client: u32, call: &[u8], room: Vec<u8>) -> Result<Vec<u8>, Failure> {
         let mut arguments = Arguments::of(call);
         let mut name = arguments.text("the call's name")?;
         // A call that was asked before, and may have been done.
@@ -289,7 +363,22 @@ impl Open {
             arguments = Arguments::of(call);
             name = arguments.text("the call's name")?;
         }
-        let (mut answer, arguments) = (Answer::done(), &mut arguments);
+        let (mut answer, arguments) = (Answer::done_in(room), &mut arguments);
+        if !store::answer(&self.store, name, arguments, &mut answer)? {
+            self.answer_more(name, client, arguments, &mut answer)?;
+        }
+        Ok(answer.into_bytes())
+    }
+
+    /// What is no call on the store.
+    #[inline(never)]
+    fn answer_more(
+        &self,
+        name: &str,
+        client: u32,
+        arguments: &mut Arguments<'_>,
+        answer: &mut Answer,
+    ) -> Result<(), Failure> {
         let followers = &mut *self.followers.borrow_mut();
         match name {
             "subscribe" => answer.time(followers.subscribe(&self.store, client, arguments, &self.emit)?),
@@ -297,17 +386,18 @@ impl Open {
             "unfollow" => answer.flag(followers.leave(client, arguments)?),
             "told" => self.before.borrow_mut().told(arguments).map(|()| answer.null())?,
             "export" | "piece" | "import" | "feed" | "imported" | "leave" => {
-                self.transfers.borrow_mut().answer(&self.store, name, client, arguments, &mut answer)?
+                self.transfers.borrow_mut().answer(&self.store, name, client, arguments, answer)?
             }
-            #[cfg(feature = "records")]
             "produce" | "consume" | "records" => {
-                let records = self.records.get().ok_or_else(|| {
-                    Failure::new("RECORD_NOT_FOUND", "the database was opened without `records`; declare them there")
-                })?;
-                records.answer(name, client, arguments, &mut answer, (followers, &self.emit))?
+                #[cfg(feature = "records")]
+                if let Some(records) = self.records.get() {
+                    return records.answer(name, client, arguments, answer, (followers, &self.emit)).map(drop);
+                }
+                let why = "the database was opened without `records`; declare them there";
+                return Err(Failure::new("RECORD_NOT_FOUND", why));
             }
-            name => store::answer(&self.store, name, arguments, &mut answer)?,
+            name => return Err(Failure::new("INVALID_ARGUMENT", format_args!("the engine knows no call {name:?}"))),
         };
-        Ok(answer.into_bytes())
+        Ok(())
     }
 }

@@ -72,6 +72,7 @@ impl Wanted {
 impl Followers {
     /// A number, how many it takes at first, namespace, prefix, where to begin. The answer is where it begins, as a place where
     /// it can begin again.
+    #[inline(never)]
     pub fn subscribe(
         &mut self,
         store: &Store,

@@ -79,6 +79,7 @@ impl Records {
     }
 
     /// Does what `name` asks for: `produce`, `consume`, `records`.
+    #[inline(never)]
     pub fn answer<'a>(
         &self,
         name: &str,

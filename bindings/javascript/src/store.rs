@@ -4,9 +4,7 @@ use crate::{
     code::Failure,
     wire::{Answer, Arguments},
 };
-use anabranch::store::{
-    Damage, Diff, Expected, Moment, Store, Ticket, Tier, Timestamp, Trace, VersionId, VersionedValue, Write,
-};
+use anabranch::store::{Expected, Moment, Store, Ticket, Tier, Timestamp, VersionId, VersionedValue, Write};
 use std::ops::Bound;
 
 /// What a call wants to be written: a write, or a batch of some.
@@ -72,78 +70,102 @@ pub fn written(versions: &[VersionedValue], writing: Writing) -> Vec<u8> {
     answer.into_bytes()
 }
 
-/// Does what `name` asks for.
-pub fn answer<'a>(
-    store: &Store,
-    name: &str,
-    call: &mut Arguments<'_>,
-    answer: &'a mut Answer,
-) -> Result<&'a mut Answer, Failure> {
-    if let Some(wanted) = Wanted::of(name, call) {
-        return Ok(match wanted? {
-            Wanted::One(write) => answer.version(None, &store.write(write)?),
-            Wanted::Batch(writes) => answer.versions(&store.write_batch(writes)?),
-        });
-    }
-    Ok(match name {
-        "get" => answer.version(None, &store.get(call.text("namespace")?, call.text("key")?)?),
-        "getAt" => {
-            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
-            answer.version(None, &store.get_at(namespace, key, call.parsed("time")?)?)
-        }
-        "getVersion" => {
-            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
-            answer.version(None, &store.get_version(namespace, key, &call.parsed("version")?)?)
-        }
-        "findVersion" => answer.keyed(&store.find_version(&call.parsed("version")?)?),
-        "history" => {
-            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
-            let (from, before) = (time(call, "from")?, time(call, "before")?);
-            let until = time(call, "to")?;
-            let until = match (before, until) {
-                (Some(before), Some(until)) if until < before => Bound::Included(until),
-                (Some(before), _) => Bound::Excluded(before),
-                (None, Some(until)) => Bound::Included(until),
-                (None, None) => Bound::Unbounded,
-            };
-            let range = (from.map_or(Bound::Unbounded, Bound::Included), until);
-            let page = store.history(namespace, key, range, call.size("limit")?)?;
-            let next = page.next.map(|next| next.to_string());
-            page_of(answer, &page.items, next, |answer, version| answer.version(None, version))
-        }
-        "listNamespaces" => {
-            let (at, after) = (time(call, "at")?, call.optional(|call| call.text("after"))?);
-            let page = store.list_namespaces(at, after, call.size("limit")?)?;
-            page_of(answer, &page.items, page.next, |answer, name| answer.text(name))
-        }
-        "listKeys" => {
-            let namespace = call.text("namespace")?;
-            let prefix = call.optional(|call| call.text("prefix"))?.unwrap_or_default();
-            let (at, after) = (time(call, "at")?, call.optional(|call| call.text("after"))?);
-            let page = store.list_keys(namespace, prefix, at, after, call.size("limit")?)?;
-            page_of(answer, &page.items, page.next, |answer, key| answer.text(key))
-        }
-        "snapshotAt" => {
-            let snapshot = store.snapshot_at(call.parsed("time")?)?;
-            let versions = snapshot.collect::<Result<Vec<_>, _>>()?;
-            answer.list(versions.len());
-            versions.iter().fold(answer, Answer::keyed)
-        }
-        "diff" => {
-            let (namespace, key) = (call.text("namespace")?, call.text("key")?);
-            let (before, after) = (call.parsed::<Moment>("the first")?, call.parsed::<Moment>("the second")?);
-            diff(answer, &store.diff(namespace, key, before, after)?)
-        }
-        "why" => trace(answer, &store.why(&call.parsed("version")?, call.size("limit")?)?),
-        "effects" => trace(answer, &store.effects(&call.parsed("version")?, call.size("limit")?)?),
+/// Does what `name` asks for; `false` where that is no call on the store.
+///
+/// Each kind of call is by itself, and none is inlined: a host compiles a function when it is called first, and most programs ask for
+/// few of them.
+pub fn answer(store: &Store, name: &str, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<bool, Failure> {
+    match name {
+        "get" => get(store, call, answer)?,
+        "put" | "delete" | "writeBatch" => write_all(store, name, call, answer)?,
+        "getAt" | "getVersion" | "findVersion" => get_version(store, name, call, answer)?,
+        "history" => history(store, call, answer)?,
+        "listNamespaces" => list_namespaces(store, call, answer)?,
+        "listKeys" => list_keys(store, call, answer)?,
+        "snapshotAt" => snapshot(store, call, answer)?,
+        "diff" => diff(store, call, answer)?,
+        "why" | "effects" => trace(store, name, call, answer)?,
         "stats" => stats(store, answer)?,
-        "verify" => {
-            let found = store.verify(&mut |_| ())?;
-            answer.map(3).text("keys").number(found.keys).text("versions").number(found.versions);
-            damages(answer, &found.damages)
-        }
-        name => return Err(Failure::new("INVALID_ARGUMENT", format_args!("the engine knows no call {name:?}"))),
-    })
+        "verify" => verify(store, answer)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn write_all(store: &Store, name: &str, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<(), Failure> {
+    match Wanted::of(name, call).transpose()? {
+        Some(Wanted::One(write)) => answer.version(None, &store.write(write)?),
+        Some(Wanted::Batch(writes)) => answer.versions(&store.write_batch(writes)?),
+        None => answer,
+    };
+    Ok(())
+}
+
+fn get(store: &Store, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<(), Failure> {
+    answer.version(None, &store.get(call.text("namespace")?, call.text("key")?)?);
+    Ok(())
+}
+
+#[inline(never)]
+fn get_version(store: &Store, name: &str, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<(), Failure> {
+    if name == "findVersion" {
+        answer.keyed(&store.find_version(&call.parsed("version")?)?);
+        return Ok(());
+    }
+    let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+    answer.version(
+        None,
+        &match name {
+            "getAt" => store.get_at(namespace, key, call.parsed("time")?)?,
+            _ => store.get_version(namespace, key, &call.parsed("version")?)?,
+        },
+    );
+    Ok(())
+}
+
+#[inline(never)]
+fn history(store: &Store, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<(), Failure> {
+    let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+    let (from, before) = (time(call, "from")?, time(call, "before")?);
+    let until = time(call, "to")?;
+    let until = match (before, until) {
+        (Some(before), Some(until)) if until < before => Bound::Included(until),
+        (Some(before), _) => Bound::Excluded(before),
+        (None, Some(until)) => Bound::Included(until),
+        (None, None) => Bound::Unbounded,
+    };
+    let range = (from.map_or(Bound::Unbounded, Bound::Included), until);
+    let page = store.history(namespace, key, range, call.size("limit")?)?;
+    let next = page.next.map(|next| next.to_string());
+    page_of(answer, &page.items, next, |answer, version| answer.version(None, version));
+    Ok(())
+}
+
+#[inline(never)]
+fn list_namespaces(store: &Store, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<(), Failure> {
+    let (at, after) = (time(call, "at")?, call.optional(|call| call.text("after"))?);
+    let page = store.list_namespaces(at, after, call.size("limit")?)?;
+    page_of(answer, &page.items, page.next, |answer, name| answer.text(name));
+    Ok(())
+}
+
+#[inline(never)]
+fn list_keys(store: &Store, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<(), Failure> {
+    let namespace = call.text("namespace")?;
+    let prefix = call.optional(|call| call.text("prefix"))?.unwrap_or_default();
+    let (at, after) = (time(call, "at")?, call.optional(|call| call.text("after"))?);
+    let page = store.list_keys(namespace, prefix, at, after, call.size("limit")?)?;
+    page_of(answer, &page.items, page.next, |answer, key| answer.text(key));
+    Ok(())
+}
+
+#[inline(never)]
+fn snapshot(store: &Store, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<(), Failure> {
+    let snapshot = store.snapshot_at(call.parsed("time")?)?;
+    let versions = snapshot.collect::<Result<Vec<_>, _>>()?;
+    answer.list(versions.len());
+    versions.iter().fold(answer, Answer::keyed);
+    Ok(())
 }
 
 fn time(call: &mut Arguments<'_>, what: &str) -> Result<Option<Timestamp>, Failure> {
@@ -189,7 +211,11 @@ fn page_of<'a, T>(
     }
 }
 
-fn diff<'a>(answer: &'a mut Answer, diff: &Diff) -> &'a mut Answer {
+#[inline(never)]
+fn diff(store: &Store, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<(), Failure> {
+    let (namespace, key) = (call.text("namespace")?, call.text("key")?);
+    let (before, after) = (call.parsed::<Moment>("the first")?, call.parsed::<Moment>("the second")?);
+    let diff = store.diff(namespace, key, before, after)?;
     let sides = [("before", &diff.before), ("after", &diff.after)];
     let side = |side: &(&str, &Option<VersionedValue>)| usize::from(side.1.is_some());
     answer.map(1 + sides.iter().map(side).sum::<usize>());
@@ -209,10 +235,13 @@ fn diff<'a>(answer: &'a mut Answer, diff: &Diff) -> &'a mut Answer {
             }
         }
     }
-    answer
+    Ok(())
 }
 
-fn trace<'a>(answer: &'a mut Answer, trace: &Trace) -> &'a mut Answer {
+#[inline(never)]
+fn trace(store: &Store, name: &str, call: &mut Arguments<'_>, answer: &mut Answer) -> Result<(), Failure> {
+    let (version, limit) = (call.parsed("version")?, call.size("limit")?);
+    let trace = if name == "why" { store.why(&version, limit) } else { store.effects(&version, limit) }?;
     answer.map(2).text("isWhole").flag(trace.is_whole).text("steps").list(trace.steps.len());
     for step in &trace.steps {
         answer.map(3 + usize::from(step.via.is_some())).text("depth").number(step.depth as u64);
@@ -225,10 +254,11 @@ fn trace<'a>(answer: &'a mut Answer, trace: &Trace) -> &'a mut Answer {
             None => answer.null(),
         };
     }
-    answer
+    Ok(())
 }
 
-fn stats<'a>(store: &Store, answer: &'a mut Answer) -> Result<&'a mut Answer, Failure> {
+#[inline(never)]
+fn stats(store: &Store, answer: &mut Answer) -> Result<(), Failure> {
     let stats = store.stats()?;
     let times = [("oldest", stats.oldest), ("newest", stats.newest)];
     answer.map(10 + times.iter().filter(|(_, at)| at.is_some()).count());
@@ -248,12 +278,15 @@ fn stats<'a>(store: &Store, answer: &'a mut Answer) -> Result<&'a mut Answer, Fa
             answer.text("limit").number(limit);
         }
     }
-    Ok(answer)
+    Ok(())
 }
 
-fn damages<'a>(answer: &'a mut Answer, damages: &[Damage]) -> &'a mut Answer {
-    answer.text("damages").list(damages.len());
-    for damage in damages {
+#[inline(never)]
+fn verify(store: &Store, answer: &mut Answer) -> Result<(), Failure> {
+    let found = store.verify(&mut |_| ())?;
+    answer.map(3).text("keys").number(found.keys).text("versions").number(found.versions);
+    answer.text("damages").list(found.damages.len());
+    for damage in &found.damages {
         answer.map(1 + 2 * usize::from(damage.of.is_some()) + usize::from(damage.since.is_some()));
         if let Some((namespace, key)) = &damage.of {
             answer.text("namespace").text(namespace).text("key").text(key);
@@ -263,5 +296,5 @@ fn damages<'a>(answer: &'a mut Answer, damages: &[Damage]) -> &'a mut Answer {
         }
         answer.text("what").text(&damage.what);
     }
-    answer
+    Ok(())
 }

@@ -7,8 +7,11 @@
 
 use crate::code::Failure;
 use anabranch::store::{KeyedVersion, Timestamp, VersionId, VersionedValue};
-use anabranch_value::{Value, cbor};
-use minicbor::{Decoder, Encoder, data::Type};
+use anabranch_value::{
+    Value,
+    cbor::{self, Major},
+};
+use minicbor::Decoder;
 use std::str::FromStr;
 
 /// The tag of a version, as js/values.js reads it: a list of what there is of these.
@@ -22,6 +25,9 @@ use std::str::FromStr;
 ///   text       the ids of the causes
 /// ```
 const VERSION: u8 = 0xc6;
+const FALSE: u8 = 0xf4;
+const TRUE: u8 = 0xf5;
+const NULL: u8 = 0xf6;
 
 /// The arguments of a call that are left.
 ///
@@ -41,18 +47,20 @@ impl<'c> Arguments<'c> {
 
     /// None where it is left out.
     pub fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<Option<T>, Failure> {
-        if self.0.datatype().is_ok_and(|kind| kind == Type::Null) {
-            self.0.skip().map_err(|_| Failure::argument("the call", "it is cut short"))?;
-            return Ok(None);
-        }
-        read(self).map(Some)
+        if self.takes(NULL) { Ok(None) } else { read(self).map(Some) }
     }
 
-    /// Takes a `false`, if that comes next. Each write asks: so what else there is costs nothing.
+    /// Takes a `false`, if that comes next.
     pub fn takes_false(&mut self) -> bool {
-        let comes = self.0.probe().bool().is_ok_and(|flag| !flag);
+        self.takes(FALSE)
+    }
+
+    /// Takes an item that is this byte, if that comes next. Each write asks.
+    fn takes(&mut self, item: u8) -> bool {
+        let position = self.0.position();
+        let comes = self.0.input().get(position) == Some(&item);
         if comes {
-            self.0.set_position(self.0.position() + 1);
+            self.0.set_position(position + 1);
         }
         comes
     }
@@ -119,10 +127,16 @@ pub struct Answer(Vec<u8>);
 impl Answer {
     /// What a call that has done its work answers, but for the result.
     pub fn done() -> Self {
-        // Room for a version with a small value, which most are.
-        let mut answer = Vec::with_capacity(512);
-        answer.push(0xf6);
-        Answer(answer)
+        Self::done_in(Vec::new())
+    }
+
+    /// The same, in the place of what is there.
+    pub fn done_in(mut room: Vec<u8>) -> Self {
+        room.clear();
+        // For a version with a small value, which most are.
+        room.reserve(512);
+        room.push(NULL);
+        Answer(room)
     }
 
     /// Items with nothing before them.
@@ -149,46 +163,46 @@ impl Answer {
         std::mem::take(&mut self.0)
     }
 
-    fn with(&mut self, write: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> &mut Self {
-        write(&mut Encoder::new(&mut self.0));
-        self
-    }
-
     /// A map of so many entries, each of which is its name and its value.
-    #[inline(never)]
     pub fn map(&mut self, entries: usize) -> &mut Self {
-        // Memory takes every byte: what is dropped here cannot be an error.
-        self.with(|to| drop(to.map(entries as u64)))
+        self.head(Major::Map, entries as u64)
+    }
+
+    pub fn list(&mut self, items: usize) -> &mut Self {
+        self.head(Major::List, items as u64)
+    }
+
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.head(Major::Positive, number)
     }
 
     #[inline(never)]
-    pub fn list(&mut self, items: usize) -> &mut Self {
-        self.with(|to| drop(to.array(items as u64)))
+    fn head(&mut self, major: Major, number: u64) -> &mut Self {
+        cbor::write_head(major, number, &mut self.0);
+        self
     }
 
     #[inline(never)]
     pub fn text(&mut self, text: &str) -> &mut Self {
-        self.with(|to| drop(to.str(text)))
-    }
-
-    #[inline(never)]
-    pub fn number(&mut self, number: u64) -> &mut Self {
-        self.with(|to| drop(to.u64(number)))
-    }
-
-    #[inline(never)]
-    pub fn flag(&mut self, flag: bool) -> &mut Self {
-        self.with(|to| drop(to.bool(flag)))
+        cbor::write_text(text, &mut self.0);
+        self
     }
 
     #[inline(never)]
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.with(|to| drop(to.bytes(bytes)))
+        self.head(Major::Bytes, bytes.len() as u64).0.extend_from_slice(bytes);
+        self
+    }
+
+    #[inline(never)]
+    pub fn flag(&mut self, flag: bool) -> &mut Self {
+        self.0.push(if flag { TRUE } else { FALSE });
+        self
     }
 
     #[inline(never)]
     pub fn null(&mut self) -> &mut Self {
-        self.0.push(0xf6);
+        self.0.push(NULL);
         self
     }
 
@@ -239,7 +253,7 @@ impl Answer {
     /// A time and ids, as one text with nothing in between: each has its length.
     fn ids<'i>(&mut self, at: Option<Timestamp>, ids: impl Iterator<Item = &'i VersionId> + Clone) {
         let length = at.map_or(0, |_| Timestamp::TEXT) + ids.clone().count() * 2 * VersionId::LENGTH;
-        self.with(|to| drop(to.str_len(length as u64)));
+        self.head(Major::Text, length as u64);
         if let Some(at) = at {
             self.0.extend_from_slice(&at.to_text());
         }

@@ -5,6 +5,7 @@ use crate::chains::Proven;
 use crate::codec::{self, KeyRow, NamespaceRow, Previous};
 use crate::lifecycle::Round;
 use crate::read::Reader;
+use crate::tally::{Namespaces, Times};
 use crate::tiers::{self, Tiers};
 use crate::transfer::{Chunk, Imported};
 use crate::verify::{Verified, verify};
@@ -13,10 +14,10 @@ use crate::write::{Expected, MAX_VALUE, Write, owned};
 #[cfg(feature = "std")]
 use crate::write::{One, check_write};
 use crate::{Causes, ImportError, StoreError, Timestamp, VersionId, VersionedValue};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
-use anabranch_value::{Text, Value, cbor};
+use anabranch_value::{Value, cbor};
 use core::ops::{Bound, ControlFlow, Range};
 
 /// The versioned store on one thread: a state machine over a [`Backend`], handed the time with each write.
@@ -52,7 +53,7 @@ pub struct Engine<B> {
     /// The newest versions of keys that the batch writes, by their keys in `Keys`.
     staged: BTreeMap<Vec<u8>, Head>,
     /// The rows of namespaces that the batch changes.
-    namespaces: BTreeMap<Text, NamespaceRow>,
+    namespaces: Namespaces,
     memory: Scratch,
     /// How far `maintain` is.
     pub(crate) round: Round,
@@ -121,7 +122,7 @@ impl<B: Backend> Engine<B> {
             is_new: format != Some(codec::FORMAT),
             batch: Batch::new(),
             staged: BTreeMap::new(),
-            namespaces: BTreeMap::new(),
+            namespaces: Namespaces::default(),
             memory: Scratch::default(),
             round: Round::default(),
         })
@@ -348,7 +349,7 @@ impl<B: Backend> Engine<B> {
         row.write(names, scratch);
         self.batch.put(Table::Keys, names, scratch);
         let was_live = before.is_some_and(|before| !before.deleted);
-        let change = self.namespaces.entry(namespace.into()).or_default();
+        let change = self.namespaces.of(namespace);
         // Differences, until they are added to what is there: `commit` does.
         change.ever += u64::from(before.is_none());
         change.live = change.live.wrapping_add(u64::from(!row.deleted)).wrapping_sub(u64::from(was_live));
@@ -357,7 +358,7 @@ impl<B: Backend> Engine<B> {
     /// Prepares versions of another database for the next commit, as they are: each after the one before it.
     pub(crate) fn stage_imported(&mut self, chunk: &Chunk) -> Result<Imported, StoreError> {
         let mut imported = Imported::default();
-        let mut times = BTreeSet::new();
+        let mut times = Times::default();
         for (place, version) in &chunk.versions {
             let (namespace, key) = &chunk.names[*place];
             if self.stage_one_imported(namespace, key, version, &mut times)? {
@@ -375,7 +376,7 @@ impl<B: Backend> Engine<B> {
         namespace: &str,
         key: &str,
         version: &Proven,
-        times: &mut BTreeSet<Timestamp>,
+        times: &mut Times,
     ) -> Result<bool, StoreError> {
         let since = version.id.timestamp();
         let diverged = || StoreError::Import {
@@ -476,7 +477,7 @@ impl<B: Backend> Engine<B> {
             return Ok(());
         }
         let reader = Reader::new(self.backend.view()?);
-        for (name, change) in &self.namespaces {
+        for (name, change) in self.namespaces.iter() {
             let row = reader.namespace(name)?;
             let row =
                 NamespaceRow { live: row.live.wrapping_add(change.live), ever: row.ever.wrapping_add(change.ever) };

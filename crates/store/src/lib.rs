@@ -41,6 +41,7 @@ mod read;
 mod retention;
 mod segment;
 mod stats;
+mod tally;
 mod tiers;
 mod timestamp;
 mod transfer;

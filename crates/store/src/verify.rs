@@ -4,9 +4,10 @@ use crate::chains::{Chain, Link, chain_after, links};
 use crate::codec::{self, KeyRow, NamespaceRow};
 use crate::deep::Deep;
 use crate::read::Reader;
+use crate::tally::{Namespaces, Times};
 use crate::tiers::{self, Tiers};
-use crate::{Backend, Direction, StoreError, Table, Timestamp, VersionId, View};
-use alloc::collections::{BTreeMap, BTreeSet};
+use crate::{Backend, Direction, StoreError, Table, Timestamp, View};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -46,7 +47,7 @@ impl Verified {
 /// What was counted on the way.
 #[derive(Default)]
 struct Counts {
-    namespaces: BTreeMap<Text, NamespaceRow>,
+    namespaces: Namespaces,
     effects: u64,
     /// Versions that were seen, and stand among the times of writes.
     timed: u64,
@@ -146,8 +147,10 @@ fn verify_chain<B: Backend>(
                 last_deleted = version.value.is_none();
                 ever_deleted |= last_deleted;
                 // A version that cites another twice stands once among its effects.
-                let mut causes = BTreeSet::new();
-                causes.extend(version.causes.iter().map(VersionId::timestamp));
+                let mut causes = Times::default();
+                for cause in version.causes.iter() {
+                    causes.insert(cause.timestamp());
+                }
                 counts.effects += causes.len() as u64;
                 match reader.written_at(at) {
                     Ok(Some(number)) if number == chain.number => {
@@ -180,7 +183,7 @@ fn verify_chain<B: Backend>(
     if let Err(error) = outcome {
         note(verified, Some(names), None, &error)?;
     }
-    let counted = counts.namespaces.entry(chain.namespace.as_str().into()).or_default();
+    let counted = counts.namespaces.of(&chain.namespace);
     counted.ever += 1;
     counted.live += u64::from(!last_deleted);
     // The key's own row: how it is found at all.
@@ -250,7 +253,7 @@ fn verify_counts<B: Backend>(
         }
     }
     let is_found = |name: &&Text| found.binary_search_by(|(its, _)| (**its).cmp(name.as_bytes())).is_ok();
-    if let Some(name) = counts.namespaces.keys().find(|name| !is_found(name)) {
+    if let Some(name) = counts.namespaces.iter().map(|(name, _)| name).find(|name| !is_found(name)) {
         push(verified, None, None, &format!("the namespace {name:?} is not in the index of namespaces"));
     }
     let mut format = Ok(None);

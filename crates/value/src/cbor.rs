@@ -25,11 +25,8 @@ use crate::{Duration, LocalDateTime, LocalTime, MAX_DEPTH, Place, Text, Value, V
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::convert::Infallible;
-use core::fmt::Display;
 use minicbor::Decoder;
-use minicbor::data::{Tag, Type};
-use minicbor::encode::Encoder;
+use minicbor::data::Type;
 
 const FORMAT: &str = "CBOR";
 const TAG_MOMENT_TEXT: u64 = 0;
@@ -96,62 +93,102 @@ pub fn to_vec(value: &Value) -> Result<Vec<u8>, ValueError> {
 
 /// Writes a value after what is in the buffer already. Where it fails, part of the value has been written.
 pub fn write(value: &Value, buffer: &mut Vec<u8>) -> Result<(), ValueError> {
-    write_nested(value, MAX_DEPTH, &mut Encoder::new(buffer))
+    write_nested(value, MAX_DEPTH, buffer)
 }
 
-type Writer<'b> = Encoder<&'b mut Vec<u8>>;
-
-/// What becomes of a write to memory.
-fn done<T>(written: Result<T, minicbor::encode::Error<Infallible>>) {
-    written.map(drop).expect("memory takes every byte");
+/// What an item is, as its first three bits say: for [`write_head`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "RFC 8949 calls them so")]
+pub enum Major {
+    Positive = 0,
+    Negative = 1,
+    Bytes = 2,
+    Text = 3,
+    List = 4,
+    Map = 5,
+    Tag = 6,
 }
 
-fn write_nested(value: &Value, left: usize, writer: &mut Writer<'_>) -> Result<(), ValueError> {
+/// Writes the head of an item, in as few bytes as it takes: for those who write items around values. `number` is the integer, the
+/// length in bytes or in items, or the tag; of a negative integer it is -1 less the integer.
+pub fn write_head(major: Major, number: u64, buffer: &mut Vec<u8>) {
+    let first = (major as u8) << 5;
+    let [.., b7, b6, b5, b4, b3, b2, b1, b0] = number.to_be_bytes();
+    match number {
+        0..24 => buffer.push(first | b0),
+        24..0x100 => buffer.extend_from_slice(&[first | 24, b0]),
+        0x100..0x1_0000 => buffer.extend_from_slice(&[first | 25, b1, b0]),
+        0x1_0000..0x1_0000_0000 => buffer.extend_from_slice(&[first | 26, b3, b2, b1, b0]),
+        _ => buffer.extend_from_slice(&[first | 27, b7, b6, b5, b4, b3, b2, b1, b0]),
+    }
+}
+
+/// Writes text.
+pub fn write_text(text: &str, buffer: &mut Vec<u8>) {
+    write_head(Major::Text, text.len() as u64, buffer);
+    buffer.extend_from_slice(text.as_bytes());
+}
+
+const FALSE: u8 = 0xf4;
+const TRUE: u8 = 0xf5;
+const NULL: u8 = 0xf6;
+const FLOAT_OF_4: u8 = 0xfa;
+const FLOAT_OF_8: u8 = 0xfb;
+
+fn write_nested(value: &Value, left: usize, to: &mut Vec<u8>) -> Result<(), ValueError> {
     let below = || left.checked_sub(1).ok_or(ValueError::TooDeep { place: Place::Unknown });
     match value {
-        Value::Null => done(writer.null()),
-        Value::Bool(truth) => done(writer.bool(*truth)),
-        Value::Int(number) => done(writer.i64(*number)),
-        Value::Float(number) => write_float(*number, writer),
-        Value::String(text) => done(writer.str(text)),
-        Value::Bytes(bytes) => done(writer.bytes(bytes)),
+        Value::Null => to.push(NULL),
+        Value::Bool(truth) => to.push(if *truth { TRUE } else { FALSE }),
+        // `!number` is -1 - number, which is never too large.
+        Value::Int(number @ ..0) => write_head(Major::Negative, !number as u64, to),
+        Value::Int(number) => write_head(Major::Positive, *number as u64, to),
+        Value::Float(number) => write_float(*number, to),
+        Value::String(text) => write_text(text, to),
+        Value::Bytes(bytes) => {
+            write_head(Major::Bytes, bytes.len() as u64, to);
+            to.extend_from_slice(bytes);
+        }
         Value::List(list) => {
             let left = below()?;
-            done(writer.array(list.len() as u64));
-            list.iter().try_for_each(|value| write_nested(value, left, writer))?;
+            write_head(Major::List, list.len() as u64, to);
+            list.iter().try_for_each(|value| write_nested(value, left, to))?;
         }
         Value::Map(map) => {
             let left = below()?;
             if let Some(escaped) = Tagged::of(value) {
-                done(writer.map(1));
-                done(writer.str(&escaped.key));
-                done(writer.str(&escaped.text));
+                write_head(Major::Map, 1, to);
+                write_text(&escaped.key, to);
+                write_text(&escaped.text, to);
                 return Ok(());
             }
-            done(writer.map(map.len() as u64));
+            write_head(Major::Map, map.len() as u64, to);
             for (key, value) in map {
-                done(writer.str(key));
-                write_nested(value, left, writer)?;
+                write_text(key, to);
+                write_nested(value, left, to)?;
             }
         }
-        Value::Date(date) => write_tagged(TAG_DATE, date, writer),
-        Value::ZonedDateTime(moment) if is_rfc_3339(moment) => write_tagged(TAG_MOMENT_TEXT, moment, writer),
-        Value::LocalTime(time) => write_named(LocalTime::NAME, time, writer),
-        Value::ZonedTime(time) => write_named(ZonedTime::NAME, time, writer),
-        Value::LocalDateTime(moment) => write_named(LocalDateTime::NAME, moment, writer),
-        Value::ZonedDateTime(moment) => write_named(ZonedDateTime::NAME, moment, writer),
-        Value::Duration(duration) => write_named(Duration::NAME, duration, writer),
+        Value::Date(date) => write_tagged(TAG_DATE, date, to),
+        Value::ZonedDateTime(moment) if is_rfc_3339(moment) => write_tagged(TAG_MOMENT_TEXT, moment, to),
+        Value::LocalTime(time) => write_named(LocalTime::NAME, time, to),
+        Value::ZonedTime(time) => write_named(ZonedTime::NAME, time, to),
+        Value::LocalDateTime(moment) => write_named(LocalDateTime::NAME, moment, to),
+        Value::ZonedDateTime(moment) => write_named(ZonedDateTime::NAME, moment, to),
+        Value::Duration(duration) => write_named(Duration::NAME, duration, to),
     }
     Ok(())
 }
 
-fn write_float(number: f64, writer: &mut Writer<'_>) {
+fn write_float(number: f64, to: &mut Vec<u8>) {
     let short = number as f32;
     // What is not a number may lose its bits on the way to and fro.
     if !number.is_nan() && f64::from(short).to_bits() == number.to_bits() {
-        done(writer.f32(short));
+        to.push(FLOAT_OF_4);
+        to.extend_from_slice(&short.to_be_bytes());
     } else {
-        done(writer.f64(number));
+        to.push(FLOAT_OF_8);
+        to.extend_from_slice(&number.to_be_bytes());
     }
 }
 
@@ -160,16 +197,16 @@ fn is_rfc_3339(moment: &ZonedDateTime) -> bool {
     moment.zone().is_none() && moment.offset() % 60 == 0 && moment.local().date().year() >= 0
 }
 
-fn write_tagged(tag: u64, text: impl Display, writer: &mut Writer<'_>) {
-    done(writer.tag(Tag::new(tag)));
-    done(writer.str(&text.to_string()));
+fn write_tagged(tag: u64, text: impl ToString, to: &mut Vec<u8>) {
+    write_head(Major::Tag, tag, to);
+    write_text(&text.to_string(), to);
 }
 
-fn write_named(name: &str, text: impl Display, writer: &mut Writer<'_>) {
-    done(writer.tag(Tag::new(TAG_NAMED)));
-    done(writer.array(2));
-    done(writer.str(name.trim_start_matches('$')));
-    done(writer.str(&text.to_string()));
+fn write_named(name: &str, text: impl ToString, to: &mut Vec<u8>) {
+    write_head(Major::Tag, TAG_NAMED, to);
+    write_head(Major::List, 2, to);
+    write_text(name.trim_start_matches('$'), to);
+    write_text(&text.to_string(), to);
 }
 
 #[cold]

@@ -37,6 +37,25 @@ fn values_are_written_as_rfc_8949_has_them() {
 }
 
 #[test]
+fn a_head_takes_as_few_bytes_as_it_can() {
+    for (number, hex, negative) in [
+        (23, "17", "37"),
+        (24, "18 18", "38 18"),
+        (0xff, "18 ff", "38 ff"),
+        (0x100, "19 0100", "39 0100"),
+        (0xffff, "19 ffff", "39 ffff"),
+        (0x1_0000, "1a 00010000", "3a 00010000"),
+        (0xffff_ffff, "1a ffffffff", "3a ffffffff"),
+        (0x1_0000_0000, "1b 0000000100000000", "3b 0000000100000000"),
+        (i64::MAX, "1b 7fffffffffffffff", "3b 7fffffffffffffff"),
+    ] {
+        is(number, hex);
+        is(-1 - number, negative);
+    }
+    is("x".repeat(256), &format!("79 0100 {}", "78".repeat(256)));
+}
+
+#[test]
 fn floats_take_four_bytes_where_that_loses_nothing() {
     is(1.5, "fa 3fc00000");
     is(-0.0, "fa 80000000");

@@ -314,7 +314,7 @@ try {
   });
 
   await test("a worker or an engine that cannot be loaded is ENGINE_NOT_LOADED", async (context) => {
-    for (const [path, storage] of [["**/package/worker.js", "opfs"], ["**/package/engine_bg.wasm", "opfs"], ["**/package/engine_bg.wasm", "memory"]]) {
+    for (const [path, storage] of [["**/package/worker.js", "opfs"], ["**/package/engine-store_bg.wasm", "opfs"], ["**/package/engine-store_bg.wasm", "memory"]]) {
       const page = await rig.page(undefined, context);
       await context.route(path, (route) => route.fulfill({ status: 404, body: "" }));
       await page.evaluate(async () => (globalThis.anabranch = await import("/package/index.js")));

@@ -218,6 +218,50 @@ try {
     assert.deepEqual(history, versions, "each is a version of its own, and there are no others");
   });
 
+  await test("what a tab asks just as its worker takes over is done once", 0, async (_, context) => {
+    const one = await opened(rig, context);
+    // What the second tab's page sends arrives, from when it is told, only after that page was told of another engine.
+    const real = await (await fetch(`${rig.origin}/package/worker.js`)).text();
+    const late = `{
+      const post = globalThis.postMessage.bind(globalThis);
+      const told = new BroadcastChannel("late");
+      let held = null;
+      told.onmessage = () => {
+        held = [];
+        told.postMessage("holds");
+      };
+      globalThis.addEventListener("message", (event) => {
+        if (held === null || !(event.data.calls?.length > 0)) return;
+        event.stopImmediatePropagation();
+        held.push(event.data);
+        told.postMessage("held");
+      });
+      globalThis.postMessage = (message) => {
+        post(message);
+        if (!message.restart) return;
+        const came = held ?? [];
+        held = null;
+        for (const data of came) globalThis.dispatchEvent(new MessageEvent("message", { data }));
+      };
+    }`;
+    await context.route("**/package/worker.js", (route) => route.fulfill({ contentType: "text/javascript", body: `${late}\n${real}` }));
+    const two = await opened(rig, context);
+    await context.unroute("**/package/worker.js");
+    await two.evaluate(async () => {
+      const channel = new BroadcastChannel("late");
+      const said = (word) => new Promise((resolve) => (channel.onmessage = ({ data }) => data === word && resolve()));
+      const holds = said("holds");
+      channel.postMessage("hold");
+      await holds;
+      const held = said("held");
+      globalThis.asked = globalThis.db.put("n", "k", "once");
+      await held;
+    });
+    await one.close();
+    await two.evaluate(() => globalThis.asked);
+    assert.deepEqual(await two.evaluate(async () => (await globalThis.db.history("n", "k")).map(({ value }) => value)), ["once"]);
+  });
+
   await test("an export as a stream comes through another tab, and says so when that goes; a whole one begins anew", 2, async ([one, two]) => {
     const [length, whole] = await two.evaluate(async () => {
       const value = new Uint8Array(300_000);
@@ -243,6 +287,8 @@ try {
         },
       });
     });
+    // Its first piece is taken.
+    await two.waitForFunction(() => globalThis.goOn !== undefined, undefined, { polling: 10 });
     await one.close();
     assert.equal(await code(two, async () => { while (!(await globalThis.midst.read()).done); }), "EXPORT_FAILED");
     assert.equal(await code(two, () => { globalThis.goOn(); return globalThis.importing; }), "INVALID_IMPORT");

@@ -6,7 +6,7 @@ import { opened, part, refused } from "./rig.mjs";
 const { Anabranch } = await part("node.js");
 
 test("reads, subscriptions opened and closed, refused calls and closed databases leave nothing behind", async (test) => {
-  const { initSync } = await part("engine-node.js");
+  const { initSync } = await part("engine-store.js");
   const db = await opened(test, {}, Anabranch);
   for (let key = 0; key < 50; key++) await db.put("n", `k${key}`, { key, text: "x".repeat(100) });
   // The module is loaded already: this gives what it exports.
@@ -53,7 +53,7 @@ test("puts take what their versions take: twice as many, twice as much", async (
 });
 
 test("an export as a stream, and an import from one, hold a few pieces in memory", async (test) => {
-  const { initSync } = await part("engine-node.js");
+  const { initSync } = await part("engine-store.js");
   const [db, other] = [await opened(test, { hotBytes: 0 }, Anabranch), await opened(test, { hotBytes: 0 }, Anabranch)];
   const { memory } = initSync();
   const size = 64 << 20;

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
+import { door } from "../package.mjs";
 import { Anabranch, AnabranchError, PACKAGE, folder, opened, part, refused } from "./rig.mjs";
 
 const NOTHING = [undefined, null];
@@ -139,7 +140,8 @@ test("open refuses what it does not take", async (test) => {
 
 test("an engine that panics says so, ends those who follow, and can be opened again", async (test) => {
   const directory = folder(test);
-  const [db, other] = [await opened(test, { storage: "file", name: directory }), await opened(test)];
+  const [db, other] = [await opened(test, { storage: "file", name: directory }), await opened(test, { storage: "file", name: folder(test) })];
+  const elsewhere = await opened(test);
   await db.put("n", "acknowledged", 1);
   const following = db.subscribe("n");
   await following.ready;
@@ -150,6 +152,8 @@ test("an engine that panics says so, ends those who follow, and can be opened ag
   assert.deepEqual(await following.next(), { done: true, value: undefined });
   await refused("PANICKED", db.get("n", "acknowledged"));
   await refused("PANICKED", other.stats());
+  // What has no directory has another engine.
+  await elsewhere.put("n", "k", 1);
   await db.close();
   const again = await opened(test, { storage: "file", name: directory });
   assert.equal((await again.get("n", "acknowledged")).value, 1);
@@ -228,6 +232,34 @@ function panicking(work) {
   }
 }
 
-test("all errors are of one class", () => {
+test("all errors are of one class, whichever of the doors they come from", async () => {
   assert.equal(AnabranchError.prototype instanceof Error, true);
+  const [index, store] = [await door("index.js"), await door("store.js")];
+  assert.notEqual(index.Anabranch, store.Anabranch);
+  assert.ok(new index.AnabranchError("CLOSED", "closed") instanceof store.AnabranchError);
+  assert.ok(new store.Temporal("date", "2026-03-29") instanceof index.Temporal);
+  class Mine extends AnabranchError {}
+  assert.ok(new Mine("CLOSED", "closed") instanceof index.AnabranchError);
+  assert.ok(!(new index.AnabranchError("CLOSED", "closed") instanceof Mine));
+  for (const other of [null, undefined, "text", {}, new Error("another")]) assert.ok(!(other instanceof AnabranchError));
+});
+
+test("a time of one door is a value of another", async (test) => {
+  const { Temporal } = await door("store.js");
+  const db = await opened(test);
+  await db.put("n", "k", new Temporal("date", "2026-03-29"));
+  assert.deepEqual({ ...(await db.get("n", "k")).value }, { kind: "date", text: "2026-03-29" });
+});
+
+test("databases of several engines of one process are brought together", async (test) => {
+  const [file, memory, records] = [
+    await opened(test, { storage: "file", name: folder(test) }),
+    await opened(test),
+    await opened(test, { records: { readings: {} } }),
+  ];
+  // In the same milliseconds, many times.
+  for (let key = 0; key < 200; key++) await Promise.all([file, memory, records].map((db, at) => db.put(`n${at}`, `k${key}`, key)));
+  for (const db of [memory, records]) await file.import(await db.export());
+  assert.deepEqual(await file.listNamespaces(), ["n0", "n1", "n2"]);
+  assert.equal((await file.stats()).totalVersions, 600);
 });

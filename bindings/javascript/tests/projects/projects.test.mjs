@@ -41,7 +41,7 @@ test("the tarball holds the package and nothing else", () => {
   const listed = run("tar", ["-tzf", tarball], all).trim().split("\n").map((name) => name.replace(/^package\//, "")).sort();
   // What it depends on is installed beside it, for the tests.
   assert.deepEqual(listed, readdirSync(PACKAGE).filter((name) => name !== "node_modules").sort());
-  for (const name of ["index.js", "node.js", "edge.js", "worker.js", "index.d.ts", "engine_bg.wasm", "engine-node_bg.wasm", "README.md"]) {
+  for (const name of ["index.js", "node.js", "edge.js", "worker.js", "index.d.ts", "engine_bg.wasm", "engine-store_bg.wasm", "engine-node_bg.wasm", "README.md"]) {
     assert.ok(listed.includes(name), name);
   }
 });
@@ -136,7 +136,7 @@ test("a fresh Vite project is built, and served while it is worked on, with no c
   page.on("response", (response) => asked.push([response.status(), new URL(response.url()).pathname]));
   await page.goto(await address);
   await visited(page);
-  for (const part of ["worker.js", "engine_bg.wasm"]) {
+  for (const part of ["worker.js", "engine-store_bg.wasm"]) {
     assert.ok(asked.some(([status, path]) => status < 400 && path.endsWith(part)), `${part} was served: ${JSON.stringify(asked)}`);
   }
   rig.expectNoErrors();
@@ -179,7 +179,6 @@ test("examples/cloudflare-worker runs in workerd, which compiles no WebAssembly"
   // What a bundler for workers follows from "anabranch" by the condition `workerd`.
   const door = JSON.parse(readFileSync(join(its, "package.json"), "utf8")).exports["."].workerd;
   assert.equal(door, "./edge.js");
-  const modules = readdirSync(its).filter((name) => /^shared-.*\.js$/.test(name));
   const embedded = (name, file, kind = "esModule") => `(name = "${name}", ${kind} = embed "node_modules/anabranch/${file}")`;
   writeFileSync(
     join(folder, "workerd.capnp"),
@@ -193,7 +192,6 @@ test("examples/cloudflare-worker runs in workerd, which compiles no WebAssembly"
        modules = [
          (name = "worker.js", esModule = embed "worker.js"),
          ${embedded("anabranch", "edge.js")},
-         ${modules.map((name) => embedded(name, name)).join(",\n")},
          ${embedded("engine_bg.wasm", "engine_bg.wasm", "wasm")},
        ],
      );`,
