@@ -267,24 +267,13 @@ impl Router {
     }
 
     /// Counts and reports at all links that match that a value came from `address` which was too large to be taken. Whether there
-    /// is such a link.
+    /// is such a link. It asks each link, since that is rare.
     pub fn too_large(&self, address: &str, why: &dyn fmt::Display) -> bool {
-        let mut found = false;
-        self.index.find(
-            address,
-            |target| self.text(target),
-            |target, _| {
-                found = true;
-                match (target.to(), &self.links) {
-                    (To::Link(link), Some(links)) => links.failed(link, address, why),
-                    (To::Resource(resource), _) => {
-                        self.of(resource).iter().for_each(|route| route.links.failed(route.link, address, why));
-                    }
-                    (To::Link(_), None) => {}
-                }
-            },
-        );
-        found
+        let routes = self.routes.iter().filter(|route| crate::link::address::matches(route.resource(), address));
+        routes.fold(false, |_, route| {
+            route.links.failed(route.link, address, why);
+            true
+        })
     }
 
     /// The text of what the index leads to.
