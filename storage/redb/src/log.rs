@@ -264,3 +264,98 @@ impl Pairs<'_> {
 fn is_whole(block: &[u8], pair: u64, epoch: u64) -> bool {
     u64_at(block, 8) == epoch && u64_at(block, 0) == sum(pair, block)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anabranch_medium::sim::{Chance, SimPlace};
+
+    const EPOCH: u64 = 7;
+    const BLOCKS: Range<u64> = 3..3 + 2 * 16;
+
+    fn log(place: &SimPlace, epoch: u64) -> Log {
+        Log::new(place.fixed(0), BLOCKS, epoch, usize::MAX)
+    }
+
+    /// Records of so many bytes, each of its own, and the medium that has them.
+    fn written(sizes: &[usize]) -> (SimPlace, Vec<Vec<u8>>) {
+        let place = SimPlace::with_media(1);
+        place.fixed(0).set_len(BLOCKS.end * BLOCK_U64).expect("there is room");
+        let mut log = log(&place, EPOCH);
+        let records: Vec<Vec<u8>> = (1..).zip(sizes).map(|(number, size)| vec![number; *size]).collect();
+        for record in &records {
+            assert!(log.takes(record.len()));
+            log.append(record).expect("it is written");
+        }
+        (place, records)
+    }
+
+    fn read(place: &SimPlace) -> Vec<u8> {
+        log(place, EPOCH).read().expect("it is read")
+    }
+
+    #[test]
+    fn records_come_back_in_their_order_and_no_more_than_have_room() {
+        let (place, records) = written(&[1, HELD, HELD + 1, 8 * HELD]);
+        assert_eq!(read(&place), records.concat());
+        assert!(log(&place, EPOCH + 1).read().expect("it is read").is_empty());
+        let mut log = log(&place, EPOCH);
+        log.read().expect("it is read");
+        assert!(log.takes(4 * HELD) && !log.takes(4 * HELD + 1) && !log.takes(9 * HELD));
+    }
+
+    #[test]
+    fn a_bit_of_any_byte_changes_nothing_and_is_put_right() {
+        let (place, records) = written(&[100, HELD + 1]);
+        // All that stands before a record's bytes, and some of those.
+        let step = if cfg!(debug_assertions) { 211 } else { 11 };
+        let all = BLOCKS.start * BLOCK_U64..(BLOCKS.start + 7) * BLOCK_U64;
+        for byte in all.filter(|byte| byte % BLOCK_U64 < HEAD as u64 + 1 || byte % step == 0) {
+            let flipped = place.copy();
+            flipped.flip(byte, (byte % 8) as u8);
+            assert_eq!(read(&flipped), records.concat(), "byte {byte}");
+            let is_mended = byte < (BLOCKS.start + 6) * BLOCK_U64;
+            assert_eq!(flipped.bytes() == place.bytes(), is_mended, "byte {byte}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_altered_it_is_the_first_records_or_told() {
+        let mut chance = Chance::new(1);
+        let (mut told, mut fewer) = (0, 0);
+        for _ in 0..if cfg!(debug_assertions) { 1_000 } else { 20_000 } {
+            let sizes: Vec<usize> = (0..3).map(|_| 1 + chance.below(3 * HELD as u64) as usize).collect();
+            let (place, records) = written(&sizes);
+            // More could take two records one after the other, and the last leaves no trace.
+            for _ in 0..1 + chance.below(3) {
+                let byte = (BLOCKS.start + chance.below(16)) * BLOCK_U64 + chance.below(BLOCK_U64);
+                place.flip(byte, chance.below(8) as u8);
+            }
+            match log(&place, EPOCH).read() {
+                Ok(found) => {
+                    let begins = (0..=3).find(|count| records[..*count].concat() == found).expect("the first records");
+                    // Those before the last one were acknowledged for certain.
+                    assert!(begins >= 2, "{begins} of 3, and nothing is told");
+                    fewer += usize::from(begins < 3);
+                }
+                Err(Trouble::Backend(BackendError::Damaged(_))) => told += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        assert!(told > 0 && fewer > 0, "{told} told, {fewer} with fewer");
+    }
+
+    #[test]
+    fn what_stands_where_a_record_failed_is_gone_once_it_is_settled() {
+        let (place, records) = written(&[100, 5 * HELD]);
+        let mut log = log(&place, EPOCH);
+        log.read().expect("it is read");
+        // As if the second one had failed.
+        (log.next, log.failed) = (1, Some(1..6));
+        assert!(log.is_unsettled());
+        log.settle().expect("it is written");
+        assert_eq!(read(&place), records[0]);
+        log.append(&[9; 10]).expect("it is written");
+        assert_eq!(read(&place), [&records[0][..], &[9; 10]].concat());
+    }
+}

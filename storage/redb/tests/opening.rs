@@ -179,7 +179,8 @@ fn opening_after_a_crash_reads_no_more_of_a_large_database_than_of_a_small_one()
         let backend = RedbBackend::open_at(place.clone(), Options::default())?;
         let read = place.read();
         assert_eq!(backend.view()?.count(Table::Versions)?, rows);
-        Ok((read, place.size()))
+        // beside the log, which is as long in both
+        Ok((read, place.size() - 128 * 4096))
     };
     let ((few, small), (many, large)) = (read(1_000)?, read(100_000)?);
     println!("{few} bytes of {small}, {many} bytes of {large}");
