@@ -92,7 +92,7 @@ fn a_step_of_the_lifecycle_writes_no_more_than_its_share_at_once() -> Outcome {
         }
     }
     println!("{steps} steps, {most} bytes written in one at most");
-    assert!(most > 0 && most <= 3 << 18, "{most} bytes in one of {steps} steps");
+    assert!(most > 0 && most <= 1 << 20, "{most} bytes in one of {steps} steps");
     whole(&engine)
 }
 
