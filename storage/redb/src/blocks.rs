@@ -3,10 +3,7 @@
 //! redb sees a row of bytes. It checks its pages' checksums when it repairs, and not when it reads; and what says which
 //! of its two commits holds is a bit without any. Here every block that is read is checked before redb gets to see it.
 //!
-//! ```text
-//!  block   0        1 and 2   3 and 4    5        6 … 516              517      518 …
-//!          begin    header    header     sums     511 blocks of redb   sums     511 blocks of redb
-//! ```
+//! Where they lie is said by [`Layout`].
 //!
 //! **Sums** hold 8 bytes for each of the 511 blocks that follow them, XXH3 over the block with its number as the seed; 0
 //! stands for a block that was never written. They have no sum of their own: an entry that was altered does not fit its
@@ -22,6 +19,7 @@
 //! to be on stable storage before the file gets another length or any other block is written; until then the header without
 //! it says all the same. Its sync is put off until just before the first of those writes.
 
+use crate::layout::{BLOCK, BLOCK_U64, COVERED, Layout, u64_at};
 use anabranch_medium::Medium;
 use anabranch_store::BackendError;
 use std::{
@@ -35,26 +33,12 @@ use std::{
 };
 use twox_hash::XxHash3_64;
 
-/// The bytes of a block.
-pub(crate) const BLOCK: usize = 4096;
-const BLOCK_U64: u64 = BLOCK as u64;
-/// How many blocks of redb follow their sums.
-const COVERED: u64 = BLOCK_U64 / 8 - 1;
-/// The first block of sums.
-const FIRST: u64 = 5;
 /// How many bytes of redb's first block a header keeps: redb uses 320.
 pub(crate) const HEADER: usize = 496;
 /// A header with its number before it and its sum behind it: one sector.
 const SLOT: usize = 8 + HEADER + 8;
 /// How many blocks of sums are held in memory, at most, beside those that are still to be written: 2 GiB's.
 const SUMS_HELD: usize = 1024;
-
-/// What a medium begins with.
-const MAGIC: [u8; 16] = *b"anabranch store\n";
-/// The format that is written, and the latest that is read.
-pub(crate) const FORMAT: u32 = 1;
-/// Where the checksum of the first block's beginning is.
-const BEGIN_SUM: usize = 16 + 4 + 4;
 
 /// One block's bytes.
 pub(crate) type Block = Box<[u8]>;
@@ -74,6 +58,7 @@ pub(crate) type Kept = RwLock<HashMap<u64, Block>>;
 #[derive(Debug)]
 pub(crate) struct Blocks {
     medium: Arc<dyn Medium>,
+    layout: Layout,
     /// How many bytes redb has.
     len: AtomicU64,
     sums: RwLock<HashMap<u64, Sums>>,
@@ -106,27 +91,6 @@ struct Headers {
     pair: u64,
 }
 
-/// Where a block of redb is on the medium.
-fn place(block: u64) -> u64 {
-    FIRST + block / COVERED * (COVERED + 1) + 1 + block % COVERED
-}
-
-/// Where the sums of a group are.
-fn place_of_sums(group: u64) -> u64 {
-    FIRST + group * (COVERED + 1)
-}
-
-/// How long a medium is that has so many blocks of redb.
-fn extent(blocks: u64) -> u64 {
-    (FIRST + blocks + blocks.div_ceil(COVERED)) * BLOCK_U64
-}
-
-/// How many blocks of redb a medium has that is so long.
-fn blocks_in(extent: u64) -> u64 {
-    let behind = (extent / BLOCK_U64).saturating_sub(FIRST);
-    behind / (COVERED + 1) * COVERED + (behind % (COVERED + 1)).saturating_sub(1)
-}
-
 /// Whether two headers name the same state: redb's note that somebody has the database open may be in one alone.
 fn name_the_same(one: &[u8; HEADER], other: &[u8; HEADER]) -> bool {
     /// Where redb's header has its flags, and which of them that note is.
@@ -143,14 +107,6 @@ fn name_the_same(one: &[u8; HEADER], other: &[u8; HEADER]) -> bool {
 fn sum(block: u64, bytes: &[u8]) -> u64 {
     // 0 says that a block was never written
     XxHash3_64::oneshot_with_seed(block, bytes).max(1)
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 
 /// What a panic elsewhere left behind is as good as before: no lock here is held while anything can panic.
@@ -179,16 +135,11 @@ fn numbers(offset: u64, len: usize) -> io::Result<Range<u64>> {
 impl Blocks {
     /// Lays an empty medium out. Nothing is synced until [`sync_from_now_on`](Self::sync_from_now_on).
     pub(crate) fn create(medium: Arc<dyn Medium>) -> io::Result<Self> {
-        let mut begin = vec![0; BLOCK];
-        begin[..16].copy_from_slice(&MAGIC);
-        begin[16..20].copy_from_slice(&FORMAT.to_le_bytes());
-        begin[20..24].copy_from_slice(&(BLOCK as u32).to_le_bytes());
-        let sum = XxHash3_64::oneshot(&begin[..BEGIN_SUM]);
-        begin[BEGIN_SUM..BEGIN_SUM + 8].copy_from_slice(&sum.to_le_bytes());
-        medium.write(0, &begin)?;
-        medium.set_len(extent(0))?;
+        let layout = Layout::NEWEST;
+        medium.write(0, &Layout::beginning())?;
+        medium.set_len(layout.extent(0))?;
         let headers = Headers { number: 0, newest: [0; HEADER], durable: [0; HEADER], pair: 1 };
-        Ok(Self::new(medium, headers, 0, true))
+        Ok(Self::new(medium, layout, headers, 0, true))
     }
 
     /// Reads how a medium is laid out.
@@ -197,21 +148,12 @@ impl Blocks {
         let len = medium.len().map_err(io)?;
         let mut begin = vec![0; BLOCK.min(usize::try_from(len).unwrap_or(BLOCK))];
         medium.read(0, &mut begin).map_err(io)?;
-        if begin.get(..16) != Some(&MAGIC) {
-            return Err(BackendError::NotADatabase("its file does not begin as one".into()));
-        }
-        if u64_at(&begin, BEGIN_SUM) != XxHash3_64::oneshot(&begin[..BEGIN_SUM.min(begin.len())]) {
-            return Err(BackendError::Damaged("the beginning of its file is not what was written".into()));
-        }
-        let found = u32_at(&begin, 16);
-        if found > FORMAT {
-            return Err(BackendError::Newer { found, known: FORMAT });
-        }
-        if len < extent(0) {
+        let layout = Layout::of(&begin)?;
+        if len < layout.extent(0) {
             return Err(BackendError::Damaged(format!("its file ends after {len} bytes")));
         }
         let headers = Self::read_headers(&*medium)?;
-        let blocks = Self::new(medium, headers, blocks_in(len) * BLOCK_U64, false);
+        let blocks = Self::new(medium, layout, headers, layout.blocks_in(len) * BLOCK_U64, false);
         blocks.untouched.store(true, Ordering::Release);
         Ok(blocks)
     }
@@ -249,9 +191,10 @@ impl Blocks {
         Ok(Headers { number, newest, durable, pair: pair as u64 })
     }
 
-    fn new(medium: Arc<dyn Medium>, headers: Headers, len: u64, unsynced: bool) -> Self {
+    fn new(medium: Arc<dyn Medium>, layout: Layout, headers: Headers, len: u64, unsynced: bool) -> Self {
         Blocks {
             medium,
+            layout,
             len: len.into(),
             sums: RwLock::default(),
             headers: headers.into(),
@@ -261,6 +204,16 @@ impl Blocks {
             untouched: false.into(),
             touching: Mutex::default(),
         }
+    }
+
+    /// What they lie on, beside the log.
+    pub(crate) fn medium(&self) -> &Arc<dyn Medium> {
+        &self.medium
+    }
+
+    /// The blocks of the medium that are the log's: none where it has none.
+    pub(crate) fn log(&self) -> Range<u64> {
+        self.layout.log()
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -284,12 +237,15 @@ impl Blocks {
     pub(crate) fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         for (numbers, run) in runs(numbers(offset, into.len())?) {
             let bytes = &mut into[run];
-            self.medium.read(place(numbers.start) * BLOCK_U64, bytes)?;
+            self.medium.read(self.layout.place(numbers.start) * BLOCK_U64, bytes)?;
             let group = numbers.start / COVERED;
             self.with_sums(group, |sums| {
                 for (block, bytes) in numbers.zip(bytes.chunks_exact(BLOCK)) {
                     if sums.entries[(block % COVERED) as usize] != sum(block, bytes) {
-                        return Err(io::Error::new(ErrorKind::InvalidData, DamagedBlock { number: place(block) }));
+                        return Err(io::Error::new(
+                            ErrorKind::InvalidData,
+                            DamagedBlock { number: self.layout.place(block) },
+                        ));
                     }
                 }
                 Ok(())
@@ -306,7 +262,7 @@ impl Blocks {
         for (numbers, run) in runs(all) {
             let bytes = &bytes[run];
             let group = numbers.start / COVERED;
-            self.medium.write(place(numbers.start) * BLOCK_U64, bytes)?;
+            self.medium.write(self.layout.place(numbers.start) * BLOCK_U64, bytes)?;
             let mut all = writing(&self.sums);
             let sums = self.load(&mut all, group)?;
             for (block, bytes) in numbers.zip(bytes.chunks_exact(BLOCK)) {
@@ -341,7 +297,7 @@ impl Blocks {
         if blocks < before {
             self.keep(blocks.max(1)..before);
         }
-        self.medium.set_len(extent(blocks))?;
+        self.medium.set_len(self.layout.extent(blocks))?;
         self.len.store(len, Ordering::Release);
         writing(&self.sums).retain(|group, _| group * COVERED < blocks);
         Ok(())
@@ -386,7 +342,7 @@ impl Blocks {
         // In the order of the medium, and the same each time.
         changed.sort_unstable_by_key(|(group, ..)| *group);
         for (group, _, bytes) in &changed {
-            self.medium.write(place_of_sums(*group) * BLOCK_U64, bytes)?;
+            self.medium.write(self.layout.place_of_sums(*group) * BLOCK_U64, bytes)?;
         }
         self.medium.sync()?;
         let mut all = writing(&self.sums);
@@ -418,7 +374,7 @@ impl Blocks {
             self.write_header(durable)?;
             self.medium.sync()?;
         }
-        self.len.store(blocks_in(self.medium.len()?) * BLOCK_U64, Ordering::Release);
+        self.len.store(self.layout.blocks_in(self.medium.len()?) * BLOCK_U64, Ordering::Release);
         Ok(())
     }
 
@@ -468,7 +424,7 @@ impl Blocks {
     }
 
     fn read_sums(&self, group: u64) -> io::Result<Sums> {
-        let offset = place_of_sums(group) * BLOCK_U64;
+        let offset = self.layout.place_of_sums(group) * BLOCK_U64;
         if offset + BLOCK_U64 > self.medium.len()? {
             return Ok(Sums::unwritten());
         }
@@ -500,21 +456,6 @@ fn runs(numbers: Range<u64>) -> impl Iterator<Item = (Range<u64>, Range<usize>)>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_length_and_the_extent_that_it_takes_say_the_same() {
-        for blocks in (0..3 * COVERED).chain([1 << 32]) {
-            assert_eq!(blocks_in(extent(blocks)), blocks);
-        }
-    }
-
-    #[test]
-    fn no_two_blocks_share_a_place() {
-        let blocks = 0..2 * COVERED + 3;
-        let mut places: Vec<u64> = blocks.map(place).chain((0..3).map(place_of_sums)).collect();
-        places.sort_unstable();
-        assert!(places.windows(2).all(|pair| pair[0] < pair[1]) && places[0] == FIRST);
-    }
 
     #[test]
     fn runs_end_where_sums_lie_between() {

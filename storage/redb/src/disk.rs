@@ -5,7 +5,10 @@
 //! it was about is given up by whoever began it, who asks [`failure`](Disk::failure). After that the medium is as a crash
 //! would have left it, and a new database is opened over it; readers of the old one go on beside it.
 
-use crate::blocks::{BLOCK, Blocks, HEADER, Kept, reading, writing};
+use crate::{
+    blocks::{Blocks, HEADER, Kept, reading, writing},
+    layout::BLOCK,
+};
 use redb::StorageBackend;
 use std::{
     io::{self, ErrorKind},

@@ -1,17 +1,18 @@
 //! The store on disk: the tables in one file, by redb, over blocks with checksums.
 //!
 //! ```text
-//!  RedbBackend   one writer; views of the last commit; opens anew after a failure   lib.rs, view.rs
+//!  RedbBackend   one writer; views of the last commit; opens anew after a failure   lib.rs, view.rs, since.rs
+//!    Log         a durable commit in one write and one sync, until redb's next one  log.rs
 //!    tables      keys and rows as redb's types                                      tables.rs
 //!    redb        B+trees, copy on write, two-phase commits
 //!    Disk        no failure of a write reaches a reader                             disk.rs
-//!    Blocks      checksums, the header, the format                                  blocks.rs
+//!    Blocks      checksums, the header, the format                                  blocks.rs, layout.rs
 //!    Place       a directory that is locked, or a simulated one                     directory.rs, anabranch_medium
 //! ```
 //!
 //! **The contract**, beside [`Backend`]'s: when [`commit`](Backend::commit) fails for want of room or by an error of the
 //! disk, readers, those of open views included, go on, and the next commit is tried as if nothing had happened.
-//! Opening after a crash reads a few blocks, however large the database is.
+//! Opening after a crash reads a few blocks and what is in the log, however large the database is.
 //!
 //! ```
 //! use anabranch_redb::{Options, RedbBackend};
@@ -32,7 +33,10 @@
 mod blocks;
 mod directory;
 mod disk;
+mod layout;
 mod lease;
+mod log;
+mod since;
 mod tables;
 mod trouble;
 mod view;
@@ -46,7 +50,9 @@ use anabranch_store::{Backend, BackendError, Batch, Direction, Durability, Table
 use blocks::{Blocks, reading, writing};
 use directory::Directory;
 use disk::Disk;
-use redb::WriteTransaction;
+use log::{Log, NO_LOG};
+use redb::{ReadableDatabase, WriteTransaction};
+use since::{Since, weight};
 use std::{
     ops::{Bound, ControlFlow},
     path::Path,
@@ -62,15 +68,19 @@ use view::{Generation, Snapshot};
 pub struct Options {
     /// How many bytes of blocks are kept in memory, at most.
     pub cache: usize,
-    /// After so many bytes of commits that are [`Durability::Relaxed`], the next one is made durable: so much can be lost,
-    /// and so much memory they take meanwhile. Whoever makes that one writes the blocks of all of them, a few milliseconds for
-    /// the 512 KiB that it is unless told otherwise.
+    /// After so many bytes of commits, redb writes its blocks, by which all that is [`Durability::Relaxed`] becomes durable: so
+    /// much can be lost at most, and so much memory they take meanwhile. Whoever makes that commit writes the blocks of all of
+    /// them, a few milliseconds for the 256 KiB that it is unless told otherwise.
     pub relaxed: usize,
+    /// How many bytes of the log are used before redb writes its blocks: 8 KiB for each durable commit, as long as no more than
+    /// 4 KB were written since the one before it. There are no more than the 512 KiB that it is unless told otherwise; with 0 each
+    /// durable commit writes its blocks, which is two syncs instead of one, and no more disk is used than the rows take.
+    pub log: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { cache: 32 << 20, relaxed: 512 << 10 }
+        Options { cache: 32 << 20, relaxed: 256 << 10, log: 512 << 10 }
     }
 }
 
@@ -90,11 +100,25 @@ struct Writer {
     generation: Arc<Generation>,
     /// The number of the last commit.
     commits: u64,
-    /// The commits since the last durable one, as they would be lost in a crash, and what they weigh.
-    relaxed: Vec<Batch>,
-    relaxed_size: usize,
+    log: Log,
+    /// The commits that are not in what redb has on the disk.
+    since: Since,
+    /// The epoch that redb's state in memory names: where there are any, it is the one after the log's, so that whenever redb makes
+    /// that state durable, the log is none that follows it.
+    epoch: u64,
     /// A commit has failed, and the database could not be opened anew since.
     broken: bool,
+}
+
+/// What becomes of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    /// It stays in memory, and may be lost.
+    Memory,
+    /// It goes to the log, with what has stayed in memory before.
+    Log,
+    /// redb writes its blocks.
+    Blocks,
 }
 
 impl RedbBackend {
@@ -135,8 +159,16 @@ impl RedbBackend {
         };
         let blocks = Arc::new(Blocks::open(medium)?);
         let generation = Generation::open(Disk::new(blocks.clone()), &options)?;
-        let snapshot = Snapshot::take(&generation, 0)?;
-        let writer = Writer { blocks, generation, commits: 0, relaxed: Vec::new(), relaxed_size: 0, broken: false };
+        let mut writer = Writer {
+            log: Log::new(blocks.medium().clone(), blocks.log(), NO_LOG, options.log),
+            blocks,
+            generation,
+            commits: 0,
+            since: Since::default(),
+            epoch: NO_LOG,
+            broken: false,
+        };
+        let snapshot = writer.recover().inspect_err(|_| writer.generation.disk.retire())?;
         Ok(RedbBackend { current: RwLock::new(Arc::new(snapshot)), writer: Mutex::new(writer), place, options })
     }
 
@@ -161,10 +193,11 @@ impl RedbBackend {
         // From here on the new file is the database, so its rows are durable, whatever they were.
         writer.generation.disk.retire();
         writer.broken = true;
-        writer.relaxed.clear();
-        writer.relaxed_size = 0;
+        writer.since.clear();
         let medium = self.place.medium()?.ok_or(Trouble::Before)?;
-        writer.blocks = Arc::new(Blocks::open(medium)?);
+        let blocks = Arc::new(Blocks::open(medium)?);
+        writer.log = Log::new(blocks.medium().clone(), blocks.log(), NO_LOG, self.options.log);
+        writer.blocks = blocks;
         self.renew(&mut writer)
     }
 
@@ -193,17 +226,10 @@ impl RedbBackend {
     fn renew(&self, writer: &mut Writer) -> Result<(), Trouble> {
         writer.generation.disk.retire();
         writer.broken = true;
+        writer.log.settle()?;
         writer.blocks.go_back()?;
         let generation = Generation::open(Disk::new(writer.blocks.clone()), &self.options)?;
-        let snapshot = (|| -> Result<Snapshot, Trouble> {
-            if !writer.relaxed.is_empty() {
-                let transaction = begin(&generation, Durability::Relaxed)?;
-                let mut changes = writer.relaxed.iter().flat_map(Batch::changes);
-                apply(&generation, transaction, &mut changes)?;
-            }
-            Snapshot::take(&generation, writer.commits)
-        })();
-        let snapshot = snapshot.inspect_err(|_| generation.disk.retire())?;
+        let snapshot = writer.redo(&generation).inspect_err(|_| generation.disk.retire())?;
         writer.generation = generation;
         writer.broken = false;
         *writing(&self.current) = Arc::new(snapshot);
@@ -225,32 +251,79 @@ impl Drop for RedbBackend {
 impl Writer {
     /// Whether to open it anew first: a reader, too, can have met with a failure.
     fn is_broken(&self) -> bool {
-        self.broken || self.generation.is_dead() || self.generation.disk.failure().is_some()
+        self.broken || self.log.is_unsettled() || self.generation.is_dead() || self.generation.disk.failure().is_some()
     }
 
-    fn write(&mut self, batch: &Batch, durability: Durability) -> Result<Snapshot, Trouble> {
-        let transaction = begin(&self.generation, durability)?;
-        apply(&self.generation, transaction, &mut batch.changes())?;
-        self.commits += 1;
-        match durability {
-            Durability::Immediate => {
-                self.relaxed.clear();
-                self.relaxed_size = 0;
-            }
-            Durability::Relaxed => {
-                self.relaxed.push(batch.clone());
-                self.relaxed_size += weight(batch);
-            }
+    /// Brings the state that redb has on the disk to where the log says that it was.
+    fn recover(&mut self) -> Result<Snapshot, Trouble> {
+        self.log.begin(named(&self.generation)?);
+        let logged = Since::logged(self.log.read()?);
+        self.since = logged.ok_or_else(|| BackendError::Damaged("a commit in its log is none".into()))?;
+        self.redo(&self.generation.clone())
+    }
+
+    /// Makes in a database that was just opened all commits that it has not on the disk.
+    fn redo(&mut self, generation: &Arc<Generation>) -> Result<Snapshot, Trouble> {
+        self.epoch = named(generation)?;
+        if self.epoch != self.log.epoch() {
+            // redb did come to write them, though something failed behind that.
+            self.since.clear();
+            self.log.begin(self.epoch);
         }
-        Snapshot::take(&self.generation, self.commits)
+        if !self.since.is_empty() {
+            let after = self.log.after();
+            apply(generation, Durability::Relaxed, &mut self.since.changes(), (after != self.epoch).then_some(after))?;
+            self.epoch = after;
+        }
+        Snapshot::take(generation, self.commits)
+    }
+
+    /// What becomes of a batch.
+    fn to(&self, batch: &Batch, durability: Durability, options: &Options) -> To {
+        let is_much = self.since.weight() + weight(batch) > options.relaxed;
+        match durability {
+            _ if is_much => To::Blocks,
+            Durability::Relaxed => To::Memory,
+            Durability::Immediate if self.log.takes(self.since.unlogged_with(batch)) => To::Log,
+            Durability::Immediate => To::Blocks,
+        }
+    }
+
+    fn write(&mut self, batch: &Batch, to: To) -> Result<Snapshot, Trouble> {
+        let commit = self.commits + 1;
+        if to == To::Blocks {
+            let after = self.log.after_checkpoint();
+            self.apply(batch, Durability::Immediate, after)?;
+            self.log.begin(after);
+            self.since.clear();
+            self.commits = commit;
+            return Snapshot::take(&self.generation, commit);
+        }
+        if !batch.is_empty() {
+            self.apply(batch, Durability::Relaxed, self.log.after())?;
+        }
+        let snapshot = Snapshot::take(&self.generation, commit)?;
+        let (len, weight) = (self.since.len(), self.since.weight());
+        self.since.push(batch);
+        if to == To::Log {
+            self.log.append(self.since.unlogged()).inspect_err(|_| self.since.truncate(len, weight))?;
+            self.since.is_logged();
+        }
+        self.commits = commit;
+        Ok(snapshot)
+    }
+
+    fn apply(&mut self, batch: &Batch, durability: Durability, epoch: u64) -> Result<(), Trouble> {
+        let is_new = epoch != self.epoch;
+        apply(&self.generation, durability, &mut batch.changes(), is_new.then_some(epoch))?;
+        self.epoch = epoch;
+        Ok(())
     }
 }
 
-/// What a batch counts for until a commit is made durable: its bytes, and more for rows that go. Those are a few bytes each and,
-/// where they lie apart, a block each that is to be written.
-fn weight(batch: &Batch) -> usize {
-    const GONE: usize = 512;
-    batch.size() + GONE * batch.changes().filter(|(.., row)| row.is_none()).count()
+/// The epoch that the last commit of a database names.
+fn named(generation: &Generation) -> Result<u64, Trouble> {
+    Ok(tables::epoch(&generation.database.begin_read()?)?.unwrap_or(NO_LOG))
 }
 
 /// How redb is to commit: always in two phases and with the state of its allocator, so that after a crash it knows at once
@@ -264,12 +337,18 @@ fn begin(generation: &Generation, durability: Durability) -> Result<WriteTransac
     Ok(transaction)
 }
 
+/// Makes changes in one commit of redb, which names another epoch if there is one.
 fn apply<'a>(
     generation: &Generation,
-    transaction: WriteTransaction,
+    durability: Durability,
     changes: &mut dyn Iterator<Item = Changed<'a>>,
+    epoch: Option<u64>,
 ) -> Result<(), Trouble> {
+    let transaction = begin(generation, durability)?;
     tables::write(&transaction, changes, || generation.disk.failure().is_some())?;
+    if let Some(epoch) = epoch {
+        tables::set_epoch(&transaction, epoch)?;
+    }
     generation.check()?;
     transaction.commit()?;
     generation.check()
@@ -303,7 +382,7 @@ fn fill(
 fn copy(from: &Snapshot, into: &Generation) -> Result<(), Trouble> {
     let mut batch = Batch::new();
     let write = |batch: &mut Batch| -> Result<(), Trouble> {
-        apply(into, begin(into, Durability::Immediate)?, &mut batch.changes())?;
+        apply(into, Durability::Immediate, &mut batch.changes(), None)?;
         batch.clear();
         Ok(())
     };
@@ -333,17 +412,14 @@ impl Backend for RedbBackend {
     fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), BackendError> {
         batch.changes().try_for_each(tables::fits)?;
         let mut writer = self.writer();
-        let durability = match durability {
-            Durability::Relaxed if writer.relaxed_size + weight(batch) > self.options.relaxed => Durability::Immediate,
-            asked => asked,
-        };
-        if batch.is_empty() && (durability == Durability::Relaxed || writer.relaxed.is_empty()) {
+        if batch.is_empty() && (durability == Durability::Relaxed || writer.since.unlogged().is_empty()) {
             return Ok(());
         }
         if writer.is_broken() {
             self.renew(&mut writer)?;
         }
-        match writer.write(batch, durability) {
+        let to = writer.to(batch, durability, &self.options);
+        match writer.write(batch, to) {
             Ok(snapshot) => {
                 *writing(&self.current) = Arc::new(snapshot);
                 Ok(())
@@ -362,11 +438,11 @@ impl Backend for RedbBackend {
     }
 
     fn usage(&self) -> Result<Usage, BackendError> {
-        let (blocks, disk, relaxed) = {
+        let (blocks, disk, since) = {
             let writer = self.writer();
-            (writer.blocks.clone(), writer.generation.disk.clone(), writer.relaxed_size as u64)
+            (writer.blocks.clone(), writer.generation.disk.clone(), writer.since.len() as u64)
         };
-        let memory = blocks.memory() + disk.memory() + relaxed;
+        let memory = blocks.memory() + disk.memory() + since;
         Ok(Usage { memory, disk: blocks.taken().map_err(Trouble::from)? })
     }
 }

@@ -15,6 +15,8 @@ const VERSIONS: TableDefinition<u128, &[u8]> = TableDefinition::new("versions");
 const TIMES: TableDefinition<u64, u64> = TableDefinition::new("times");
 const EFFECTS: TableDefinition<u128, ()> = TableDefinition::new("effects");
 const SEGMENTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("segments");
+/// One row, of this module alone: the epoch of the log that follows the state.
+const LOG: TableDefinition<(), u64> = TableDefinition::new("log");
 
 /// A key or a row, as bytes outside and as redb's type inside.
 trait Bytes: Value + 'static {
@@ -268,6 +270,22 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), TableError> {
     transaction.open_table(VERSIONS)?;
     transaction.open_table(TIMES)?;
     transaction.open_table(EFFECTS)?;
+    transaction.open_table(LOG)?;
+    Ok(())
+}
+
+/// The epoch of the log that follows what is there; none where none does.
+pub(crate) fn epoch(transaction: &ReadTransaction) -> Result<Option<u64>, TableError> {
+    match transaction.open_table(LOG) {
+        Ok(log) => Ok(log.get(())?.map(|epoch| epoch.value())),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says which epoch follows what the transaction makes.
+pub(crate) fn set_epoch(transaction: &WriteTransaction, epoch: u64) -> Result<(), TableError> {
+    transaction.open_table(LOG)?.insert((), epoch)?;
     Ok(())
 }
 

@@ -120,11 +120,11 @@ fn a_later_format_is_refused_by_its_number() -> Outcome {
     drop(open(directory.path())?);
     let file = directory.path().join("store.redb");
     let mut bytes = fs::read(&file)?;
-    bytes[16] = 2;
+    bytes[16] = 3;
     let sum = twox_hash::XxHash3_64::oneshot(&bytes[..24]);
     bytes[24..32].copy_from_slice(&sum.to_le_bytes());
     fs::write(&file, bytes)?;
-    assert_eq!(open(directory.path()).map(drop), Err(BackendError::Newer { found: 2, known: 1 }));
+    assert_eq!(open(directory.path()).map(drop), Err(BackendError::Newer { found: 3, known: 2 }));
     Ok(())
 }
 
@@ -179,7 +179,8 @@ fn opening_after_a_crash_reads_no_more_of_a_large_database_than_of_a_small_one()
         let backend = RedbBackend::open_at(place.clone(), Options::default())?;
         let read = place.read();
         assert_eq!(backend.view()?.count(Table::Versions)?, rows);
-        Ok((read, place.size()))
+        // beside the log, which is as long in both
+        Ok((read, place.size() - 128 * 4096))
     };
     let ((few, small), (many, large)) = (read(1_000)?, read(100_000)?);
     println!("{few} bytes of {small}, {many} bytes of {large}");
@@ -189,9 +190,11 @@ fn opening_after_a_crash_reads_no_more_of_a_large_database_than_of_a_small_one()
 }
 
 #[test]
-fn a_durable_commit_is_two_syncs_and_a_relaxed_one_none() -> Outcome {
+fn without_its_log_a_durable_commit_is_two_syncs_and_a_relaxed_one_none() -> Outcome {
     let place = SimPlace::default();
-    let backend = RedbBackend::open_at(place.clone(), Options::default())?;
+    let mut options = Options::default();
+    options.log = 0;
+    let backend = RedbBackend::open_at(place.clone(), options)?;
     let syncs = || syncs(&place);
     // The first commit also syncs that the database is open.
     let before = syncs();

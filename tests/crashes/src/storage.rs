@@ -58,6 +58,8 @@ impl Storage for Redb {
         // so small that blocks go to the disk in the middle of a commit, too
         options.cache = if chance.one_in(3) { 64 << 10 } else { 1 << 20 };
         options.relaxed = if chance.one_in(3) { 2_000 } else { 1 << 20 };
+        // none, one that is full after a few commits, all of it
+        options.log = [0, 24 << 10, 512 << 10, 512 << 10][chance.below(4) as usize];
         options
     }
 
@@ -70,7 +72,8 @@ impl Storage for Redb {
     }
 
     fn of_headers(_: &SimPlace, chance: &mut Chance) -> u64 {
-        chance.below(5 * 4096)
+        // and the log, of which histories use no more
+        chance.below((5 + 32) * 4096)
     }
 
     fn told(error: &BackendError, byte: u64) -> Result<(), Lost> {
