@@ -14,10 +14,12 @@
 #![forbid(unsafe_code)]
 
 pub mod lifecycle;
+mod moved;
 pub mod rows;
 mod storage;
 pub mod versions;
 
+pub use moved::moved;
 pub use storage::{Opfs, Redb, Storage};
 
 use anabranch_medium::sim::{Chance, Event, Faults, Replay, SimPlace};

@@ -154,12 +154,12 @@ fn a_database_of_a_later_format_is_refused_by_its_number() {
     let file = place.path().join("data/store.redb");
     let mut bytes = fs::read(&file).expect("it is there");
     // As docs/guide/format.md has it: the format, and the sum of what stands before the sum.
-    bytes[16] = 2;
+    bytes[16] = 3;
     let sum = twox_hash::XxHash3_64::oneshot(&bytes[..24]);
     bytes[24..32].copy_from_slice(&sum.to_le_bytes());
     fs::write(&file, bytes).expect("there is room");
     let (code, said) = refuses(&place, &["get", "rooms", "hall"]);
-    assert!(code == 1 && said.contains("has format 2, and this program knows up to 1: use a newer one"), "{said}");
+    assert!(code == 1 && said.contains("has format 3, and this program knows up to 2: use a newer one"), "{said}");
 }
 
 #[test]

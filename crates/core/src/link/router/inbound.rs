@@ -11,6 +11,7 @@
 
 use super::{
     index::standing,
+    order::ordered,
     sink::{Deliver, Delivery},
 };
 use crate::link::{
@@ -75,8 +76,6 @@ pub(crate) struct NewInbound {
 }
 
 struct New {
-    /// How many were added before it.
-    number: u32,
     ties: Ties,
     config: ConnectorConfig,
     sink: Arc<dyn Deliver>,
@@ -86,23 +85,25 @@ impl NewInbound {
     /// Adds a link, and says how many were added before it.
     pub(crate) fn add(&mut self, ties: Ties, config: ConnectorConfig, sink: Arc<dyn Deliver>) -> u32 {
         let number = u32::try_from(self.links.len()).unwrap_or(u32::MAX);
-        self.links.push(New { number, ties, config, sink });
+        self.links.push(New { ties, config, sink });
         number
     }
 
     /// The links in the order of the index, and the numbers that they have there, in the order in which they were added.
     pub(crate) fn done(self) -> (Inbound, Vec<u32>) {
-        let mut links = self.links;
-        links.sort_by_cached_key(|link| {
+        let key = |link: &New| {
             let standing = standing(link.ties.resource());
             (standing.is_none(), standing)
-        });
+        };
+        let keys: Vec<_> = self.links.iter().map(key).collect();
+        let order = ordered(keys.len(), &|one, other| keys[one].cmp(&keys[other]));
+        drop(keys);
+        let mut links: Vec<Option<New>> = self.links.into_iter().map(Some).collect();
         let mut numbers = alloc::vec![0; links.len()];
-        for (now, link) in (0..).zip(&links) {
-            numbers[link.number as usize] = now;
-        }
         let (mut hot, mut cold) = (Vec::with_capacity(links.len()), Vec::with_capacity(links.len()));
-        for New { ties, config, sink, .. } in links {
+        for (now, before) in (0..).zip(order) {
+            numbers[before as usize] = now;
+            let Some(New { ties, config, sink }) = links[before as usize].take() else { continue };
             let config = (config != ConnectorConfig::default()).then(|| Box::new(config));
             hot.push(Hot { values: AtomicUsize::new(0), sink, resource: Resource::new(ties.resource()) });
             cold.push(Cold { ties, config, failures: Failures::new() });

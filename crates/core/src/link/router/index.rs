@@ -18,6 +18,7 @@
 use super::{
     Target,
     hash::{EACH, Terms, finish, whole, zeros},
+    order::ordered,
 };
 use crate::link::address::{Level, levels, matches};
 use alloc::{boxed::Box, vec::Vec};
@@ -105,7 +106,9 @@ impl Index {
                 index.shapes.insert(place, Table { shape, first: 0, buckets: 0 });
             }
         }
-        all.sort_by_key(|(shape, hash, _)| (*shape, *hash));
+        let key = |at: usize| all.get(at).map(|(shape, hash, _)| (*shape, *hash));
+        let order = ordered(all.len(), &|one, other| key(one).cmp(&key(other)));
+        let all: Vec<(Shape, u64, Target)> = order.iter().filter_map(|at| all.get(*at as usize).copied()).collect();
         let mut starts: Vec<u32> = Vec::new();
         let mut before = 0;
         for of_shape in all.chunk_by(|a, b| a.0 == b.0) {

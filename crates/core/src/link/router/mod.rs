@@ -3,6 +3,7 @@
 mod hash;
 mod inbound;
 mod index;
+mod order;
 mod routed;
 mod sink;
 
@@ -11,6 +12,7 @@ use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::fmt;
 pub(crate) use inbound::{Inbound, NewInbound};
 use index::{Index, standing};
+use order::ordered;
 pub use routed::Routed;
 pub(crate) use sink::{Deliver, Sink};
 
@@ -74,8 +76,11 @@ impl RouterBuilder {
     /// The router. O(n log n) in the number of routes.
     #[must_use]
     pub fn build(self) -> Router {
-        let mut routes = self.routes;
-        routes.sort_by_cached_key(|route| filter(route.resource()).into_owned());
+        let filters: Vec<Cow<'_, str>> = self.routes.iter().map(|route| filter(route.resource())).collect();
+        let order = ordered(filters.len(), &|one, other| filters.get(one).cmp(&filters.get(other)));
+        let route = |at: &u32| self.routes.get(*at as usize);
+        let copy = |route: &InboundRoute| InboundRoute { links: route.links.clone(), link: route.link };
+        let mut routes: Vec<InboundRoute> = order.iter().filter_map(route).map(copy).collect();
         let mut starts: Vec<u32> = Vec::new();
         for (i, route) in routes.iter().enumerate() {
             let first = i
