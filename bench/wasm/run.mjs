@@ -216,7 +216,7 @@ async function memoryOf(page) {
   const wasm = await worker.evaluate(async () => {
     globalThis.gc();
     // It is the module that the worker runs, and so gives what that exports.
-    return (await import("/parts/engine.js")).initSync().memory.buffer.byteLength;
+    return (await import("/parts/engine-store.js")).initSync().memory.buffer.byteLength;
   });
   const heap = await page.evaluate(async () => {
     globalThis.gc();
