@@ -266,9 +266,10 @@ impl Writer {
     fn redo(&mut self, generation: &Arc<Generation>) -> Result<Snapshot, Trouble> {
         self.epoch = named(generation)?;
         if self.epoch != self.log.epoch() {
-            // redb did come to write them, though something failed behind that.
+            // redb did come to write them, though something failed behind that: a commit more than was thought.
             self.since.clear();
             self.log.begin(self.epoch);
+            self.commits += 1;
         }
         if !self.since.is_empty() {
             let after = self.log.after();
@@ -426,7 +427,10 @@ impl Backend for RedbBackend {
             }
             Err(trouble) => {
                 let error = BackendError::from(trouble);
+                let (commits, epoch) = (writer.commits, writer.log.epoch());
                 match self.renew(&mut writer) {
+                    // What failed came after the commit, which holds.
+                    Ok(()) if to == To::Blocks && writer.log.epoch() != epoch && writer.commits != commits => Ok(()),
                     // It will be tried again.
                     Err(second) if error != BackendError::Full => {
                         Err(BackendError::Poisoned(format!("{error}, and then: {}", BackendError::from(second))))
