@@ -181,22 +181,10 @@ fn scan<K: Key + Bytes, V: Bytes>(
     if nothing_between(low, high) {
         return Ok(());
     }
-    // Where it ends is looked at here: redb would do the same for each row, and keep a copy for it.
-    let (near, far) = match direction {
-        Direction::Forward => ((low, Bound::Unbounded), high),
-        Direction::Backward => ((Bound::Unbounded, high), low),
-    };
-    let is_within = |key: &[u8]| match (direction, far) {
-        (_, Bound::Unbounded) => true,
-        (Direction::Forward, Bound::Included(high)) => key <= high,
-        (Direction::Forward, Bound::Excluded(high)) => key < high,
-        (Direction::Backward, Bound::Included(low)) => key >= low,
-        (Direction::Backward, Bound::Excluded(low)) => key > low,
-    };
     // they have the right length by now
-    let (Some(low), Some(high)) = (inside::<K>(near.0), inside::<K>(near.1)) else { return Ok(()) };
+    let (Some(low), Some(high)) = (inside::<K>(low), inside::<K>(high)) else { return Ok(()) };
     let mut rows = table.range::<K::SelfType<'_>>((low, high))?;
-    let mut reached: Option<Vec<u8>> = None;
+    let mut reached = None;
     loop {
         let row = match direction {
             Direction::Forward => rows.next(),
@@ -205,21 +193,14 @@ fn scan<K: Key + Bytes, V: Bytes>(
         match row {
             None => return Ok(()),
             Some(Ok((key, row))) => {
-                let flow = K::outside(&key.value(), |key| {
-                    if !is_within(key) {
-                        return ControlFlow::Break(());
-                    }
-                    let reached = reached.get_or_insert_default();
-                    reached.clear();
-                    reached.extend_from_slice(key);
-                    V::outside(&row.value(), |row| visit(key, row))
-                });
+                let flow = K::outside(&key.value(), |key| V::outside(&row.value(), |row| visit(key, row)));
                 if flow.is_break() {
                     return Ok(());
                 }
+                reached = Some(key);
             }
             Some(Err(error)) => {
-                *last = reached;
+                *last = reached.map(|key| K::outside(&key.value(), <[u8]>::to_vec));
                 return Err(error);
             }
         }
