@@ -262,7 +262,8 @@ impl<'r, P: Place, Q: Routes> Session<'r, P, Q> {
     }
 
     /// A packet is too large, of which these are the first `bytes`. A broker of MQTT 3.1.1 could not be told what is too large, and
-    /// would send a value again on each connection, for ever: so that is passed over. `None`: not enough has come to know what it is.
+    /// would send a value again on each connection, for ever: so that is passed over. `false`: it has no
+    /// place now, as with [`packet`](Self::packet); `None`: not enough has come to know what it is.
     pub(crate) fn too_large<M: Memory>(
         &mut self,
         bytes: &[u8],

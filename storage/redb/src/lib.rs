@@ -427,10 +427,10 @@ impl Backend for RedbBackend {
             }
             Err(trouble) => {
                 let error = BackendError::from(trouble);
-                let (commits, epoch) = (writer.commits, writer.log.epoch());
+                let commits = writer.commits;
                 match self.renew(&mut writer) {
                     // What failed came after the commit, which holds.
-                    Ok(()) if to == To::Blocks && writer.log.epoch() != epoch && writer.commits != commits => Ok(()),
+                    Ok(()) if to == To::Blocks && writer.commits != commits => Ok(()),
                     // It will be tried again.
                     Err(second) if error != BackendError::Full => {
                         Err(BackendError::Poisoned(format!("{error}, and then: {}", BackendError::from(second))))
