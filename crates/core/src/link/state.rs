@@ -22,7 +22,8 @@ pub struct LinkStatus {
     pub address: Arc<str>,
     /// Which way values go.
     pub direction: LinkDirection,
-    /// How many values passed: into the record, or to the connector.
+    /// How many values passed: into the record, or to the connector. One is counted when it was handed on, so another thread
+    /// that has just received it may still read the number before.
     pub values: u64,
     /// How many could not be decoded, encoded or published.
     pub failed: u64,

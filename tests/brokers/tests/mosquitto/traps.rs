@@ -97,6 +97,8 @@ fn one_panicking_tap_kills_the_whole_runner_while_produce_still_says_ok() {
         }
         let of = |topic: &str| came.iter().filter(|value| value.0 == topic).map(|value| &*value.1).collect::<Vec<_>>();
         assert_eq!((of("falls"), of("beside").len()), (vec!["0", "1", "2", "4", "5"], 6));
+        // A value is counted once it was handed on, which is when another thread can see it.
+        comes_true(|| db.link("mqtt://values").values == 5 && db.link("mqtt://falls").values == 5).await;
         let (decodes, encodes) = (db.link("mqtt://values"), db.link("mqtt://falls"));
         assert_eq!((decodes.values, decodes.failed, encodes.values, encodes.failed), (5, 1, 5, 1));
         assert!(encodes.last_error.as_ref().is_some_and(|why| why.contains("panicked")), "{encodes:?}");
