@@ -245,35 +245,35 @@ impl Walk {
                 return broken(&error);
             }
         };
-        let (previous, follows) = match (version.previous, &self.before) {
+        let (previous, follows) = match (version.previous(), &self.before) {
             (Previous::None, Before::Beginning) => (None, true),
             (Previous::Here(previous), _) => (Some(previous), false),
             (Previous::Before, Before::Proven(before)) => (Some(*before), true),
             (Previous::Before, Before::Perhaps(before)) => (Some(*before), false),
             (Previous::Before, Before::Unknown | Before::Beginning) => {
-                self.before = Before::Perhaps(version.id);
+                self.before = Before::Perhaps(version.id());
                 return broken(&"the version before it is lost, so it cannot be proven");
             }
             (Previous::None, _) => {
-                self.before = Before::Perhaps(version.id);
+                self.before = Before::Perhaps(version.id());
                 return broken(&"it says that it is the first version, and is not");
             }
         };
         let causes = match version.causes() {
             Ok(causes) => causes,
             Err(error) => {
-                self.before = Before::Perhaps(version.id);
+                self.before = Before::Perhaps(version.id());
                 return broken(&error);
             }
         };
         let (namespace, key) = (&*chain.namespace, &*chain.key);
         let value = version.value;
         let written = Written { namespace, key, value, timestamp: at, previous, causes: &causes };
-        if VersionId::of(&written, &mut self.scratch) != version.id {
-            self.before = Before::Perhaps(version.id);
+        if VersionId::of(&written, &mut self.scratch) != version.id() {
+            self.before = Before::Perhaps(version.id());
             return broken(&"its id is not that of what it says");
         }
-        self.before = Before::Proven(version.id);
-        Link::Proven(Proven { id: version.id, previous, follows, causes, value: value.map(Into::into) })
+        self.before = Before::Proven(version.id());
+        Link::Proven(Proven { id: version.id(), previous, follows, causes, value: value.map(Into::into) })
     }
 }

@@ -22,7 +22,7 @@
 use crate::crc::Crc;
 use crate::{Causes, StoreError, Table, Timestamp, VersionId, VersionedValue};
 use alloc::vec::Vec;
-use anabranch_value::{Text, Value, cbor};
+use anabranch_value::{Text, cbor};
 
 /// The format that this program writes, and the latest that it reads. The first had no segments; all else is the same.
 pub(crate) const FORMAT: u32 = 2;
@@ -220,11 +220,15 @@ pub(crate) fn read_number(timestamp: &[u8], row: &[u8]) -> Result<u64, StoreErro
     row.try_into().map(u64::from_be_bytes).map_err(|_| damaged(Table::Times, timestamp))
 }
 
-/// A version as it lies in `Versions`.
+/// A version as it lies in `Versions`: what is longer than a register is left where it is, as it would be moved more often than
+/// it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct VersionRow<'r> {
-    pub id: VersionId,
-    pub previous: Previous,
+    pub timestamp: Timestamp,
+    flags: u8,
+    digest: &'r [u8; VersionId::DIGEST],
+    /// The id of the previous version, where it stands here.
+    here: Option<&'r [u8; VersionId::LENGTH]>,
     /// 32 bytes each.
     causes: &'r [u8],
     /// CBOR; `None`: deleted.
@@ -288,15 +292,15 @@ impl<'r> VersionRow<'r> {
         Self::parse(key, row).ok_or_else(|| damaged(Table::Versions, key))
     }
 
-    fn parse(key: &[u8], row: &'r [u8]) -> Option<Self> {
+    /// Reads it; none where it is damaged.
+    pub fn parse(key: &[u8], row: &'r [u8]) -> Option<Self> {
         let mut parts = Parts(open(key, row)?);
         let timestamp = Timestamp::from_bytes(key.get(8..)?).filter(|at| *at > Timestamp::ZERO)?;
         let [flags] = *parts.take()?;
-        let id = VersionId::from_parts(timestamp, parts.take()?);
-        let previous = match flags & (FIRST | PREVIOUS_HERE) {
-            0 => Previous::Before,
-            FIRST => Previous::None,
-            PREVIOUS_HERE => Previous::Here(parts.id()?),
+        let digest = parts.take()?;
+        let here = match flags & (FIRST | PREVIOUS_HERE) {
+            0 | FIRST => None,
+            PREVIOUS_HERE => Some(parts.take().filter(|id| VersionId::from_bytes(**id).is_some())?),
             _ => return None,
         };
         let causes = if flags & HAS_CAUSES != 0 {
@@ -307,7 +311,26 @@ impl<'r> VersionRow<'r> {
         };
         let value = (flags & DELETED == 0).then_some(parts.0);
         let is_whole = flags < 16 && (value.is_some() || parts.0.is_empty());
-        is_whole.then_some(VersionRow { id, previous, causes, value })
+        is_whole.then_some(VersionRow { timestamp, flags, digest, here, causes, value })
+    }
+
+    /// The name of the version.
+    pub fn id(&self) -> VersionId {
+        VersionId::from_parts(self.timestamp, self.digest)
+    }
+
+    /// Where the id of the previous version is.
+    pub fn previous(&self) -> Previous {
+        match self.here.and_then(|id| VersionId::from_bytes(*id)) {
+            Some(previous) => Previous::Here(previous),
+            None if self.flags & FIRST != 0 => Previous::None,
+            None => Previous::Before,
+        }
+    }
+
+    /// Whether the id of the previous version is in the row before.
+    pub fn follows(&self) -> bool {
+        self.flags & (FIRST | PREVIOUS_HERE) == 0
     }
 
     /// The id that a row of a damaged version has, if that part of it is not what is damaged.
@@ -324,43 +347,39 @@ impl<'r> VersionRow<'r> {
         let (causes, _) = self.causes.as_chunks();
         let ids: Option<Vec<VersionId>> = causes.iter().map(|bytes| VersionId::from_bytes(*bytes)).collect();
         ids.map(|ids| Causes::from(&*ids))
-            .ok_or_else(|| StoreError::damaged(format_args!("the causes of version {}", self.id)))
+            .ok_or_else(|| StoreError::damaged(format_args!("the causes of version {}", self.id())))
     }
 
     /// The version, but for the id of the previous one where that is in the row before.
     pub fn decode(&self) -> Result<VersionedValue, StoreError> {
-        let mut version = self.without_value()?;
-        self.read_value(&mut version.value)?;
+        let mut version = VersionedValue::BLANK;
+        self.read_into(&mut version)?;
         Ok(version)
     }
 
-    /// Decodes it to the end of a page, where its value is made in its place: a fifth of what a page costs is moving versions
-    /// about. Where it fails, the page is as it was.
+    /// Decodes it to the end of a page, where it is made in its place: a fifth of what a page costs is moving versions about.
+    /// Where it fails, the page is as it was.
     pub fn decode_to(&self, page: &mut Vec<VersionedValue>) -> Result<(), StoreError> {
-        page.push(self.without_value()?);
-        let read = page.last_mut().map_or(Ok(()), |version| self.read_value(&mut version.value));
+        page.push(VersionedValue::BLANK);
+        let read = page.last_mut().map_or(Ok(()), |version| self.read_into(version));
         read.inspect_err(|_| drop(page.pop()))
     }
 
-    fn read_value(&self, value: &mut Value) -> Result<(), StoreError> {
-        let Some(bytes) = self.value else { return Ok(()) };
-        cbor::read_into(bytes, value)
-            .map_err(|error| StoreError::damaged(format_args!("the value of version {}: {error}", self.id)))
-    }
-
-    fn without_value(&self) -> Result<VersionedValue, StoreError> {
-        let previous_version = match self.previous {
-            Previous::Here(previous) => Some(previous),
-            Previous::None | Previous::Before => None,
+    fn read_into(&self, version: &mut VersionedValue) -> Result<(), StoreError> {
+        version.timestamp = self.timestamp;
+        version.version_id = self.id();
+        if let Previous::Here(previous) = self.previous() {
+            version.previous_version = Some(previous);
+        }
+        if !self.causes.is_empty() {
+            version.causes = self.causes()?;
+        }
+        let Some(bytes) = self.value else {
+            version.deleted = true;
+            return Ok(());
         };
-        Ok(VersionedValue {
-            value: Value::Null,
-            timestamp: self.id.timestamp(),
-            version_id: self.id,
-            previous_version,
-            causes: self.causes()?,
-            deleted: self.value.is_none(),
-        })
+        cbor::read_into(bytes, &mut version.value)
+            .map_err(|error| StoreError::damaged(format_args!("the value of version {}: {error}", self.id())))
     }
 }
 
@@ -373,6 +392,7 @@ pub(crate) fn texts_of(names: &[u8]) -> (Text, Text) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anabranch_value::Value;
     use proptest::prelude::*;
 
     fn id(timestamp: i64, byte: u8) -> VersionId {

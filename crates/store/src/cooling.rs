@@ -88,7 +88,7 @@ impl<V: View> Planner<'_, V> {
                 return Ok(ControlFlow::Break(()));
             }
             let version = VersionRow::read(row_key, row)?;
-            let joint = match (version.previous, previous) {
+            let joint = match (version.previous(), previous) {
                 (Previous::None, _) => Joint::First,
                 (Previous::Here(previous), _) => Joint::Gap(previous),
                 (Previous::Before, Some(previous)) => Joint::Joins(previous),
@@ -99,12 +99,12 @@ impl<V: View> Planner<'_, V> {
                 found.is_full = true;
                 return Ok(ControlFlow::Break(()));
             }
-            let piece = Piece { id: version.id, causes: version.causes()?, value: version.value.map(Into::into) };
+            let piece = Piece { id: version.id(), causes: version.causes()?, value: version.value.map(Into::into) };
             let (namespace, key, value) = (&*chain.namespace, &*chain.key, version.value);
             let written =
                 Written { namespace, key, value, timestamp: at, previous: joint.previous(), causes: &piece.causes };
-            if VersionId::of(&written, &mut scratch) != version.id {
-                let id = version.id;
+            if VersionId::of(&written, &mut scratch) != version.id() {
+                let id = version.id();
                 return Err(StoreError::damaged(format_args!(
                     "version {id} of {key:?}: its id is not that of what it says"
                 )));
@@ -112,7 +112,7 @@ impl<V: View> Planner<'_, V> {
             bytes += piece.size();
             found.sizes.push(size(row_key, row));
             found.joint = found.joint.or(Some(joint));
-            previous = Some(version.id);
+            previous = Some(version.id());
             waits = Some(piece);
             Ok(ControlFlow::Continue(()))
         })?;

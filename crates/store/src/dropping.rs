@@ -88,7 +88,7 @@ impl<V: View> Planner<'_, V> {
                 next = at;
             }
             let version = VersionRow::read(key, row)?;
-            last = Some((version.id, version.causes()?, size(key, row)));
+            last = Some((version.id(), version.causes()?, size(key, row)));
             Ok(ControlFlow::Continue(()))
         })?;
         self.looked_at += gone.len() as u64 + 1;

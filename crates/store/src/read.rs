@@ -1,6 +1,6 @@
 //! What can be asked of the tables as they were at one moment.
 
-use crate::codec::{self, KeyRow, NamespaceRow, Previous, VersionRow};
+use crate::codec::{self, KeyRow, NamespaceRow, VersionRow};
 use crate::cold::Unpacked;
 use crate::write::{check_key, check_namespace, owned};
 use crate::{Direction, KeyedVersion, Page, StoreError, Table, Timestamp, VersionId, VersionedValue, View};
@@ -152,18 +152,18 @@ impl<V: View> Reader<V> {
         self.backward(row.number, to, &mut |version| {
             if let Some(last) = items.last_mut() {
                 if core::mem::take(&mut waits) {
-                    last.previous_version = Some(version.id);
+                    last.previous_version = Some(version.id());
                 }
-                if items.len() == limit || version.id.timestamp() < from {
-                    more = (version.id.timestamp() >= from).then(|| items[items.len() - 1].timestamp);
+                if items.len() == limit || version.timestamp < from {
+                    more = (version.timestamp >= from).then(|| items[items.len() - 1].timestamp);
                     is_done = true;
                     return Ok(ControlFlow::Break(()));
                 }
-            } else if version.id.timestamp() < from {
+            } else if version.timestamp < from {
                 is_done = true;
                 return Ok(ControlFlow::Break(()));
             }
-            waits = version.previous == Previous::Before;
+            waits = version.follows();
             version.decode_to(&mut items)?;
             Ok(ControlFlow::Continue(()))
         })?;
@@ -449,11 +449,11 @@ impl<V: View> Reader<V> {
         let mut waits = false;
         self.backward(number, at, &mut |row| {
             if let Some(found) = &mut found {
-                found.previous_version = Some(row.id);
+                found.previous_version = Some(row.id());
                 waits = false;
                 return Ok(ControlFlow::Break(()));
             }
-            waits = row.previous == Previous::Before;
+            waits = row.follows();
             found = Some(row.decode()?);
             Ok(if waits { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
@@ -469,7 +469,7 @@ impl<V: View> Reader<V> {
     pub(crate) fn head(&self, number: u64) -> Result<Option<VersionId>, StoreError> {
         let mut head = None;
         self.backward(number, Timestamp::LATEST, &mut |row| {
-            head = Some(row.id);
+            head = Some(row.id());
             Ok(ControlFlow::Break(()))
         })?;
         Ok(head)
@@ -482,7 +482,11 @@ impl<V: View> Reader<V> {
         }
         let (first, last) = (codec::version_key(number, Timestamp::ZERO), codec::version_key(number, from));
         let range = (Bound::Excluded(&first[..]), Bound::Included(&last[..]));
-        self.scan(Table::Versions, range, Direction::Backward, &mut |key, row| visit(&VersionRow::read(key, row)?))
+        // Looked at where it was read to: to move it first is to wait until its parts are written.
+        self.scan(Table::Versions, range, Direction::Backward, &mut |key, row| match &VersionRow::parse(key, row) {
+            Some(version) => visit(version),
+            None => Err(codec::damaged(Table::Versions, key)),
+        })
     }
 
     /// As [`View::scan`], and ends at the first error.

@@ -22,6 +22,18 @@ pub struct VersionedValue {
     pub deleted: bool,
 }
 
+impl VersionedValue {
+    /// What is filled in as a version is read.
+    pub(crate) const BLANK: Self = VersionedValue {
+        value: Value::Null,
+        timestamp: Timestamp::ZERO,
+        version_id: VersionId::BLANK,
+        previous_version: None,
+        causes: Causes(None),
+        deleted: false,
+    };
+}
+
 /// The versions that one was made from. Most have none, which costs nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Causes(Option<Arc<[VersionId]>>);

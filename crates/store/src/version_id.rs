@@ -42,6 +42,8 @@ impl VersionId {
     /// How many bytes it has.
     pub const LENGTH: usize = 32;
     pub(crate) const DIGEST: usize = 24;
+    /// What no version has, where one is filled in later.
+    pub(crate) const BLANK: Self = Self([0; Self::LENGTH]);
 
     /// From its bytes; none where they begin with a time that no version has.
     #[must_use]
