@@ -100,7 +100,7 @@ pub(crate) struct Change {
 /// How much a step does: rows that it looks at, changes and bytes of its commit. What is begun is finished, so it may be a
 /// segment more of each.
 const LOOKED_AT: u64 = 2048;
-pub(crate) const CHANGES: usize = 256;
+pub(crate) const CHANGES: usize = 128;
 const BYTES: usize = 256 << 10;
 /// What looking at a chain counts for, in rows.
 const CHAIN: u64 = 8;

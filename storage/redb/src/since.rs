@@ -34,7 +34,7 @@ impl Since {
         while !rest.is_empty() {
             let (change, behind) = take(rest)?;
             fits(change).ok()?;
-            since.weight += if change.2.is_none() { GONE } else { 0 };
+            since.weight += gone(change);
             rest = behind;
         }
         Some(since)
@@ -101,12 +101,19 @@ impl Since {
     }
 }
 
-/// What a row that goes counts for. It is a few bytes and, where those lie apart, a block each that is to be written.
-const GONE: usize = 512;
+/// What a change counts for beside its bytes. A row that goes has few, and where those lie apart, each of them is a block that is
+/// to be written: those of one key lie together, and those of one key in a table that is in the order of time do not.
+fn gone((table, _, row): Changed<'_>) -> usize {
+    match (table, row) {
+        (_, Some(_)) => 0,
+        (Table::Times | Table::Effects, None) => 1024,
+        (_, None) => 512,
+    }
+}
 
 /// What a batch counts for until redb writes its blocks: its bytes, and more for rows that go.
 pub(crate) fn weight(batch: &Batch) -> usize {
-    batch.size() + GONE * batch.changes().filter(|(.., row)| row.is_none()).count()
+    batch.size() + batch.changes().map(gone).sum::<usize>()
 }
 
 fn take(bytes: &[u8]) -> Option<(Changed<'_>, &[u8])> {

@@ -3,7 +3,7 @@
 //! `cargo xtask bench store` runs it; `--only WORD` runs the cases whose name holds the word.
 //!
 //! ```text
-//!  work       writes.rs  durable.rs  hot.rs  past.rs  mixed.rs  footprint.rs
+//!  work       writes.rs  durable.rs  hot.rs  past.rs  mixed.rs  footprint.rs  lifecycle.rs
 //!  peers      peers/: sqlite.rs, koru.rs, bare_redb.rs
 //!  measures   time of the processor where others on the machine must not count, syncs and bytes counted in counted.rs
 //! ```
@@ -14,6 +14,7 @@ mod counted;
 mod durable;
 mod footprint;
 mod hot;
+mod lifecycle;
 mod mixed;
 mod past;
 mod peers;
@@ -122,6 +123,7 @@ fn main() -> ExitCode {
     durable::run(&mut report);
     past::run(&mut report);
     footprint::run(&mut report);
+    lifecycle::run(&mut report);
     mixed::run(&mut report);
     match report.write(&folder(), "store") {
         Ok((holding, all)) => println!("{holding} of {all} bounds hold; target/bench/store.json has the figures"),
