@@ -27,18 +27,20 @@ export function inBrowser({ engines, start }) {
     engines: Object.fromEntries(Object.entries(engines).map(([what, its]) => [what, loader(its)])),
     storages: ["memory", "opfs", "indexeddb"],
     remote({ name, storage, hotBytes, settings }) {
+      const needs = settings === null ? "alone" : "records";
+      // Fetched and compiled here meanwhile: a worker takes as long to start.
+      const module = compiled(engines[needs].url());
       let worker;
       try {
         worker = start();
       } catch {
-        // A shared worker starts none, and a page without an origin may not.
+        // A shared worker starts none, and a page without an origin may not. Whoever needs the module asks for it again.
+        module.catch(() => {});
         return undefined;
       }
       // What was asked for first, and what a browser without it has.
       const storages = [...new Set([storage, "indexeddb", "memory"])];
-      const needs = settings === null ? "alone" : "records";
-      // Compiled here meanwhile: a worker takes as long to start.
-      return RemotePort.open(worker, { name, storages, hotBytes, settings, needs }, compiled(engines[needs].url()));
+      return RemotePort.open(worker, { name, storages, hotBytes, settings, needs }, module);
     },
   });
 }

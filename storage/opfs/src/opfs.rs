@@ -12,7 +12,7 @@ use crate::{
 };
 use anabranch_medium::Medium;
 use anabranch_store::BackendError;
-use js_sys::{Object, Reflect};
+use js_sys::{Object, Promise, Reflect};
 use slab::Slab;
 use std::{
     cell::RefCell,
@@ -20,6 +20,7 @@ use std::{
     sync::Arc,
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen]
 extern "C" {
@@ -32,12 +33,12 @@ extern "C" {
     async fn directory(this: &Directory, name: &str, options: &Object) -> std::result::Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = getFileHandle)]
-    async fn file(this: &Directory, name: &str, options: &Object) -> std::result::Result<JsValue, JsValue>;
+    fn file(this: &Directory, name: &str, options: &Object) -> std::result::Result<Promise, JsValue>;
 
     type File;
 
     #[wasm_bindgen(method, catch, js_name = createSyncAccessHandle)]
-    async fn open(this: &File) -> std::result::Result<JsValue, JsValue>;
+    fn open(this: &File) -> std::result::Result<Promise, JsValue>;
 
     #[derive(Debug)]
     type Handle;
@@ -194,11 +195,24 @@ async fn open_both(name: &str, created: &Object) -> std::result::Result<(OpfsMed
     for name in ["anabranch", name] {
         directory = directory.directory(name, created).await?.unchecked_into();
     }
-    let log = open_one(&directory, "log", created).await?;
-    Ok((log, open_one(&directory, "tree", created).await?))
+    // Both at once: each answer comes from another process.
+    let [log, tree] = both(["log", "tree"].map(|file| directory.file(file, created))).await;
+    let (log, tree) = (log?.unchecked_into::<File>(), tree?.unchecked_into::<File>());
+    let [log, tree] = both([log.open(), tree.open()]).await;
+    // The one that is open is closed where the other one is not to be had.
+    let (log, tree) = (log.map(opened), tree.map(opened));
+    Ok((log?, tree?))
 }
 
-async fn open_one(directory: &Directory, name: &str, created: &Object) -> std::result::Result<OpfsMedium, JsValue> {
-    let file: File = directory.file(name, created).await?.unchecked_into();
-    Ok(OpfsMedium::new(file.open().await?.unchecked_into()))
+fn opened(handle: JsValue) -> OpfsMedium {
+    OpfsMedium::new(handle.unchecked_into())
+}
+
+type Answer<T> = std::result::Result<T, JsValue>;
+
+/// Waits for both, also where one has failed: from the beginning, or the host takes that for a failure that nobody sees.
+async fn both(promises: [Answer<Promise>; 2]) -> [Answer<JsValue>; 2] {
+    let [one, other] = promises.map(|promise| promise.map(JsFuture::from));
+    let answer = async |future: Answer<JsFuture>| future?.await;
+    [answer(one).await, answer(other).await]
 }
