@@ -84,13 +84,15 @@ const CASES = {
   async "open an empty database, cold"() {
     const opened = await interleaved(
       7,
-      Object.fromEntries(["anabranch", "sqlite"].map((name) => [name, () => calledCold("opening", name, fresh("empty"))])),
+      Object.fromEntries(["anabranch", "sqlite", "bare"].map((name) => [name, () => calledCold("opening", name, fresh("empty"))])),
       { isCold: true },
     );
     const memory = await interleaved(7, { ours: () => calledCold("openingMemory") }, { isCold: true });
     const note = "a new tab: modules, worker, engine, files";
     report.row({ case: "open an empty database, cold, Chromium, on disk", unit: "ms", ours: opened.anabranch, peer: [SQLITE, opened.sqlite], bound: atMost(0.5), note });
-    report.figure({ case: "open an empty database, cold, Chromium, on disk", unit: "ms", ours: opened.anabranch, bound: atMost(50), note });
+    const beyond = "what opening on disk takes beyond a worker with two files";
+    const bare = `such a worker, which opens, writes and flushes them, takes ${opened.bare.toFixed(0)} ms`;
+    report.figure({ case: `${beyond}, cold, Chromium`, unit: "ms", ours: opened.anabranch - opened.bare, bound: atMost(50), note: bare });
     report.figure({ case: "open an empty database, cold, Chromium, in memory", unit: "ms", ours: memory.ours, bound: atMost(50), note: "a new tab: modules, engine" });
     const directory = mkdtempSync(join(tmpdir(), "anabranch-bench-node-"));
     const node = await interleaved(7, { memory: () => inNode("open"), file: () => inNode("open", join(directory, fresh("file"))) });

@@ -27,6 +27,8 @@ export const contestants = {
   dexie: (name) => withDexie(name, "strict"),
   /** As Dexie is unless told otherwise: a write resolves before it is on the disk. */
   dexieRelaxed: (name) => withDexie(name, "relaxed"),
+  /** No database, but what one in such files needs of the browser. */
+  bare: (name) => behind("/bench/bare.js", { name }),
 };
 
 async function withDexie(name, chromeTransactionDurability) {
