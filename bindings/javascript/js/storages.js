@@ -4,16 +4,24 @@
 const TRIES = 40;
 const PAUSE = 50;
 
-/** Whether there are private files: a worker asks once. */
-let hasFiles;
+/** The root of the private files, if there are any, and the directory of the database: a worker asks for each once. */
+let root;
+let directory;
 
 export const engines = {
   opfs: {
-    isHere: () => (hasFiles ??= looked()),
-    async open({ Engine }, { name, hotBytes }, emit) {
+    isHere: async () => (await (root ??= looked())) !== undefined,
+    /** Asks for what it needs beside an engine. */
+    prepare({ name }) {
+      directory ??= of(name);
+      // Whoever opens it is told.
+      directory.catch(() => {});
+    },
+    async open({ Engine }, options, emit) {
+      this.prepare(options);
       for (let left = TRIES; ; left--) {
         try {
-          return await Engine.opfs(name, hotBytes, emit);
+          return await Engine.opfs(directory, options.hotBytes, emit);
         } catch (error) {
           if (left === 0 || !isInUse(error)) throw error;
           await new Promise((resolve) => setTimeout(resolve, PAUSE));
@@ -40,11 +48,17 @@ export const engines = {
 async function looked() {
   try {
     // An old browser has none, nor have some private windows and pages without an origin.
-    await navigator.storage.getDirectory();
-    return typeof FileSystemFileHandle.prototype.createSyncAccessHandle === "function";
+    const found = await navigator.storage.getDirectory();
+    return typeof FileSystemFileHandle.prototype.createSyncAccessHandle === "function" ? found : undefined;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** Two files of the engine's are in it. No name of a directory may have a slash, or be one or two dots. */
+async function of(name) {
+  const all = await (await (root ??= looked())).getDirectoryHandle("anabranch", { create: true });
+  return all.getDirectoryHandle(encodeURIComponent(name).replaceAll(".", "%2E"), { create: true });
 }
 
 const IN_USE = new TextEncoder().encode("IN_USE");

@@ -59,5 +59,5 @@ pub use backend::{OpfsBackend, Options};
 #[cfg(target_arch = "wasm32")]
 pub use indexed_db::IndexedDb;
 #[cfg(target_arch = "wasm32")]
-pub use opfs::{can_open_opfs, open_opfs};
+pub use opfs::open_opfs;
 pub use view::OpfsView;

@@ -1,8 +1,4 @@
-//! A database in the origin private file system: two files in a directory of its name, open as long as it is.
-//!
-//! ```text
-//!  anabranch/NAME/log    anabranch/NAME/tree
-//! ```
+//! A database in the origin private file system: two files in a directory, `log` and `tree`, open as long as it is.
 //!
 //! Only dedicated workers have what this needs, and of all of them one alone has a file open.
 
@@ -25,12 +21,6 @@ use wasm_bindgen_futures::JsFuture;
 #[wasm_bindgen]
 extern "C" {
     type Directory;
-
-    #[wasm_bindgen(catch, js_namespace = ["globalThis", "navigator", "storage"], js_name = getDirectory)]
-    async fn root_directory() -> std::result::Result<JsValue, JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = getDirectoryHandle)]
-    async fn directory(this: &Directory, name: &str, options: &Object) -> std::result::Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = getFileHandle)]
     fn file(this: &Directory, name: &str, options: &Object) -> std::result::Result<Promise, JsValue>;
@@ -165,38 +155,24 @@ impl Drop for OpfsMedium {
     }
 }
 
-/// Whether this place has files that can be opened as [`open_opfs`] needs them: a dedicated worker, in a browser that has them.
-/// Some refuse them in private windows all the same, which only opening tells.
-#[must_use]
-pub fn can_open_opfs() -> bool {
-    Reflect::has(&js_sys::global(), &JsValue::from_str("FileSystemSyncAccessHandle")).unwrap_or_default()
-}
-
-/// Opens the database of a name in the origin private file system, or makes one: in a dedicated worker, which has it alone
-/// until the backend and all its views are dropped, or the worker ends.
+/// Opens the database in a directory of the origin private file system, or makes one: in a dedicated worker, which has it alone
+/// until the backend and all its views are dropped, or the worker ends. `directory` is a promise of its
+/// `FileSystemDirectoryHandle`, so that a host can be on its way there while it still loads the program.
 ///
 /// # Errors
 /// [`BackendError`]: [`InUse`](BackendError::InUse) while another worker, of any tab, has it open;
 /// [`Io`](BackendError::Io) where there is no such file system; and those of [`OpfsBackend::open`].
-pub async fn open_opfs(name: &str, options: Options) -> std::result::Result<OpfsBackend, BackendError> {
-    if name.is_empty() {
-        return Err(BackendError::Io("a database has to have a name".into()));
-    }
-    let created = Object::new();
-    Reflect::set(&created, &JsValue::from_str("create"), &JsValue::TRUE).map_err(|error| failed(&error))?;
-    // No name of a directory may have a slash, or be one or two dots.
-    let name = String::from(js_sys::encode_uri_component(name)).replace('.', "%2E");
-    let (log, tree) = open_both(&name, &created).await.map_err(|error| failed(&error))?;
+pub async fn open_opfs(directory: Promise, options: Options) -> std::result::Result<OpfsBackend, BackendError> {
+    let (log, tree) = open_both(directory).await.map_err(|error| failed(&error))?;
     OpfsBackend::open(Arc::new(log), Arc::new(tree), options)
 }
 
-async fn open_both(name: &str, created: &Object) -> std::result::Result<(OpfsMedium, OpfsMedium), JsValue> {
-    let mut directory = root_directory().await?.unchecked_into::<Directory>();
-    for name in ["anabranch", name] {
-        directory = directory.directory(name, created).await?.unchecked_into();
-    }
+async fn open_both(directory: Promise) -> std::result::Result<(OpfsMedium, OpfsMedium), JsValue> {
+    let directory = JsFuture::from(directory).await?.unchecked_into::<Directory>();
+    let created = Object::new();
+    Reflect::set(&created, &JsValue::from_str("create"), &JsValue::TRUE)?;
     // Both at once: each answer comes from another process.
-    let [log, tree] = both(["log", "tree"].map(|file| directory.file(file, created))).await;
+    let [log, tree] = both(["log", "tree"].map(|file| directory.file(file, &created))).await;
     let (log, tree) = (log?.unchecked_into::<File>(), tree?.unchecked_into::<File>());
     let [log, tree] = both([log.open(), tree.open()]).await;
     // The one that is open is closed where the other one is not to be had.
