@@ -51,9 +51,10 @@ pub const CHECKS: &[Step] = &[
         shows: "the benchmarks compile without a warning",
         needs: &[CLIPPY, PKG_CONFIG, OPENSSL],
         counts: Counts::Nothing,
-        lane: Lane::Beside("bench"),
+        lane: Lane::Beside(CHECKS_FOLDER),
         runs: |workspace| {
-            let lint = cargo_in(workspace, "bench", "clippy").args(["--locked", "--manifest-path", "bench/Cargo.toml"]);
+            let lint =
+                cargo_in(workspace, CHECKS_FOLDER, "clippy").args(["--locked", "--manifest-path", "bench/Cargo.toml"]);
             Ok(vec![lint.args(["--", "-D", "warnings"])])
         },
     },
