@@ -22,7 +22,9 @@ pub fn command() -> Command {
             ),
             steps_of(Command::new("test").about("Run every test, on every runtime").long_about(
                 "Runs every test: natively, under loom and Miri, on a Cortex-M in QEMU, as WebAssembly in Node, and in \
-                 simulation over thousands of seeds.\n\nA step's output is shown whole when the step fails, and \
+                 simulation over thousands of seeds.\n\nTests that may hold a clock run one after the other; what only computes, \
+                 builds or checks runs beside them at the lowest priority (`chrt --idle`, or `nice`), in target directories of \
+                 its own. With --verbose all run one after the other, as nothing may print between the lines of another.\n\nA step's output is shown whole when the step fails, and \
                  summed up in a line otherwise. The last line is always `N passed, N failed`. A missing tool is a failure, not a skip.",
             )),
             steps_of(Command::new("ci").about("Run what continuous integration runs: `test`, then every check").long_about(

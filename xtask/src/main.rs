@@ -5,7 +5,7 @@
 //!                  │               │              │                     │
 //!  data         steps.rs        tools.rs    layers/rules.rs      the tables of each file
 //!                  │
-//!  machinery    toolchain.rs ── runner.rs ── process.rs ── tally.rs
+//!  machinery    toolchain.rs ── runner.rs ── lanes.rs ── process.rs ── tally.rs
 //! ```
 //!
 //! What the project consists of is data, in one table for each concern; a new step, tool, layer or size is a new line.
@@ -14,8 +14,10 @@ mod arguments;
 mod bench;
 mod coverage;
 mod failure;
+mod lanes;
 mod layers;
 mod npm;
+mod priority;
 mod process;
 mod runner;
 mod sizes;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::process::Run;
+use crate::steps;
 use crate::workspace::{WASM32, Workspace};
 
 /// Where the package's sources are.
@@ -97,13 +98,13 @@ pub fn build(workspace: &Workspace) -> Result<(), Failure> {
 /// Compiles an engine, writes its script beside the other parts, and gives where its module is.
 fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<PathBuf, Failure> {
     let package = workspace.package_in(SOURCES)?;
-    let glue = workspace.package_of("wasm-glue")?;
     let program = package.program()?;
     let module = workspace.built(format!("{WASM32}/web/{program}.wasm"));
     let glued = workspace.built(format!("npm/glue-{}", variant.name));
     compiled(&package.name, variant).through(&workspace.root)?;
-    let bind = Run::cargo(["run", "--quiet", "-p", &glue.name, "--bin", "wasm-glue", "--"]).args([&module, &glued]);
-    bind.args(["--target", "web"]).through(&workspace.root)?;
+    for run in steps::glue(workspace, &module, &glued, "web")? {
+        run.through(&workspace.root)?;
+    }
     // The glue names its module by the file that it was made of, and may name it twice.
     let script = glued.join(format!("{program}.js"));
     let text = fs::read_to_string(&script).map_err(|error| failed("read", &script, &error))?;

@@ -1,7 +1,7 @@
 //! Running a command: its words as data, its output kept or let through, and a bound on its time.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, PipeReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -9,6 +9,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
+use crate::lanes::Priority;
+use crate::priority;
+
+/// What takes only what others leave may take so many times as long.
+const PATIENCE: u32 = 4;
 
 /// How long the system may take to end what was killed.
 const PIPE_ENDS_WITHIN: Duration = Duration::from_secs(5);
@@ -21,6 +26,7 @@ pub struct Run {
     env: Vec<(&'static str, OsString)>,
     within: Duration,
     must_fail_saying: Option<&'static str>,
+    priority: Priority,
 }
 
 /// What a command did.
@@ -35,7 +41,14 @@ impl Run {
     pub fn new<A: Into<OsString>>(program: impl Into<OsString>, args: impl IntoIterator<Item = A>) -> Self {
         let args = args.into_iter().map(Into::into).collect();
         let within = Duration::from_secs(30 * 60);
-        Self { program: program.into(), args, env: Vec::new(), within, must_fail_saying: None }
+        Self {
+            program: program.into(),
+            args,
+            env: Vec::new(),
+            within,
+            must_fail_saying: None,
+            priority: Priority::Normal,
+        }
     }
 
     pub fn cargo<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> Self {
@@ -55,6 +68,15 @@ impl Run {
     /// Bounds the time: a firmware that hangs must not hang the run.
     pub fn within(mut self, seconds: u64) -> Self {
         self.within = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Runs it as urgently as this, and all that it starts.
+    pub fn at(mut self, priority: Priority) -> Self {
+        if priority == Priority::Lowest {
+            self.within *= PATIENCE;
+        }
+        self.priority = priority;
         self
     }
 
@@ -139,8 +161,13 @@ impl Run {
     }
 
     fn command(&self, root: &Path) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value))).current_dir(root);
+        let before = match self.priority {
+            Priority::Normal => &[],
+            Priority::Lowest => priority::lowest(),
+        };
+        let mut words = before.iter().map(OsStr::new).chain([self.program.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value))).current_dir(root);
         command
     }
 
@@ -256,6 +283,16 @@ mod tests {
             shell("echo started; sh -c 'sleep 600; echo late'; echo later").within(1).captured(Path::new("."), false);
         assert_eq!(ran.output, "started\n");
         assert!(ran.fault.unwrap().ends_with("it was ended: it took longer than its 1 s"));
+    }
+
+    #[test]
+    fn at_the_lowest_priority_it_is_the_same_command_with_more_time() {
+        let run = shell("echo $0 $1; exit 3").args(["zero", "one"]).within(2);
+        let lowest = run.clone().at(Priority::Lowest);
+        assert_eq!((lowest.to_string(), lowest.within.as_secs()), (run.to_string(), 8));
+        let [ran, lowest] = [run, lowest].map(|run| run.captured(Path::new("."), false));
+        assert_eq!((lowest.output.as_str(), lowest.fault), ("zero one\n", ran.fault));
+        assert_eq!(ran.output, "zero one\n");
     }
 
     #[test]

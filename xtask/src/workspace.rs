@@ -95,10 +95,10 @@ impl Workspace {
         })
     }
 
-    /// The packages below any of these folders that build for this machine.
+    /// The packages in or below any of these folders, each ending with `/`, that build for this machine.
     pub fn packages_below<'a>(&'a self, folders: &'a [&str]) -> impl Iterator<Item = &'a Package> {
         let here = self.packages.iter().filter(|package| package.foreign_target().is_none());
-        here.filter(move |package| folders.iter().any(|folder| package.folder.starts_with(folder)))
+        here.filter(move |package| folders.iter().any(|folder| format!("{}/", package.folder).starts_with(folder)))
     }
 
     /// The package that builds this program.
@@ -213,5 +213,15 @@ mod tests {
         assert_eq!(board.dependencies[1].target.as_deref(), Some("cfg(loom)"));
         assert_eq!(workspace.host_selection(), ["--workspace", "--exclude", "anabranch-board"]);
         assert!(workspace.package("nothing").is_err());
+    }
+
+    #[test]
+    fn a_folder_is_no_beginning_of_another_s_name() {
+        let package =
+            |folder: &str| serde_json::json!({ "name": folder, "manifest_path": format!("/w/{folder}/Cargo.toml") });
+        let packages = ["connectors/mqtt", "connectors/mqtt-broker", "crates/core", "crates"].map(package);
+        let workspace = Workspace::from_metadata(&serde_json::json!({ "workspace_root": "/w", "packages": packages }));
+        let found = workspace.packages_below(&["crates/", "connectors/mqtt/"]).map(|package| package.name.as_str());
+        assert_eq!(found.collect::<Vec<_>>(), ["connectors/mqtt", "crates/core", "crates"]);
     }
 }

@@ -1,5 +1,10 @@
-//! Every form that a service can have, with warnings denied and names that the generated code uses, too.
+//! Every form that a service can have compiles with warnings denied, and with names that the generated code uses, too.
 #![deny(warnings, missing_docs)]
+#![expect(
+    clippy::needless_update,
+    reason = "`cooling` sets each option that there is, and the generated code fills up the rest"
+)]
+#![expect(clippy::too_many_arguments, reason = "one of each name that the generated code uses")]
 
 use anabranch::{ServiceSpec, TokioAdapter, prelude::*};
 use std::{convert::Infallible, fmt, sync::Arc};
@@ -77,7 +82,8 @@ fn specs() -> [ServiceSpec<TokioAdapter>; 4] {
     ]
 }
 
-fn main() {
+#[test]
+fn right_use_compiles_without_a_warning() {
     assert_eq!(specs().len(), 4);
     let keys = [Lamp::Hall, Lamp::Stairs];
     assert!(keys.iter().map(RecordKey::name).eq(["lamp/hall", "lamp/stairs"]));
