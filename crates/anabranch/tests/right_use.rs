@@ -1,9 +1,5 @@
 //! Every form that a service can have compiles with warnings denied, and with names that the generated code uses, too.
 #![deny(warnings, missing_docs)]
-#![expect(
-    clippy::needless_update,
-    reason = "`cooling` sets each option that there is, and the generated code fills up the rest"
-)]
 #![expect(clippy::too_many_arguments, reason = "one of each name that the generated code uses")]
 
 use anabranch::{ServiceSpec, TokioAdapter, prelude::*};

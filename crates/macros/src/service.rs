@@ -103,7 +103,7 @@ impl<'a> Service<'a> {
             Restart::OnFailure => Some(quote!(OnFailure)),
             Restart::Always => Some(quote!(Always)),
         };
-        fields.extend(policy.map(|policy| quote!(restart: #krate::RestartPolicy::#policy)));
+        fields.extend(policy.map(|policy| quote!(restart = #krate::RestartPolicy::#policy)));
         let duration = |length: Duration| {
             let (seconds, nanos) = (length.as_secs(), length.subsec_nanos());
             quote!(#krate::Duration::new(#seconds, #nanos))
@@ -111,15 +111,20 @@ impl<'a> Service<'a> {
         let pauses = [("backoff", arguments.backoff), ("max_backoff", arguments.max_backoff)];
         fields.extend(pauses.into_iter().filter_map(|(field, length)| {
             let (field, length) = (format_ident!("{field}"), duration(length?));
-            Some(quote!(#field: #length))
+            Some(quote!(#field = #length))
         }));
-        fields.extend(arguments.limit.map(|limit| quote!(limit: ::core::option::Option::Some(#limit))));
+        fields.extend(arguments.limit.map(|limit| quote!(limit = ::core::option::Option::Some(#limit))));
         let instances = arguments.instances;
-        fields.extend((instances > 1).then(|| quote!(instances: #instances)));
+        fields.extend((instances > 1).then(|| quote!(instances = #instances)));
         if fields.is_empty() {
             return quote_spanned!(self.span=> #krate::ServiceConfig::DEFAULT);
         }
-        quote_spanned!(self.span=> #krate::ServiceConfig { #(#fields,)* ..#krate::ServiceConfig::DEFAULT })
+        // One by one: where all are set, there would be nothing left to take from the default, which lints tell the user of.
+        quote_spanned!(self.span=> {
+            let mut config = #krate::ServiceConfig::DEFAULT;
+            #(config.#fields;)*
+            config
+        })
     }
 
     /// The supervised loop, which is the body of every task of this service.

@@ -13,10 +13,11 @@ struct Worker;
     reason = "a service's parameters, and beside them those of its supervision"
 )]
 const _: () = {
-    static __CONFIG: ::anabranch::ServiceConfig = ::anabranch::ServiceConfig {
-        restart: ::anabranch::RestartPolicy::Always,
-        instances: 4u16,
-        ..::anabranch::ServiceConfig::DEFAULT
+    static __CONFIG: ::anabranch::ServiceConfig = {
+        let mut config = ::anabranch::ServiceConfig::DEFAULT;
+        config.restart = ::anabranch::RestartPolicy::Always;
+        config.instances = 4u16;
+        config
     };
     fn __run<R: Runtime + ::anabranch::TimeSource, __Stop, __End>(
         ctx: ::anabranch::RuntimeContext<R>,

@@ -17,12 +17,13 @@ pub(crate) struct MovingAverage;
     reason = "a service's parameters, and beside them those of its supervision"
 )]
 const _: () = {
-    static __CONFIG: ::anabranch::ServiceConfig = ::anabranch::ServiceConfig {
-        restart: ::anabranch::RestartPolicy::OnFailure,
-        backoff: ::anabranch::Duration::new(0u64, 50000000u32),
-        max_backoff: ::anabranch::Duration::new(120u64, 0u32),
-        limit: ::core::option::Option::Some(5u32),
-        ..::anabranch::ServiceConfig::DEFAULT
+    static __CONFIG: ::anabranch::ServiceConfig = {
+        let mut config = ::anabranch::ServiceConfig::DEFAULT;
+        config.restart = ::anabranch::RestartPolicy::OnFailure;
+        config.backoff = ::anabranch::Duration::new(0u64, 50000000u32);
+        config.max_backoff = ::anabranch::Duration::new(120u64, 0u32);
+        config.limit = ::core::option::Option::Some(5u32);
+        config
     };
     fn __run<Rt, __Stop, __End>(
         ctx: ::anabranch::RuntimeContext<Rt>,
