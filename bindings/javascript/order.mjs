@@ -3,8 +3,8 @@
 //
 //   node bindings/javascript/order.mjs ENGINE_bg.wasm       changes it
 //
-// One function comes after another: of those that are left, the one of which most has stood within the last 30 KB, by the sequences of
-// bytes that it shares with them.
+// One function comes after another: of those that are left, the one of which most has just stood there, by the sequences of bytes that it
+// shares with those before.
 import { readFileSync, writeFileSync } from "node:fs";
 import { CODE, NAMES, imports, leb, number, section, sections } from "./wasm.mjs";
 
@@ -12,11 +12,11 @@ const [module] = process.argv.slice(2);
 if (module === undefined) throw new Error("usage: order.mjs ENGINE_bg.wasm");
 
 /** How many bytes make a sequence: gzip takes three and more for one, and two bytes say where it stood. */
-const SEQUENCE = 8;
+const SEQUENCE = 6;
 /** A sequence that more functions have than these stands within reach of any place. */
 const COMMON = 1000;
-/** What gzip looks back, less a little for the function itself. */
-const REACH = 30_000;
+/** What gzip looks back, less a little for the function itself; and what is so near that it is said in fewer bits, which counts twice. */
+const REACHES = [30_000, 8_000];
 /** Between 0, which takes large functions first, and 1, which takes small ones. */
 const BY_SIZE = 0.5;
 
@@ -64,8 +64,8 @@ function inOrder(having) {
   const telling = having.map((own) => [...own].map((sequence) => who.get(sequence)).filter((all) => all.length > 1 && all.length <= COMMON));
   const weight = functions.map((body) => (body.length + 20) ** BY_SIZE);
   const shared = new Float64Array(functions.length);
-  const within = new Map();
-  const count = (index, by) => {
+  const reaches = REACHES.map((reach) => ({ reach, within: new Map(), oldest: 0, bytes: 0 }));
+  const count = (within, index, by) => {
     for (const all of telling[index]) {
       const before = within.get(all) ?? 0;
       within.set(all, before + by);
@@ -74,17 +74,20 @@ function inOrder(having) {
   };
   const left = new Set(functions.keys());
   const placed = [];
-  let [oldest, reach] = [0, 0];
   // The largest first, of which the others then have most.
   let next = functions.reduce((largest, body, index) => (body.length > functions[largest].length ? index : largest), 0);
   for (;;) {
     left.delete(next);
     placed.push(next);
     if (left.size === 0) return placed;
-    count(next, 1);
-    for (reach += functions[next].length; reach > REACH; oldest++) {
-      count(placed[oldest], -1);
-      reach -= functions[placed[oldest]].length;
+    for (const each of reaches) {
+      count(each.within, next, 1);
+      each.bytes += functions[next].length;
+      // The last one stays, however large it is.
+      for (; each.bytes > each.reach && each.oldest < placed.length - 1; each.oldest++) {
+        count(each.within, placed[each.oldest], -1);
+        each.bytes -= functions[placed[each.oldest]].length;
+      }
     }
     let best = -1;
     for (const index of left) {
