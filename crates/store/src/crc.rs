@@ -49,8 +49,12 @@ fn ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
     if let (Some(first), Some(last), true) = (from.first_chunk::<N>(), from.last_chunk::<N>(), from.len() <= 2 * N)
         && from.len() == to.len()
     {
-        to.first_chunk_mut::<N>().map(|to| *to = *first);
-        to.last_chunk_mut::<N>().map(|to| *to = *last);
+        if let Some(to) = to.first_chunk_mut::<N>() {
+            *to = *first;
+        }
+        if let Some(to) = to.last_chunk_mut::<N>() {
+            *to = *last;
+        }
         return true;
     }
     false
