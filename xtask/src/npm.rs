@@ -118,21 +118,28 @@ fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<Pat
     Ok(glued.join(from))
 }
 
-/// The compiler was asked for few bytes: of what it gives, `-Oz` makes no fewer of gzip than `-O3`, and slower ones. Functions are put
-/// in the order of their names, since gzip looks back no further than 32 KiB: so those that a generic one has become stand
-/// together. The names themselves are left out. What the compiler has left by itself stays so, called once or not: a host compiles a
-/// function when it is called first.
+/// The compiler was asked for few bytes: of what it gives, `-Oz` makes no fewer of gzip than `-O3`, and slower ones. What the compiler
+/// has left by itself stays so, called once or not: a host compiles a function when it is called first.
+///
+/// gzip looks back no further than 32 KiB, so functions that are alike are put beside one another (`order.mjs`): they are named by their
+/// places, and then put in the order of their names, which are left out.
 ///
 /// What it imports gets short names, in its script as well, which is in the folder already.
 fn make_smaller(workspace: &Workspace, variant: &Variant, module: &Path, folder: &Path) -> Result<(), Failure> {
     let into = folder.join(format!("{}_bg.wasm", variant.name));
     let script = folder.join(format!("{}.js", variant.name));
-    let smallest = Run::new("node", [format!("{SOURCES}/node_modules/binaryen/bin/wasm-opt")]);
-    let smallest = smallest.args([module]).args(["-O3", "--one-caller-inline-max-function-size=100"]);
+    let tool = |name: &str| Run::new("node", [format!("{SOURCES}/{name}.mjs")]);
     // The lowest KiB is the stack's last: an access there, reached from below 0, is the trap that the next one would have been.
-    let smallest = smallest.args(["--low-memory-unused", "--reorder-functions-by-name", "--strip-producers"]);
-    smallest.args(FEATURES).args(["-o"]).args([&into]).through(&workspace.root)?;
-    Run::new("node", [format!("{SOURCES}/names.mjs")]).args([&script, &into]).through(&workspace.root)
+    let optimised = |from: &Path| {
+        let run = Run::new("node", [format!("{SOURCES}/node_modules/binaryen/bin/wasm-opt")]).args([from]).args(["-o"]);
+        run.args([&into])
+            .args(["-O3", "--one-caller-inline-max-function-size=100", "--low-memory-unused"])
+            .args(FEATURES)
+    };
+    optimised(module).args(["--strip-producers", "-g"]).through(&workspace.root)?;
+    tool("order").args([&into]).through(&workspace.root)?;
+    optimised(&into).args(["--reorder-functions-by-name"]).through(&workspace.root)?;
+    tool("names").args([&script, &into]).through(&workspace.root)
 }
 
 /// Builds a variant's module.

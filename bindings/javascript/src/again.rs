@@ -9,15 +9,15 @@ use crate::{
     store::{self, Wanted},
     wire::Arguments,
 };
-use anabranch::store::{Expected, Start, Store, Timestamp, VersionId, VersionedValue, Write};
-use std::{collections::BTreeSet, ops::Bound};
+use anabranch::store::{Expected, Start, Store, Timestamp, Tree, VersionId, VersionedValue, Write};
+use std::ops::Bound;
 
 /// What engines before this one have written, as far as it was asked for.
 pub struct Before {
     /// All up to here is theirs.
     until: Timestamp,
     /// Those whose calls are known.
-    known: BTreeSet<VersionId>,
+    known: Tree<VersionId, ()>,
 }
 
 /// How many versions are looked at at once.
@@ -29,13 +29,19 @@ impl Before {
         // Whoever begins to follow now stands behind all that was written.
         let until =
             store.subscribe("n", "", Start::Now).map_or(Timestamp::from_nanos(0), |following| following.position());
-        Before { until, known: BTreeSet::new() }
+        Before { until, known: Tree::default() }
     }
 
     /// Versions that whoever asked for them was told of.
     pub fn told(&mut self, call: &mut Arguments<'_>) -> Result<(), Failure> {
-        self.known.extend(call.list("versions", |call| call.parsed::<VersionId>("a version"))?);
+        self.know(call.list("versions", |call| call.parsed("a version"))?);
         Ok(())
+    }
+
+    fn know(&mut self, versions: impl IntoIterator<Item = VersionId>) {
+        for version in versions {
+            self.known.insert(version, ());
+        }
     }
 
     /// The answer to a call that was asked before, if it has written since then what it was to write.
@@ -50,7 +56,7 @@ impl Before {
                 None => return Ok(None),
             }
         }
-        self.known.extend(versions.iter().map(|version| version.version_id));
+        self.know(versions.iter().map(|version| version.version_id));
         Ok(Some(store::written(&versions, writing)))
     }
 
@@ -67,7 +73,8 @@ impl Before {
                 Err(error) if error.is_not_found() => return Ok(oldest),
                 Err(error) => return Err(error.into()),
             };
-            let is_it = |version: &VersionedValue| !self.known.contains(&version.version_id) && makes(write, version);
+            let is_it =
+                |version: &VersionedValue| self.known.get(&version.version_id).is_none() && makes(write, version);
             oldest = page.items.into_iter().rfind(is_it).or(oldest);
             match page.next {
                 Some(next) => until = Bound::Excluded(next),

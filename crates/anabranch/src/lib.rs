@@ -74,6 +74,7 @@
 //! | `json-core` | `Json` with no heap |
 //! | `defmt` | logs through `defmt` |
 //! | `store`, `redb` | the versioned store, and its tables on disk |
+//! | `cold` | old versions in compressed segments; `redb` and all runtimes but `wasm-runtime` bring it |
 //! | `macros` | `#[derive(RecordKey)]`, and with `services` `#[service]` |
 //! | `services` | supervision, and with `alloc` databases |
 //! | `alloc` | records on the heap; without it nothing here needs one |

@@ -5,6 +5,8 @@
 //!      └─ maintain   over a `Store`, each step where blocking work belongs               with `std`
 //!            └─ WithStore::with_lifecycle   over a database's own store
 //! ```
+//!
+//! Old versions go into compressed segments only with the feature `cold`, which every runtime but `wasm-runtime` brings.
 
 use crate::{Duration, Runtime, RuntimeContext, RuntimeExt};
 use anabranch_store::Maintained;

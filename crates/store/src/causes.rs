@@ -2,8 +2,9 @@
 
 use crate::codec;
 use crate::read::{Reader, check_limit};
+use crate::tree::Tree;
 use crate::{KeyedVersion, StoreError, Timestamp, VersionId, View};
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// A walk along causes: each version once, the nearest first.
@@ -69,8 +70,8 @@ impl<V: View> Reader<V> {
         next: impl Fn(&KeyedVersion, usize) -> Result<Vec<VersionId>, StoreError>,
     ) -> Result<Trace, StoreError> {
         check_limit(limit)?;
-        let mut seen = BTreeSet::new();
-        seen.insert(*id);
+        let mut seen = Tree::default();
+        seen.insert(*id, ());
         let mut waiting = VecDeque::from([(0, None, *id)]);
         let mut steps = Vec::new();
         while let Some((depth, via, id)) = waiting.pop_front() {
@@ -86,7 +87,7 @@ impl<V: View> Reader<V> {
             if let Some(version) = &version {
                 // One more than there is room for shows that there are more.
                 for next in next(version, limit - steps.len())? {
-                    if seen.len() <= limit && seen.insert(next) {
+                    if seen.len() <= limit && seen.insert(next, ()).is_none() {
                         waiting.push_back((depth + 1, Some(id), next));
                     }
                 }

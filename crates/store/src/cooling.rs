@@ -25,8 +25,11 @@ struct OldRows {
 }
 
 impl<V: View> Planner<'_, V> {
-    /// Moves rows of a chain that are old enough into a segment.
+    /// Moves rows of a chain that are old enough into a segment; without the feature `cold` they stay rows.
     pub fn cool(&mut self, chain: &Chain) -> Result<Chained, StoreError> {
+        if !cfg!(feature = "cold") {
+            return Ok(Chained::Done);
+        }
         let is_pressed = self.is_pressed();
         let until = if is_pressed { Timestamp::LATEST } else { before(self.now, self.lifecycle.cold_after) };
         let worthwhile = if is_pressed { SMALLER } else { WORTHWHILE };

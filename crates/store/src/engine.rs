@@ -8,13 +8,13 @@ use crate::read::Reader;
 use crate::tally::{Namespaces, Times};
 use crate::tiers::{self, Tiers};
 use crate::transfer::{Chunk, Imported};
+use crate::tree::Tree;
 use crate::verify::{Verified, verify};
 use crate::version_id::Written;
 use crate::write::{Expected, MAX_VALUE, Write, owned};
 #[cfg(feature = "std")]
 use crate::write::{One, check_write};
 use crate::{Causes, ImportError, StoreError, Timestamp, VersionId, VersionedValue};
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 use anabranch_value::{Value, cbor};
@@ -51,7 +51,7 @@ pub struct Engine<B> {
     is_new: bool,
     batch: Batch,
     /// The newest versions of keys that the batch writes, by their keys in `Keys`.
-    staged: BTreeMap<Vec<u8>, Head>,
+    staged: Tree<Vec<u8>, Head>,
     /// The rows of namespaces that the batch changes.
     namespaces: Namespaces,
     memory: Scratch,
@@ -121,7 +121,7 @@ impl<B: Backend> Engine<B> {
             committed_number: number,
             is_new: format != Some(codec::FORMAT),
             batch: Batch::new(),
-            staged: BTreeMap::new(),
+            staged: Tree::default(),
             namespaces: Namespaces::default(),
             memory: Scratch::default(),
             round: Round::default(),
@@ -459,7 +459,7 @@ impl<B: Backend> Engine<B> {
         self.batch.clear();
         // Most commits have nothing in these, and to clear a map takes its time.
         if !self.staged.is_empty() {
-            self.staged.clear();
+            self.staged = Tree::default();
         }
         if !self.namespaces.is_empty() {
             self.namespaces.clear();

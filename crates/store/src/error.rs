@@ -139,6 +139,16 @@ pub enum StoreError {
         Timestamp::LATEST
     )]
     TimeIsUp,
+    /// Versions are in a compressed segment, and the program is built without the feature `cold`.
+    #[error(
+        "{key:?} of {namespace:?} has versions in a compressed segment, which this program is built without: build it with the feature `cold`"
+    )]
+    NoSegments {
+        /// The namespace.
+        namespace: String,
+        /// The key.
+        key: String,
+    },
     /// A file to be imported is none, or not whole.
     #[error("the import stops after {versions} versions, which are safe: {reason}")]
     Import {
@@ -236,6 +246,7 @@ impl StoreError {
             StoreError::TimeIsUp => "TIME_IS_UP",
             StoreError::Import { .. } => "INVALID_IMPORT",
             StoreError::Export { .. } => "EXPORT_FAILED",
+            StoreError::NoSegments { .. } => "NEWER_FORMAT",
             StoreError::WriterPanicked => "PANICKED",
             StoreError::Backend(error) => error.code(),
         }

@@ -11,7 +11,7 @@ use crate::backend::{Backend, BackendError, Batch, Direction, Durability, Table,
 use crate::tree::Tree;
 use alloc::format;
 use alloc::sync::Arc;
-use core::ops::Bound;
+use core::ops::{Bound, ControlFlow};
 use versions::Versions;
 
 #[cfg(not(feature = "std"))]
@@ -35,8 +35,9 @@ type Bytes = Arc<[u8]>;
 
 #[derive(Debug, Clone, Default)]
 struct Tables {
-    /// Those with keys of any length: `Meta`, `Namespaces`, `Keys`, `Segments`.
-    named: [Tree<Bytes, Bytes>; 4],
+    /// Those with keys of any length: `Meta`, `Namespaces`, `Keys`, `Segments`. All rows are there: what holds changes of a table has
+    /// such a tree, too, so there is one kind of it.
+    named: [Tree<Bytes, Option<Bytes>>; 4],
     versions: Versions,
     times: Tree<u64, u64>,
     effects: Tree<u128, ()>,
@@ -135,7 +136,7 @@ impl Tables {
             (Kind::Named(place), row) => {
                 let rows = &mut self.named[place];
                 let before = match row {
-                    Some(row) => rows.insert(key.into(), row.into()),
+                    Some(row) => rows.insert(key.into(), Some(row.into())),
                     None => rows.remove(key),
                 };
                 match (row, &before) {
@@ -143,7 +144,7 @@ impl Tables {
                     (None, Some(_)) => self.heap -= on_heap(key.len()),
                     _ => {}
                 }
-                self.count(row, before);
+                self.count(row, before.flatten());
             }
             (Kind::Versions, Some(row)) => self.versions.set(wide(key), row),
             (Kind::Versions, None) => self.versions.remove(wide(key)),
@@ -184,7 +185,7 @@ pub struct MemoryView(Arc<Tables>);
 impl View for MemoryView {
     fn get(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), BackendError> {
         match kind(table) {
-            Kind::Named(place) => self.0.named[place].get(key).into_iter().for_each(|row| read(row)),
+            Kind::Named(place) => self.0.named[place].get(key).into_iter().flatten().for_each(|row| read(row)),
             Kind::Versions if key.len() == 16 => self.0.versions.get(wide(key)).into_iter().for_each(read),
             Kind::Times if key.len() == 8 => {
                 self.0.times.get(&narrow(key)).into_iter().for_each(|row| read(&row.to_be_bytes()));
@@ -207,7 +208,11 @@ impl View for MemoryView {
     ) -> Result<(), BackendError> {
         match kind(table) {
             Kind::Named(place) => {
-                self.0.named[place].scan(range.0, range.1, direction, &mut |key: &Bytes, row| visit(key, row));
+                let visit = &mut |key: &Bytes, row: &Option<Bytes>| match row {
+                    Some(row) => visit(key, row),
+                    None => ControlFlow::Continue(()),
+                };
+                self.0.named[place].scan(range.0, range.1, direction, visit);
             }
             Kind::Versions => {
                 let (from, to) = numbers::<16, u128>(range, wide);

@@ -36,8 +36,6 @@ const WOVEN: u8 = 8;
 
 /// Values up to this length are woven.
 const WOVEN_LENGTH: usize = 64;
-/// How hard is it tried to make it small: 6 is the middle.
-const EFFORT: u8 = 6;
 /// What a backend takes in blocks: a row that is a little larger than some of them takes twice as many.
 const BLOCK: usize = 4096;
 /// Less what lies in a block beside the row.
@@ -166,13 +164,17 @@ impl Segment {
 
     /// Reads a segment of a chain, whose namespace and key are `names`.
     pub fn read(key: &[u8], row: &[u8], names: (&str, &str)) -> Result<Self, StoreError> {
+        // The compiler leaves out what follows, and with it all that is done with a segment.
+        if !cfg!(feature = "cold") {
+            return Err(StoreError::NoSegments { namespace: names.0.into(), key: names.1.into() });
+        }
         let (number, first) = codec::read_version_key(key)?;
         Self::unpack(number, first, key, row, names).ok_or_else(|| damaged(names, first))
     }
 
     fn unpack(number: u64, first: Timestamp, key: &[u8], row: &[u8], names: (&str, &str)) -> Option<Self> {
         let (header, length, packed) = Header::parse(&mut Parts(codec::open(key, row)?), row.len())?;
-        let content = miniz_oxide::inflate::decompress_to_vec_with_limit(packed, length).ok()?;
+        let content = inflated(packed, length)?;
         (content.len() == length).then_some(())?;
         let mut parts = Parts(&content);
         let count = usize::try_from(header.versions).ok()?;
@@ -271,6 +273,30 @@ impl Segment {
     }
 }
 
+#[cfg(feature = "cold")]
+fn inflated(packed: &[u8], length: usize) -> Option<Vec<u8>> {
+    miniz_oxide::inflate::decompress_to_vec_with_limit(packed, length).ok()
+}
+
+#[cfg(feature = "cold")]
+fn deflated(content: &[u8]) -> Vec<u8> {
+    /// How hard is it tried to make it small: 6 is the middle.
+    const EFFORT: u8 = 6;
+    miniz_oxide::deflate::compress_to_vec(content, EFFORT)
+}
+
+/// [`Segment::read`] has refused it before.
+#[cfg(not(feature = "cold"))]
+fn inflated(_packed: &[u8], _length: usize) -> Option<Vec<u8>> {
+    None
+}
+
+/// Nothing is cooled, so none is made.
+#[cfg(not(feature = "cold"))]
+fn deflated(_content: &[u8]) -> Vec<u8> {
+    Vec::new()
+}
+
 #[cold]
 pub(crate) fn damaged((namespace, key): (&str, &str), first: Timestamp) -> StoreError {
     StoreError::damaged(format_args!("the segment of {key:?} in {namespace:?} with its versions from {first} on"))
@@ -331,7 +357,7 @@ fn pack(number: u64, joint: Joint, before: u64, pieces: &[Piece], row: &mut Vec<
         row.extend_from_slice(previous.as_bytes());
     }
     row.extend_from_slice(&(content.len() as u32).to_be_bytes());
-    row.extend_from_slice(&miniz_oxide::deflate::compress_to_vec(&content, EFFORT));
+    row.extend_from_slice(&deflated(&content));
     codec::seal(&codec::version_key(number, first.id.timestamp()), row);
 }
 
@@ -436,7 +462,7 @@ mod tests {
                 row.extend_from_slice(an_id().as_bytes());
             }
             row.extend_from_slice(&length.to_be_bytes());
-            bytes = miniz_oxide::deflate::compress_to_vec(&content, EFFORT);
+            bytes = super::deflated(&content);
             row.extend_from_slice(&bytes);
             codec::seal(&key, &mut row);
             prop_assert!(Segment::read(&key, &row, NAMES).is_err());

@@ -6,9 +6,10 @@
 use crate::codec;
 use crate::hot::size_on_heap;
 use crate::store::Store;
+use crate::tree::Tree;
 use crate::write::{check_namespace, owned};
 use crate::{KeyedVersion, StoreError, Timestamp, VersionId};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::task::Wake;
@@ -44,7 +45,7 @@ pub struct Subscription {
     /// Read and not handed out.
     ready: VecDeque<KeyedVersion>,
     /// Keys that were seen: their names, if they are wanted.
-    names: BTreeMap<u64, Option<(Text, Text)>>,
+    names: Tree<u64, Option<(Text, Text)>>,
     number: u64,
 }
 
@@ -77,7 +78,7 @@ impl Store {
             read,
             position: read,
             ready: VecDeque::new(),
-            names: BTreeMap::new(),
+            names: Tree::default(),
             number: self.inner.followers.join(),
         })
     }
@@ -148,15 +149,17 @@ impl Subscription {
         let writes = reader.writes_after(self.read, PAGE)?;
         let mut ahead = 0;
         for (at, number) in &writes {
-            if self.names.len() >= NAMES && !self.names.contains_key(number) {
-                self.names.clear();
+            if self.names.len() >= NAMES && self.names.get(number).is_none() {
+                self.names = Tree::default();
             }
             let names = match self.names.get(number) {
                 Some(names) => names.clone(),
                 None => {
                     let (namespace, key) = codec::texts_of(&reader.names(*number)?);
                     let is_wanted = namespace == *self.namespace && key.starts_with(&*self.prefix);
-                    self.names.entry(*number).or_insert(is_wanted.then_some((namespace, key))).clone()
+                    let names = is_wanted.then_some((namespace, key));
+                    self.names.insert(*number, names.clone());
+                    names
                 }
             };
             if let Some((namespace, key)) = names {

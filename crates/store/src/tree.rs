@@ -243,7 +243,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         from: Bound<&Q>,
         to: Bound<&Q>,
         direction: Direction,
-        visit: &mut impl FnMut(&K, &V) -> ControlFlow<()>,
+        visit: &mut (impl FnMut(&K, &V) -> ControlFlow<()> + ?Sized),
     ) where
         K: Borrow<Q>,
     {
@@ -262,9 +262,44 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     }
 }
 
+// What looks for a place asks for keys alone: so there is one of it for all trees with such keys, whatever their values are.
+
 /// Which child has a key, if any has.
 fn child_of<K: Borrow<Q>, Q: Ord + ?Sized>(keys: &[K], key: &Q) -> usize {
     keys.partition_point(|its| its.borrow() <= key)
+}
+
+/// The first and the last child that have keys within a range, if any has.
+fn outermost<K: Borrow<Q>, Q: Ord + ?Sized>(keys: &[K], from: Bound<&Q>, to: Bound<&Q>) -> (usize, usize) {
+    let first = match from {
+        Bound::Included(from) | Bound::Excluded(from) => child_of(keys, from),
+        Bound::Unbounded => 0,
+    };
+    let last = match to {
+        Bound::Included(to) | Bound::Excluded(to) => child_of(keys, to),
+        Bound::Unbounded => keys.len(),
+    };
+    (first, last)
+}
+
+/// Where a leaf's keys are that lie within a range.
+fn within<K: Borrow<Q>, Q: Ord + ?Sized>(keys: &[K], from: Bound<&Q>, to: Bound<&Q>) -> Range<usize> {
+    let first = match from {
+        Bound::Included(from) => keys.partition_point(|its| its.borrow() < from),
+        Bound::Excluded(from) => child_of(keys, from),
+        Bound::Unbounded => 0,
+    };
+    let end = match to {
+        Bound::Included(to) => child_of(keys, to),
+        Bound::Excluded(to) => keys.partition_point(|its| its.borrow() < to),
+        Bound::Unbounded => keys.len(),
+    };
+    first..end
+}
+
+/// The place of a key in a leaf, or that where it belongs.
+fn place_of<K: Borrow<Q>, Q: Ord + ?Sized>(keys: &[K], key: &Q) -> Result<usize, usize> {
+    keys.binary_search_by(|its| its.borrow().cmp(key))
 }
 
 /// A key and the node that begins with it.
@@ -299,7 +334,7 @@ impl<K: Ord + Clone, V: Clone> Leaf<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.keys.binary_search_by(|its| its.borrow().cmp(key))
+        place_of(&self.keys, key)
     }
 
     fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
@@ -349,23 +384,13 @@ impl<K: Ord + Clone, V: Clone> Leaf<K, V> {
         from: Bound<&Q>,
         to: Bound<&Q>,
         direction: Direction,
-        visit: &mut impl FnMut(&K, &V) -> ControlFlow<()>,
+        visit: &mut (impl FnMut(&K, &V) -> ControlFlow<()> + ?Sized),
     ) -> ControlFlow<()>
     where
         K: Borrow<Q>,
     {
         let Leaf { keys, values } = self;
-        let first = match from {
-            Bound::Included(from) => keys.partition_point(|its| its.borrow() < from),
-            Bound::Excluded(from) => keys.partition_point(|its| its.borrow() <= from),
-            Bound::Unbounded => 0,
-        };
-        let end = match to {
-            Bound::Included(to) => keys.partition_point(|its| its.borrow() <= to),
-            Bound::Excluded(to) => keys.partition_point(|its| its.borrow() < to),
-            Bound::Unbounded => keys.len(),
-        };
-        each(first..end, direction, |place| visit(&keys[place], &values[place]))
+        each(within(keys, from, to), direction, |place| visit(&keys[place], &values[place]))
     }
 }
 
@@ -474,7 +499,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
         from: Bound<&Q>,
         to: Bound<&Q>,
         direction: Direction,
-        visit: &mut impl FnMut(&K, &V) -> ControlFlow<()>,
+        visit: &mut (impl FnMut(&K, &V) -> ControlFlow<()> + ?Sized),
     ) -> ControlFlow<()>
     where
         K: Borrow<Q>,
@@ -482,14 +507,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
         match self {
             Node::Leaf(leaf) => leaf.scan(from, to, direction, visit),
             Node::Inner { keys, children } => {
-                let first = match from {
-                    Bound::Included(from) | Bound::Excluded(from) => child_of(keys, from),
-                    Bound::Unbounded => 0,
-                };
-                let last = match to {
-                    Bound::Included(to) | Bound::Excluded(to) => child_of(keys, to),
-                    Bound::Unbounded => keys.len(),
-                };
+                let (first, last) = outermost(keys, from, to);
                 each(first..last + 1, direction, |place| {
                     // All of a child between the outermost two is within.
                     let from = if place == first { from } else { Bound::Unbounded };

@@ -6,8 +6,8 @@ use crate::deep::Deep;
 use crate::read::Reader;
 use crate::tally::{Namespaces, Times};
 use crate::tiers::{self, Tiers};
+use crate::tree::Tree;
 use crate::{Backend, Direction, StoreError, Table, Timestamp, View};
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -57,7 +57,7 @@ struct Counts {
 
 /// What keys are called. One whose own rows cannot be read is found in the index of keys, which is read once for all of them.
 #[derive(Default)]
-struct Names(Option<BTreeMap<u64, Option<(Text, Text)>>>);
+struct Names(Option<Tree<u64, Option<(Text, Text)>>>);
 
 impl Names {
     fn of<V: View>(&mut self, reader: &Reader<V>, number: u64) -> Option<(Text, Text)> {
@@ -65,10 +65,12 @@ impl Names {
             return Some(codec::texts_of(&names));
         }
         let indexed = self.0.get_or_insert_with(|| {
-            let mut indexed = BTreeMap::new();
+            let mut indexed = Tree::default();
             let all = (Bound::Unbounded, Bound::Unbounded);
             let scanned = reader.scan(Table::Keys, all, Direction::Forward, &mut |names, row| {
-                indexed.extend(KeyRow::read(names, row).ok().map(|row| (row.number, Some(codec::texts_of(names)))));
+                if let Ok(row) = KeyRow::read(names, row) {
+                    indexed.insert(row.number, Some(codec::texts_of(names)));
+                }
                 Ok(ControlFlow::Continue(()))
             });
             // Where the index is damaged, too, it names those before.

@@ -404,7 +404,7 @@ impl<'b> Reader<'b> {
                 if !is_pair || !tagged::is_temporal(&name) {
                     return Err(unsupported(at, "an object of another language (tag 27)", "send a map"));
                 }
-                tagged::read_text(&name, &self.text()?).map_err(placed)
+                tagged::read_temporal(&name, &self.text()?).map_err(placed)
             }
             _ => Err(unsupported(at, format_args!("the tag {tag}"), "send what is in it without the tag")),
         }

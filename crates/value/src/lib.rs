@@ -34,6 +34,7 @@
 
 extern crate alloc;
 
+mod base64;
 mod error;
 mod map;
 mod order;

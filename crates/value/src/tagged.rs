@@ -1,11 +1,11 @@
 //! How JSON, and any other format of serde, holds what it does not have: as a map with one key that says what it is.
 //! The module [`json`](crate::json) lists them.
 
-use crate::{Date, Duration, LocalDateTime, LocalTime, Map, Place, Value, ValueError, ZonedDateTime, ZonedTime};
+use crate::{
+    Date, Duration, LocalDateTime, LocalTime, Map, Place, Value, ValueError, ZonedDateTime, ZonedTime, base64,
+};
 use alloc::format;
 use alloc::string::{String, ToString};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 
 pub(crate) const BYTES: &str = "$bytes";
 pub(crate) const FLOAT: &str = "$float";
@@ -42,7 +42,7 @@ impl Tagged {
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::String(_) | Value::List(_) => None,
             Value::Float(number) if number.is_finite() => None,
             Value::Float(number) => Self::new(FLOAT, float_text(*number)),
-            Value::Bytes(bytes) => Self::new(BYTES, BASE64.encode(bytes)),
+            Value::Bytes(bytes) => Self::new(BYTES, base64::encode(bytes)),
             Value::Date(date) => Self::new(Date::NAME, date),
             Value::LocalTime(time) => Self::new(LocalTime::NAME, time),
             Value::ZonedTime(time) => Self::new(ZonedTime::NAME, time),
@@ -84,11 +84,15 @@ pub(crate) fn is_tagged(map: &Map) -> bool {
 pub(crate) fn read_text(tag: &str, text: &str) -> Result<Value, ValueError> {
     let no = |kind, example| ValueError::Temporal { kind, text: text.into(), example, place: Place::Unknown };
     match tag {
-        BYTES => match BASE64.decode(text) {
-            Ok(bytes) => Ok(bytes.into()),
-            Err(_) => Err(no("base64 text with padding", "3q2+7w==")),
-        },
+        BYTES => base64::decode(text).map(Value::from).ok_or_else(|| no("base64 text with padding", "3q2+7w==")),
         FLOAT => read_float(text).map(Value::Float).ok_or_else(|| no("float", "NaN, Infinity or -Infinity")),
+        _ => read_temporal(tag, text),
+    }
+}
+
+/// The value of a text under the name of a temporal type: all of the tags that CBOR has names for.
+pub(crate) fn read_temporal(tag: &str, text: &str) -> Result<Value, ValueError> {
+    match tag {
         _ if tag == Date::NAME => text.parse().map(Value::Date),
         _ if tag == LocalTime::NAME => text.parse().map(Value::LocalTime),
         _ if tag == ZonedTime::NAME => text.parse().map(Value::ZonedTime),

@@ -61,7 +61,7 @@ impl State {
         table: Table,
         (low, high): (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut impl FnMut(&Bytes, &Option<Bytes>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&Bytes, &Option<Bytes>) -> ControlFlow<()>,
     ) {
         if let Some(since) = self.since.get(table as usize) {
             since.scan(low, high, direction, visit);

@@ -3,13 +3,18 @@
 //! A value is known by its sequence number. Its id is known once it is written, and remembered while it may be cited: as long as
 //! the record may hold it, a consumer has received nothing later, or a version that waits to be written was made from it.
 
-use crate::{Position, store::VersionId};
+use crate::{
+    Position,
+    store::{Direction, Tree, VersionId},
+};
 use alloc::{
-    collections::BTreeMap,
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::task::Waker;
+use core::{
+    ops::{Bound, ControlFlow},
+    task::Waker,
+};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The versions of one record's values.
@@ -19,9 +24,9 @@ struct Known {
     /// Where consumers note what they have received last.
     watchers: Vec<Weak<Position>>,
     /// What became of a value: its version, or none.
-    settled: BTreeMap<u64, Option<VersionId>>,
+    settled: Tree<u64, Option<VersionId>>,
     /// Values that versions cite which wait to be written, and how many do.
-    wanted: BTreeMap<u64, usize>,
+    wanted: Tree<u64, u64>,
     /// What is older than this and not in `settled` is not known any more.
     forgotten: u64,
     /// How many values the record may hold, and a few that are on their way out.
@@ -43,8 +48,8 @@ impl Ids {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Ids(Mutex::new(Known {
             watchers: Vec::new(),
-            settled: BTreeMap::new(),
-            wanted: BTreeMap::new(),
+            settled: Tree::default(),
+            wanted: Tree::default(),
             forgotten: 0,
             window: 1024,
             ended: false,
@@ -84,7 +89,8 @@ impl Ids {
             Some(outcome) => outcome.map(Cause::Known),
             None if known.ended || sequence < known.forgotten => None,
             None => {
-                *known.wanted.entry(sequence).or_default() += 1;
+                let claims = known.wanted.get(&sequence).copied().unwrap_or(0);
+                known.wanted.insert(sequence, claims + 1);
                 Some(Cause::Awaited(self.clone(), sequence))
             }
         }
@@ -104,11 +110,10 @@ impl Ids {
                 return None;
             }
         };
-        if let Some(claims) = known.wanted.get_mut(&sequence) {
-            *claims -= 1;
-            if *claims == 0 {
-                known.wanted.remove(&sequence);
-            }
+        match known.wanted.get(&sequence).copied() {
+            None => {}
+            Some(0 | 1) => drop(known.wanted.remove(&sequence)),
+            Some(claims) => drop(known.wanted.insert(sequence, claims - 1)),
         }
         Some(outcome)
     }
@@ -130,17 +135,27 @@ impl Ids {
 impl Known {
     /// Forgets what nobody will ask for, now and then.
     fn forget(&mut self) {
-        let Some((&newest, _)) = self.settled.last_key_value() else { return };
         let room = usize::try_from(self.window.saturating_mul(2)).unwrap_or(usize::MAX);
         if self.settled.len() <= room {
             return;
         }
         self.watchers.retain(|watcher| watcher.strong_count() > 0);
         let held: Vec<u64> = self.watchers.iter().filter_map(|watcher| watcher.upgrade()?.last()).collect();
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        let mut newest = 0;
+        self.settled.scan(all.0, all.1, Direction::Backward, &mut |sequence, _| {
+            newest = *sequence;
+            ControlFlow::Break(())
+        });
         let floor = newest.saturating_sub(self.window);
-        let wanted = &self.wanted;
-        self.settled
-            .retain(|sequence, _| *sequence >= floor || wanted.contains_key(sequence) || held.contains(sequence));
+        let mut kept = Tree::default();
+        self.settled.scan(all.0, all.1, Direction::Forward, &mut |sequence, outcome| {
+            if *sequence >= floor || self.wanted.get(sequence).is_some() || held.contains(sequence) {
+                kept.insert(*sequence, *outcome);
+            }
+            ControlFlow::Continue(())
+        });
+        self.settled = kept;
         self.forgotten = self.forgotten.max(floor);
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{BufferCfg, BufferCfgError, BufferKind, ConnectorBuilder, HeapRecord, RecordKey};
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     format,
     string::{String, ToString},
     sync::Arc,
@@ -163,10 +163,12 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
             }
         }
         self.name_services();
-        let mut writers: BTreeMap<String, Vec<String>> = links.writers();
+        // Who writes and who reads each record, by its place.
+        let mut writers = links.writers();
+        writers.resize_with(table.len(), Vec::new);
         let links = links.done();
         let graph = self.graph(&table, &links);
-        let mut readers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut readers = vec![Vec::new(); table.len()];
         let mut wired = Vec::new();
         for (kind, service) in &self.services {
             let what = match kind {
@@ -180,12 +182,13 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
             }
             let mut claimed = Vec::new();
             for port in &service.ports {
-                let Some(entry) = Self::entry(&table, &self.records, port, &user, &mut errors) else { continue };
+                let Some(place) = Self::place(&table, &self.records, port, &user, &mut errors) else { continue };
+                let entry = table.at(place);
                 match port.direction {
-                    Direction::Reads => readers.entry(port.record.clone()).or_default().push(user.clone()),
+                    Direction::Reads => readers[place].push(user.clone()),
                     Direction::Taps => {}
                     Direction::Writes => {
-                        let names = writers.entry(port.record.clone()).or_default();
+                        let names = &mut writers[place];
                         names.push(user.clone());
                         let one = !entry.shared
                             && matches!(entry.buffer.kind(), BufferKind::SpmcRing | BufferKind::SingleLatest);
@@ -222,11 +225,14 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
     }
 
     /// The schemes that connectors speak.
-    fn schemes(&self, errors: &mut Vec<BuildError>) -> BTreeSet<String> {
-        let mut schemes = BTreeSet::new();
+    fn schemes(&self, errors: &mut Vec<BuildError>) -> Vec<String> {
+        let mut schemes: Vec<String> = Vec::new();
         for connector in &self.connectors {
-            if !schemes.insert(connector.scheme().to_string()) {
-                errors.push(BuildError::DuplicateConnector { scheme: connector.scheme().into() });
+            let scheme = connector.scheme().to_string();
+            if schemes.contains(&scheme) {
+                errors.push(BuildError::DuplicateConnector { scheme });
+            } else {
+                schemes.push(scheme);
             }
         }
         schemes
@@ -240,7 +246,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
                 errors.push(BuildError::EmptyName);
                 continue;
             }
-            if table.entries.contains_key(name) {
+            if table.place(name).is_some() {
                 errors.push(BuildError::DuplicateRecord { record: name.clone() });
                 continue;
             }
@@ -252,7 +258,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
                 Ok(made) => {
                     let entry =
                         Entry { value: record.value, buffer, shared: record.shared, tapped: false, record: made };
-                    table.entries.insert(name.clone(), entry);
+                    table.add(name.clone(), entry);
                 }
                 Err(source) => errors.push(BuildError::Buffer { record: name.clone(), source }),
             }
@@ -262,7 +268,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
 
     /// Gives services that stand here twice a number, so that each can be told from the others.
     fn name_services(&mut self) {
-        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for (_, service) in &mut self.services {
             let times = seen.entry(service.name.clone()).and_modify(|times| *times += 1).or_insert(1);
             if *times > 1 {
@@ -271,15 +277,15 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
         }
     }
 
-    /// The record that a port means, if it is there and of its type.
-    fn entry<'t>(
-        table: &'t Table,
+    /// The place of the record that a port means, if it is there and of its type.
+    fn place(
+        table: &Table,
         configured: &[Configured],
         port: &Port,
         user: &str,
         errors: &mut Vec<BuildError>,
-    ) -> Option<&'t Entry> {
-        let Some(entry) = table.entries.get(&port.record) else {
+    ) -> Option<usize> {
+        let Some(place) = table.place(&port.record) else {
             // A record that is configured, but wrong, was reported already.
             if !configured.iter().any(|record| record.name == port.record) {
                 let nearest = table.nearest(&port.record);
@@ -287,6 +293,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
             }
             return None;
         };
+        let entry = table.at(place);
         if entry.value.id != port.value.id {
             errors.push(BuildError::WrongType {
                 user: user.into(),
@@ -296,7 +303,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
             });
             return None;
         }
-        Some(entry)
+        Some(place)
     }
 
     fn graph(&self, table: &Table, links: &Links) -> Graph {
@@ -305,7 +312,7 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
             of.map(|port| port.record.clone()).collect()
         };
         Graph {
-            records: (table.entries.iter())
+            records: (table.iter().map(|(name, place)| (name, table.at(place))))
                 .map(|(name, entry)| GraphRecord { name: name.clone(), value: entry.value.name, buffer: entry.buffer })
                 .collect(),
             services: (self.services.iter())
@@ -330,30 +337,26 @@ fn stopped_from_outside(graph: &Graph, wiring: &Wiring<'_>) -> Vec<bool> {
     graph.services.iter().zip(circling).map(|(service, circling)| service.reads.is_empty() || circling).collect()
 }
 
-fn check_ends(
-    table: &Table,
-    readers: &BTreeMap<String, Vec<String>>,
-    writers: &BTreeMap<String, Vec<String>>,
-    errors: &mut Vec<BuildError>,
-) {
-    for (name, entry) in &table.entries {
+fn check_ends(table: &Table, readers: &[Vec<String>], writers: &[Vec<String>], errors: &mut Vec<BuildError>) {
+    for (name, place) in table.iter() {
+        let entry = table.at(place);
         let one_writer =
             !entry.shared && matches!(entry.buffer.kind(), BufferKind::SpmcRing | BufferKind::SingleLatest);
-        if let Some(writers) = writers.get(name).filter(|writers| one_writer && writers.len() > 1) {
-            errors.push(BuildError::TooManyProducers { record: name.clone(), writers: writers.clone() });
+        if one_writer && writers[place].len() > 1 {
+            errors.push(BuildError::TooManyProducers { record: name.clone(), writers: writers[place].clone() });
         }
         let (declared, mend) = match entry.buffer {
             BufferCfg::Mailbox => (1, "use a ring or a queue, so that each sees every value"),
             BufferCfg::Queue { consumers, .. } => (consumers, "declare as many `consumers` as read it"),
             BufferCfg::SpmcRing { .. } | BufferCfg::SingleLatest => continue,
         };
-        if let Some(readers) = readers.get(name).filter(|readers| readers.len() > declared) {
+        if readers[place].len() > declared {
             let kind = entry.buffer.kind();
             errors.push(BuildError::TooManyConsumers {
                 record: name.clone(),
                 kind,
                 declared,
-                readers: readers.clone(),
+                readers: readers[place].clone(),
                 mend,
             });
         }

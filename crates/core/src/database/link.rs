@@ -20,7 +20,6 @@ use crate::{
 };
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
     sync::Arc,
@@ -302,10 +301,8 @@ where
 pub(super) struct Links {
     inbound: Vec<(String, Arc<Inbound>)>,
     /// The schemes whose inbound links a connector has taken.
-    taken: Lock<BTreeSet<String>>,
-    outbound: BTreeMap<String, Vec<OutboundRoute>>,
-    /// Where outbound links find their connectors, by scheme.
-    slots: BTreeMap<String, Slot>,
+    taken: Lock<Vec<String>>,
+    outbound: Vec<OfScheme>,
     /// All of them, in the order in which they were configured.
     all: Box<[Linked]>,
     connectors: Lock<Vec<Connected>>,
@@ -317,12 +314,28 @@ pub(super) struct Links {
 #[derive(Default)]
 pub(super) struct NewLinks {
     inbound: Vec<(String, NewInbound)>,
-    /// The ends of inbound links. Links of one record whose decoders cannot be told apart share theirs.
-    sinks: BTreeMap<(Arc<str>, TypeId), Arc<dyn Deliver>>,
-    writers: BTreeMap<String, Vec<String>>,
-    outbound: BTreeMap<String, Vec<OutboundRoute>>,
-    slots: BTreeMap<String, Slot>,
+    /// The ends of inbound links, by the place of their record. Links of one record whose decoders cannot be told apart share theirs.
+    sinks: Vec<Vec<(TypeId, Arc<dyn Deliver>)>>,
+    /// Who brings values into a record, by its place.
+    writers: Vec<Vec<String>>,
+    outbound: Vec<OfScheme>,
     all: Vec<Linked>,
+}
+
+/// The outbound links of a scheme. Schemes are few, so they are looked for one by one.
+struct OfScheme {
+    scheme: String,
+    routes: Vec<OutboundRoute>,
+    /// Where they find their connector.
+    slot: Slot,
+}
+
+/// What stands at a place of a list, which grows to have it.
+fn grown<T: Default>(list: &mut Vec<T>, place: usize) -> &mut T {
+    if list.len() <= place {
+        list.resize_with(place + 1, T::default);
+    }
+    &mut list[place]
 }
 
 /// Where a link's state is.
@@ -348,7 +361,7 @@ impl NewLinks {
     pub(super) fn wire<R>(
         &mut self,
         link: ConfiguredLink<R>,
-        schemes: &BTreeSet<String>,
+        schemes: &[String],
         table: &Table,
         errors: &mut Vec<BuildError>,
     ) -> Option<ServiceSpec<R>> {
@@ -373,7 +386,9 @@ impl NewLinks {
                 None
             }
         };
-        if let Some(Address { scheme, .. }) = parsed.filter(|parsed| !schemes.contains(parsed.scheme)) {
+        if let Some(Address { scheme, .. }) =
+            parsed.filter(|parsed| !schemes.iter().any(|scheme| scheme == parsed.scheme))
+        {
             let nearest = nearest(scheme, schemes.iter().map(String::as_str));
             wrong(LinkProblem::NoConnector { scheme: scheme.to_string(), nearest });
         }
@@ -388,10 +403,11 @@ impl NewLinks {
             _ => {}
         }
         let scheme = parsed?.scheme.to_string();
-        if direction == LinkDirection::In {
+        let place = table.place(&record);
+        if let (LinkDirection::In, Some(place)) = (direction, place) {
             // all links of one connector are one writer
             let writer = format!("links from {scheme}://");
-            let of = self.writers.entry(record.to_string()).or_default();
+            let of = grown(&mut self.writers, place);
             if !of.contains(&writer) {
                 of.push(writer);
             }
@@ -400,15 +416,18 @@ impl NewLinks {
         match format {
             Format::Missing(_) => None,
             Format::In { alike, sink, .. } => {
-                let shared = alike.map(|decoder| (record.clone(), decoder));
-                let sink = match shared.as_ref().and_then(|key| self.sinks.get(key)) {
-                    Some(sink) => sink.clone(),
-                    // A record that is configured wrongly was reported already.
-                    None => sink.make(&*table.entries.get(&*record)?.record)?,
+                // A record that is configured wrongly was reported already.
+                let place = place?;
+                let sinks = grown(&mut self.sinks, place);
+                let shared = sinks.iter().find(|(decoder, _)| Some(*decoder) == alike);
+                let sink = match shared {
+                    Some((_, sink)) => sink.clone(),
+                    None => {
+                        let sink = sink.make(&*table.at(place).record)?;
+                        sinks.extend(alike.map(|decoder| (decoder, sink.clone())));
+                        sink
+                    }
                 };
-                if let Some(key) = shared {
-                    self.sinks.entry(key).or_insert_with(|| sink.clone());
-                }
                 let of = self.inbound.iter().position(|(of, _)| *of == scheme).unwrap_or_else(|| {
                     self.inbound.push((scheme, NewInbound::default()));
                     self.inbound.len() - 1
@@ -420,15 +439,19 @@ impl NewLinks {
             Format::Out { service, .. } => {
                 let state = Arc::new(LinkState::new(ties));
                 self.all.push(Linked::Out(state.clone()));
-                let slot = self.slots.entry(scheme.clone()).or_insert_with(Slot::new).clone();
-                self.outbound.entry(scheme).or_default().push(OutboundRoute { record, address, config });
-                Some(service.make(state, config, slot))
+                let of = self.outbound.iter().position(|of| of.scheme == scheme).unwrap_or_else(|| {
+                    self.outbound.push(OfScheme { scheme, routes: Vec::new(), slot: Slot::new() });
+                    self.outbound.len() - 1
+                });
+                let of = &mut self.outbound[of];
+                of.routes.push(OutboundRoute { record, address, config });
+                Some(service.make(state, config, of.slot.clone()))
             }
         }
     }
 
-    /// The records that links bring values into, with who brings them.
-    pub(super) fn writers(&mut self) -> BTreeMap<String, Vec<String>> {
+    /// Who brings values into records, by the places of those; beyond the last is none.
+    pub(super) fn writers(&mut self) -> Vec<Vec<String>> {
         core::mem::take(&mut self.writers)
     }
 
@@ -448,9 +471,8 @@ impl NewLinks {
         }
         Links {
             inbound,
-            taken: Lock::new(BTreeSet::new()),
+            taken: Lock::new(Vec::new()),
             outbound: self.outbound,
-            slots: self.slots,
             all,
             connectors: Lock::new(Vec::new()),
             running: HeapRecord::latest("connectors"),
@@ -476,7 +498,12 @@ impl Links {
 
     pub(super) fn take_inbound(&self, scheme: &str) -> Vec<InboundRoute> {
         let Some(at) = self.inbound.iter().position(|(of, _)| of == scheme) else { return Vec::new() };
-        if !self.taken.with(|taken| taken.insert(scheme.into())) {
+        let is_first = self.taken.with(|taken| {
+            let is_first = !taken.iter().any(|of| of == scheme);
+            taken.extend(is_first.then(|| scheme.into()));
+            is_first
+        });
+        if !is_first {
             return Vec::new();
         }
         let of_scheme = |linked: &Linked| match linked {
@@ -487,13 +514,13 @@ impl Links {
     }
 
     pub(super) fn outbound(&self, scheme: &str) -> Vec<OutboundRoute> {
-        self.outbound.get(scheme).cloned().unwrap_or_default()
+        self.outbound.iter().find(|of| of.scheme == scheme).map_or_else(Vec::new, |of| of.routes.clone())
     }
 
     /// Ties the links of `scheme` to their connector.
     pub(super) fn connect(&self, scheme: &str, connector: Arc<dyn Connector>) {
-        if let Some(slot) = self.slots.get(scheme) {
-            slot.fill(connector.clone());
+        if let Some(of) = self.outbound.iter().find(|of| of.scheme == scheme) {
+            of.slot.fill(connector.clone());
         }
         let brings = self.inbound.iter().any(|(of, _)| of == scheme);
         let state = Arc::new(ServiceState::new());

@@ -265,8 +265,8 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
             .life
             .with(|life| (life.keep_going.take(), life.keep_alive.take(), core::mem::take(&mut life.waiting)));
         drop(life); // outside the lock: ends of records go with it
-        for entry in inner.table.entries.values() {
-            entry.record.drain();
+        for (_, place) in inner.table.iter() {
+            inner.table.at(place).record.drain();
         }
         let deadline = inner.runtime.now().after(grace);
         let mut aborted = Vec::new();
@@ -368,7 +368,8 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
 
     /// What each record is doing, in the order of their names.
     pub fn records(&self) -> Vec<RecordStatus> {
-        (self.inner.table.entries.iter())
+        let table = &self.inner.table;
+        (table.iter().map(|(name, place)| (name, table.at(place))))
             .map(|(name, entry)| RecordStatus {
                 name: name.clone(),
                 value: entry.value.name,

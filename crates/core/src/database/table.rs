@@ -57,13 +57,43 @@ pub(super) struct Entry {
 /// The records by name, in the order of their names.
 #[derive(Default)]
 pub(super) struct Table {
-    pub(super) entries: BTreeMap<String, Entry>,
+    /// The place of each among the entries: the one kind of map that a database has, since each kind is code of its own.
+    places: BTreeMap<String, usize>,
+    entries: Vec<Entry>,
 }
 
 impl Table {
+    /// Puts a record in, whose name is not there yet.
+    pub(super) fn add(&mut self, name: String, entry: Entry) {
+        self.places.insert(name, self.entries.len());
+        self.entries.push(entry);
+    }
+
+    /// The place of a record, which stays as it is: below [`len`](Self::len).
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    pub(super) fn at(&self, place: usize) -> &Entry {
+        &self.entries[place]
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The names and the places, in the order of the names.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&String, usize)> {
+        self.places.iter().map(|(name, place)| (name, *place))
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        Some(self.at(self.place(name)?))
+    }
+
     /// The typed record called `name`.
     pub(super) fn get<T: 'static>(&self, name: &str) -> Result<&HeapRecord<T>, AccessError> {
-        let Some(entry) = self.entries.get(name) else {
+        let Some(entry) = self.entry(name) else {
             return Err(AccessError::UnknownRecord { record: name.into(), nearest: self.nearest(name) });
         };
         entry.record.as_any().downcast_ref().ok_or_else(|| AccessError::WrongType {
@@ -77,7 +107,7 @@ impl Table {
     /// tapped, those that read such records.
     pub(super) fn noted(&self, ports: &[Port]) -> Vec<Option<Arc<Position>>> {
         let tapped = |port: &Port, direction| {
-            let entry = self.entries.get(&port.record).filter(|entry| entry.tapped);
+            let entry = self.entry(&port.record).filter(|entry| entry.tapped);
             entry.filter(|_| port.direction == direction)
         };
         if !ports.iter().any(|port| tapped(port, Direction::Writes).is_some()) {
@@ -89,19 +119,20 @@ impl Table {
     /// Puts the tap of a port into its record, before anybody has an end of it.
     pub(super) fn tap(&mut self, port: &Port) {
         if let Some(install) = &port.install
-            && let Some(entry) = self.entries.get_mut(&port.record)
-            && let Some(tapped) = install(&*entry.record)
+            && let Some(place) = self.place(&port.record)
+            && let Some(tapped) = install(&*self.at(place).record)
         {
+            let entry = &mut self.entries[place];
             entry.record = tapped;
             entry.tapped = true;
         }
     }
 
     pub(super) fn nearest(&self, name: &str) -> Option<String> {
-        nearest(name, self.entries.keys().map(String::as_str))
+        nearest(name, self.places.keys().map(String::as_str))
     }
 
     pub(super) fn names(&self) -> Vec<&str> {
-        self.entries.keys().map(String::as_str).collect()
+        self.places.keys().map(String::as_str).collect()
     }
 }
