@@ -34,7 +34,6 @@
 
 extern crate alloc;
 
-mod base64;
 mod error;
 mod map;
 mod order;

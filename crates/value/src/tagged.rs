@@ -1,11 +1,10 @@
 //! How JSON, and any other format of serde, holds what it does not have: as a map with one key that says what it is.
 //! The module [`json`](crate::json) lists them.
 
-use crate::{
-    Date, Duration, LocalDateTime, LocalTime, Map, Place, Value, ValueError, ZonedDateTime, ZonedTime, base64,
-};
+use crate::{Date, Duration, LocalDateTime, LocalTime, Map, Place, Value, ValueError, ZonedDateTime, ZonedTime};
 use alloc::format;
 use alloc::string::{String, ToString};
+use base64ct::{Base64, Encoding};
 
 pub(crate) const BYTES: &str = "$bytes";
 pub(crate) const FLOAT: &str = "$float";
@@ -42,7 +41,7 @@ impl Tagged {
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::String(_) | Value::List(_) => None,
             Value::Float(number) if number.is_finite() => None,
             Value::Float(number) => Self::new(FLOAT, float_text(*number)),
-            Value::Bytes(bytes) => Self::new(BYTES, base64::encode(bytes)),
+            Value::Bytes(bytes) => Self::new(BYTES, Base64::encode_string(bytes)),
             Value::Date(date) => Self::new(Date::NAME, date),
             Value::LocalTime(time) => Self::new(LocalTime::NAME, time),
             Value::ZonedTime(time) => Self::new(ZonedTime::NAME, time),
@@ -84,7 +83,7 @@ pub(crate) fn is_tagged(map: &Map) -> bool {
 pub(crate) fn read_text(tag: &str, text: &str) -> Result<Value, ValueError> {
     let no = |kind, example| ValueError::Temporal { kind, text: text.into(), example, place: Place::Unknown };
     match tag {
-        BYTES => base64::decode(text).map(Value::from).ok_or_else(|| no("base64 text with padding", "3q2+7w==")),
+        BYTES => Base64::decode_vec(text).map(Value::from).map_err(|_| no("base64 text with padding", "3q2+7w==")),
         FLOAT => read_float(text).map(Value::Float).ok_or_else(|| no("float", "NaN, Infinity or -Infinity")),
         _ => read_temporal(tag, text),
     }

@@ -103,6 +103,10 @@ fn what_is_wrong_is_said_with_its_place() {
         refusal(r#"{"$bytes": "AQ"}"#),
         r#""AQ" is not a base64 text with padding at line 1, column 16; write it like 3q2+7w=="#
     );
+    // Each of them says the same byte as "AQ==", or none.
+    for text in ["AR==", "AQ=", "AQ===", "A===", "AQ==AQ==", "AQ== ", "A-=="] {
+        assert!(json::from_str(&format!(r#"{{"$bytes": "{text}"}}"#)).is_err(), "{text}");
+    }
     assert_eq!(
         refusal(r#"{"$float": "1"}"#),
         r#""1" is not a float at line 1, column 15; write it like NaN, Infinity or -Infinity"#
