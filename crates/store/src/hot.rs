@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 use anabranch_value::{Text, Value};
 use core::hash::{BuildHasher, Hasher};
 use core::sync::atomic::{AtomicBool, Ordering};
+use foldhash::quality::RandomState;
 use hashbrown::HashTable;
-use std::collections::hash_map::RandomState;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How many parts it has, each with a lock of its own.
@@ -22,6 +22,7 @@ const SHARDS: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Hot {
     shards: Box<[RwLock<Shard>]>,
+    /// Seeded for each store, so that nobody outside can know which keys collide; the library's own takes half of a `get`.
     hasher: RandomState,
     /// Of each shard, in bytes.
     limit: usize,
@@ -86,7 +87,7 @@ pub(crate) enum Found {
 impl Hot {
     pub fn new(limit: usize) -> Self {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        Hot { shards, hasher: RandomState::new(), limit: limit / SHARDS }
+        Hot { shards, hasher: RandomState::default(), limit: limit / SHARDS }
     }
 
     pub fn hash(&self, namespace: &str, key: &str) -> u64 {
