@@ -323,8 +323,8 @@ impl<'r> VersionRow<'r> {
     pub fn previous(&self) -> Previous {
         match self.here.and_then(|id| VersionId::from_bytes(*id)) {
             Some(previous) => Previous::Here(previous),
-            None if self.flags & FIRST != 0 => Previous::None,
-            None => Previous::Before,
+            None if self.follows() => Previous::Before,
+            None => Previous::None,
         }
     }
 

@@ -46,14 +46,17 @@ impl Crc {
 /// Copies from `N` to twice as many bytes as two pieces, which may share some in the middle: two moves, where a call to copy so
 /// few takes longer than to sum them.
 fn ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
-    if let (Some(first), Some(last), true) = (from.first_chunk::<N>(), from.last_chunk::<N>(), from.len() <= 2 * N)
-        && from.len() == to.len()
-    {
-        let (begin, end) =
-            (to.first_chunk_mut::<N>().map(|to| *to = *first), to.last_chunk_mut::<N>().map(|to| *to = *last));
-        return begin.and(end).is_some();
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else { return false };
+    if from.len() > 2 * N || from.len() != to.len() {
+        return false;
     }
-    false
+    if let Some(begin) = to.first_chunk_mut::<N>() {
+        *begin = *first;
+    }
+    if let Some(end) = to.last_chunk_mut::<N>() {
+        *end = *last;
+    }
+    true
 }
 
 /// The CRC-32C of bytes, for a [`Backend`](crate::Backend) that checks what it reads as the store checks its rows.

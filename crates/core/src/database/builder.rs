@@ -312,8 +312,12 @@ impl<R: Runtime + SpawnDynamically> Builder<R> {
             of.map(|port| port.record.clone()).collect()
         };
         Graph {
-            records: (table.iter().map(|(name, place)| (name, table.at(place))))
-                .map(|(name, entry)| GraphRecord { name: name.clone(), value: entry.value.name, buffer: entry.buffer })
+            records: (table.iter())
+                .map(|(name, _, entry)| GraphRecord {
+                    name: name.clone(),
+                    value: entry.value.name,
+                    buffer: entry.buffer,
+                })
                 .collect(),
             services: (self.services.iter())
                 .map(|(kind, service)| GraphService {
@@ -338,8 +342,7 @@ fn stopped_from_outside(graph: &Graph, wiring: &Wiring<'_>) -> Vec<bool> {
 }
 
 fn check_ends(table: &Table, readers: &[Vec<String>], writers: &[Vec<String>], errors: &mut Vec<BuildError>) {
-    for (name, place) in table.iter() {
-        let entry = table.at(place);
+    for (name, place, entry) in table.iter() {
         let one_writer =
             !entry.shared && matches!(entry.buffer.kind(), BufferKind::SpmcRing | BufferKind::SingleLatest);
         if one_writer && writers[place].len() > 1 {

@@ -265,8 +265,8 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
             .life
             .with(|life| (life.keep_going.take(), life.keep_alive.take(), core::mem::take(&mut life.waiting)));
         drop(life); // outside the lock: ends of records go with it
-        for (_, place) in inner.table.iter() {
-            inner.table.at(place).record.drain();
+        for (.., entry) in inner.table.iter() {
+            entry.record.drain();
         }
         let deadline = inner.runtime.now().after(grace);
         let mut aborted = Vec::new();
@@ -368,9 +368,8 @@ impl<R: Runtime + SpawnDynamically> Anabranch<R> {
 
     /// What each record is doing, in the order of their names.
     pub fn records(&self) -> Vec<RecordStatus> {
-        let table = &self.inner.table;
-        (table.iter().map(|(name, place)| (name, table.at(place))))
-            .map(|(name, entry)| RecordStatus {
+        (self.inner.table.iter())
+            .map(|(name, _, entry)| RecordStatus {
                 name: name.clone(),
                 value: entry.value.name,
                 buffer: entry.buffer,

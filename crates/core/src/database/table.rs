@@ -82,9 +82,9 @@ impl Table {
         self.entries.len()
     }
 
-    /// The names and the places, in the order of the names.
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&String, usize)> {
-        self.places.iter().map(|(name, place)| (name, *place))
+    /// The names, the places and the entries, in the order of the names.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&String, usize, &Entry)> {
+        self.places.iter().map(|(name, place)| (name, *place, self.at(*place)))
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
