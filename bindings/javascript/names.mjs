@@ -1,25 +1,35 @@
-// Gives what an engine imports from its script short names: a browser loads them, with the sums that tell them apart, and reads none.
+// Gives what an engine imports from its script, and what it exports to it, short names: a browser loads them, with the sums that tell them
+// apart, and reads none.
 //
 //   node bindings/javascript/names.mjs ENGINE.js ENGINE_bg.wasm       changes both
 import { readFileSync, writeFileSync } from "node:fs";
-import { IMPORTS, imports, leb, number, section } from "./wasm.mjs";
+import { EXPORTS, IMPORTS, exported, imports, leb, number, withSection } from "./wasm.mjs";
 
 const [script, module] = process.argv.slice(2);
 if (module === undefined) throw new Error("usage: names.mjs ENGINE.js ENGINE_bg.wasm");
 
+/** What others than the script ask for by its name. */
+const KEPT = ["memory"];
+
 let text = readFileSync(script, "utf8");
-const bytes = readFileSync(module);
-const renamed = [];
-for (const { from, name, kind, ends } of imports(bytes)) {
+let bytes = readFileSync(module);
+bytes = withSection(bytes, IMPORTS, [...imports(bytes)].map(({ from, name, kind, ends }, place) => {
   const long = bytes.toString("utf8", number(bytes, name)[1], kind);
-  const short = Buffer.from(renamed.length.toString(36));
+  const short = place.toString(36);
   // It stands in the script once, as the name of a place.
   const named = new RegExp(`^(\\s*)${long.replace(/[$]/g, "\\$&")}: `, "gm");
   if (text.match(named)?.length !== 1) throw new Error(`the engine's script does not name ${long} once, as "${long}: "`);
   text = text.replace(named, `$1"${short}": `);
-  renamed.push(Buffer.concat([bytes.subarray(from, name), leb(short.length), short, bytes.subarray(kind, ends)]));
-}
-const content = Buffer.concat([leb(renamed.length), ...renamed]);
-const { after, end } = section(bytes, IMPORTS);
-writeFileSync(module, Buffer.concat([bytes.subarray(0, after), leb(content.length), content, bytes.subarray(end)]));
+  return Buffer.concat([bytes.subarray(from, name), leb(short.length), Buffer.from(short), bytes.subarray(kind, ends)]);
+}));
+bytes = withSection(bytes, EXPORTS, [...exported(bytes)].map(({ from, kind, ends }, place) => {
+  const long = bytes.toString("utf8", number(bytes, from)[1], kind);
+  // What the script does not ask for, it may ask for in another way.
+  const named = new RegExp(`\\bwasm\\.${long.replace(/[$]/g, "\\$&")}\\b`, "g");
+  if (KEPT.includes(long) || !named.test(text)) return bytes.subarray(from, ends);
+  const short = `e${place.toString(36)}`;
+  text = text.replace(named, `wasm.${short}`);
+  return Buffer.concat([leb(short.length), Buffer.from(short), bytes.subarray(kind, ends)]);
+}));
+writeFileSync(module, bytes);
 writeFileSync(script, text);

@@ -6,7 +6,7 @@
 // One function comes after another: of those that are left, the one of which most has just stood there, by the sequences of bytes that it
 // shares with those before.
 import { readFileSync, writeFileSync } from "node:fs";
-import { CODE, NAMES, imports, leb, number, section, sections } from "./wasm.mjs";
+import { CODE, functionNames, imports, number, section, withFunctionNames } from "./wasm.mjs";
 
 const [module] = process.argv.slice(2);
 if (module === undefined) throw new Error("usage: order.mjs ENGINE_bg.wasm");
@@ -27,17 +27,9 @@ const first = [...imports(bytes)].length;
 const width = String(functions.length).length;
 const rank = new Array(functions.length);
 order.forEach((number, place) => (rank[number] = place));
-const entries = rank.flatMap((place, index) => {
-  const name = Buffer.from(String(place).padStart(width, "0"));
-  return [leb(first + index), leb(name.length), name];
-});
-const names = Buffer.concat([leb(functions.length), ...entries]);
-const FUNCTIONS = 1;
-const title = Buffer.from("name");
-const content = Buffer.concat([leb(title.length), title, Buffer.from([FUNCTIONS]), leb(names.length), names]);
-const kept = [...sections(bytes)].filter(({ kind, at }) => kind !== NAMES || !bytes.subarray(at + 1).subarray(0, 4).equals(title));
-const parts = kept.map(({ begins, end }) => bytes.subarray(begins, end));
-writeFileSync(module, Buffer.concat([bytes.subarray(0, 8), ...parts, Buffer.from([NAMES]), leb(content.length), content]));
+const called = functionNames(bytes);
+const name = (place, index) => [first + index, `${String(place).padStart(width, "0")} ${called.get(first + index) ?? ""}`];
+writeFileSync(module, withFunctionNames(bytes, rank.map(name)));
 
 /** The functions that the engine has itself. */
 function bodies() {

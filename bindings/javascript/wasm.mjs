@@ -3,6 +3,7 @@
 /** The kinds of sections that are looked into. */
 export const NAMES = 0;
 export const IMPORTS = 2;
+export const EXPORTS = 7;
 export const CODE = 10;
 
 /** The sections in their order: of which kind each is, where its content begins and ends, and where the number stands that says how long it is. */
@@ -55,4 +56,60 @@ export function* imports(bytes) {
     from = ends;
   }
   if (from !== end) throw new Error("the engine's imports end somewhere else than they say");
+}
+
+/** The exports: where each begins, where its kind stands, and where it ends. */
+export function* exported(bytes) {
+  let [count, from] = number(bytes, section(bytes, EXPORTS).at);
+  for (; count > 0; count--) {
+    const kind = skipped(bytes, from);
+    const [, ends] = number(bytes, kind + 1);
+    yield { from, kind, ends };
+    from = ends;
+  }
+}
+
+/** The module with another section of this kind, of these items. */
+export function withSection(bytes, kind, items) {
+  const content = Buffer.concat([leb(items.length), ...items]);
+  const { after, end } = section(bytes, kind);
+  return Buffer.concat([bytes.subarray(0, after), leb(content.length), content, bytes.subarray(end)]);
+}
+
+/** Whether a section is the one with names in it. */
+export function isNames(bytes, { kind, at }) {
+  return kind === NAMES && bytes.toString("latin1", number(bytes, at)[1], skipped(bytes, at)) === "name";
+}
+
+/** Of the names, those of functions. */
+const FUNCTIONS = 1;
+
+/** The names of functions, by their numbers. */
+export function functionNames(bytes) {
+  const found = new Map();
+  const all = [...sections(bytes)].find((one) => isNames(bytes, one));
+  if (all === undefined) return found;
+  for (let place = skipped(bytes, all.at); place < all.end; ) {
+    const [length, at] = number(bytes, place + 1);
+    if (bytes[place] === FUNCTIONS) {
+      let [count, from] = number(bytes, at);
+      for (; count > 0; count--) {
+        const [index, begins] = number(bytes, from);
+        from = skipped(bytes, begins);
+        found.set(index, bytes.toString("utf8", number(bytes, begins)[1], from));
+      }
+    }
+    place = at + length;
+  }
+  return found;
+}
+
+/** The module with these names of functions, a list of [number, name], and no others. */
+export function withFunctionNames(bytes, names) {
+  const entries = names.flatMap(([index, name]) => [leb(index), leb(Buffer.byteLength(name)), Buffer.from(name)]);
+  const functions = Buffer.concat([leb(names.length), ...entries]);
+  const title = Buffer.from("name");
+  const content = Buffer.concat([leb(title.length), title, Buffer.from([FUNCTIONS]), leb(functions.length), functions]);
+  const kept = [...sections(bytes)].filter((one) => !isNames(bytes, one)).map(({ begins, end }) => bytes.subarray(begins, end));
+  return Buffer.concat([bytes.subarray(0, 8), ...kept, Buffer.from([NAMES]), leb(content.length), content]);
 }

@@ -5,6 +5,7 @@
 //!   bindings/javascript/js    ─────────────────────────────────────────────────────────────▶ target/npm/parts
 //!                                                              bundle.mjs: a file for each door  │
 //!   index.d.ts, README.md, package.json ────────────────────────────────────────────▶ target/npm/anabranch
+//!                                             what functions are called, for where.mjs ▶ target/npm/symbols
 //! ```
 
 use std::fs;
@@ -55,8 +56,8 @@ const FEATURES: [&str; 6] = [
 
 /// Builds all of it.
 pub fn build(workspace: &Workspace) -> Result<(), Failure> {
-    let (folder, parts) = (folder(workspace), workspace.built("npm/parts"));
-    for folder in [&folder, &parts] {
+    let (folder, parts, symbols) = (folder(workspace), workspace.built("npm/parts"), workspace.built("npm/symbols"));
+    for folder in [&folder, &parts, &symbols] {
         if folder.exists() {
             fs::remove_dir_all(folder).map_err(|error| failed("empty", folder, &error))?;
         }
@@ -124,7 +125,8 @@ fn engine(workspace: &Workspace, variant: &Variant, folder: &Path) -> Result<Pat
 /// gzip looks back no further than 32 KiB, so functions that are alike are put beside one another (`order.mjs`): they are named by their
 /// places, and then put in the order of their names, which are left out.
 ///
-/// What it imports gets short names, in its script as well, which is in the folder already.
+/// What it imports and exports gets short names, in its script as well, which is in the folder already. What its functions were called is
+/// left beside, for `where.mjs`.
 fn make_smaller(workspace: &Workspace, variant: &Variant, module: &Path, folder: &Path) -> Result<(), Failure> {
     let into = folder.join(format!("{}_bg.wasm", variant.name));
     let script = folder.join(format!("{}.js", variant.name));
@@ -138,14 +140,23 @@ fn make_smaller(workspace: &Workspace, variant: &Variant, module: &Path, folder:
     };
     optimised(module).args(["--strip-producers", "-g"]).through(&workspace.root)?;
     tool("order").args([&into]).through(&workspace.root)?;
-    optimised(&into).args(["--reorder-functions-by-name"]).through(&workspace.root)?;
+    let symbols = workspace.built(format!("npm/symbols/{}.txt", variant.name)).display().to_string();
+    let ordered = ["--reorder-functions-by-name".to_owned(), format!("--symbolmap={symbols}")];
+    optimised(&into).args(ordered).through(&workspace.root)?;
     tool("names").args([&script, &into]).through(&workspace.root)
 }
 
-/// Builds a variant's module.
+/// Builds a variant's module, and the standard library for it: by the profile's measure, and for few bytes where that has the choice.
+/// Places in the source are left out: a panic has those in the module, for which there are symbols. Together that is a sixteenth.
+///
+/// Both are of this very compiler, so what a stable one is to be asked with is no danger: see `toolchain.rs`.
 fn compiled(package: &str, variant: &Variant) -> Run {
     let build = Run::cargo(["build", "--profile", "web", "--target", WASM32, "--no-default-features"]);
-    build.args(["-p", package, "--features", &variant.features.join(",")])
+    build
+        .args(["-p", package, "--features", &variant.features.join(",")])
+        .args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"])
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", "-Zlocation-detail=none")
 }
 
 /// Rows of a benchmark: how long it takes to build a browser's engine where nothing is built yet, and then the others.

@@ -164,15 +164,16 @@ export class Instance {
   #failed(error) {
     // The second is a stack that has run out.
     if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) return error;
-    this.#end(error.message);
+    this.#end(error);
     return this.#poisoned;
   }
 
-  #end(why) {
+  #end(caught) {
     if (this.#poisoned !== null) return;
+    let why = caught?.message;
     try {
       // A trap that is no panic it does not know of: so that it closes its sockets.
-      if (this.exports.panicked() === undefined) this.exports.poison(why);
+      if (this.exports.panicked() === undefined) this.exports.poison(caught);
       why = this.exports.panicked();
     } catch {
       // It cannot even say what has happened.

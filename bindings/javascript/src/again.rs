@@ -9,7 +9,7 @@ use crate::{
     store::{self, Wanted},
     wire::Arguments,
 };
-use anabranch::store::{Expected, Start, Store, Timestamp, Tree, VersionId, VersionedValue, Write};
+use anabranch::store::{Expected, Seen, Start, Store, Timestamp, VersionId, VersionedValue, Write};
 use std::ops::Bound;
 
 /// What engines before this one have written, as far as it was asked for.
@@ -17,7 +17,7 @@ pub struct Before {
     /// All up to here is theirs.
     until: Timestamp,
     /// Those whose calls are known.
-    known: Tree<VersionId, ()>,
+    known: Seen,
 }
 
 /// How many versions are looked at at once.
@@ -29,7 +29,7 @@ impl Before {
         // Whoever begins to follow now stands behind all that was written.
         let until =
             store.subscribe("n", "", Start::Now).map_or(Timestamp::from_nanos(0), |following| following.position());
-        Before { until, known: Tree::default() }
+        Before { until, known: Seen::default() }
     }
 
     /// Versions that whoever asked for them was told of.
@@ -40,7 +40,7 @@ impl Before {
 
     fn know(&mut self, versions: impl IntoIterator<Item = VersionId>) {
         for version in versions {
-            self.known.insert(version, ());
+            self.known.insert(&version);
         }
     }
 
@@ -74,7 +74,7 @@ impl Before {
                 Err(error) => return Err(error.into()),
             };
             let is_it =
-                |version: &VersionedValue| self.known.get(&version.version_id).is_none() && makes(write, version);
+                |version: &VersionedValue| !self.known.has(&version.version_id) && makes(write, version);
             oldest = page.items.into_iter().rfind(is_it).or(oldest);
             match page.next {
                 Some(next) => until = Bound::Excluded(next),

@@ -143,10 +143,10 @@ pub fn panicked() -> Option<String> {
     anabranch::wasm::panicked().map(|panicked| panicked.to_string())
 }
 
-/// Ends this instance: the host has seen a trap that was no panic. Nothing of it runs any more.
+/// Ends this instance: the host has caught a trap that was no panic. Nothing of it runs any more.
 #[wasm_bindgen]
-pub fn poison(why: &str) {
-    anabranch::wasm::poison(why);
+pub fn poison(caught: &JsValue) {
+    anabranch::wasm::poison(caught);
 }
 
 /// Is rejected when this instance panics, in whatever it does; and never resolved.

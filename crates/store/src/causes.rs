@@ -2,7 +2,7 @@
 
 use crate::codec;
 use crate::read::{Reader, check_limit};
-use crate::tree::Tree;
+use crate::seen::Seen;
 use crate::{KeyedVersion, StoreError, Timestamp, VersionId, View};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -70,8 +70,8 @@ impl<V: View> Reader<V> {
         next: impl Fn(&KeyedVersion, usize) -> Result<Vec<VersionId>, StoreError>,
     ) -> Result<Trace, StoreError> {
         check_limit(limit)?;
-        let mut seen = Tree::default();
-        seen.insert(*id, ());
+        let mut seen = Seen::default();
+        seen.insert(id);
         let mut waiting = VecDeque::from([(0, None, *id)]);
         let mut steps = Vec::new();
         while let Some((depth, via, id)) = waiting.pop_front() {
@@ -87,7 +87,7 @@ impl<V: View> Reader<V> {
             if let Some(version) = &version {
                 // One more than there is room for shows that there are more.
                 for next in next(version, limit - steps.len())? {
-                    if seen.len() <= limit && seen.insert(next, ()).is_none() {
+                    if seen.len() <= limit && seen.insert(&next) {
                         waiting.push_back((depth + 1, Some(id), next));
                     }
                 }

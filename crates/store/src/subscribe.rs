@@ -5,15 +5,14 @@
 
 use crate::codec;
 use crate::hot::size_on_heap;
+use crate::named::Named;
 use crate::store::Store;
-use crate::tree::Tree;
 use crate::write::{check_namespace, owned};
 use crate::{KeyedVersion, StoreError, Timestamp, VersionId};
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::task::Wake;
-use anabranch_value::Text;
 use core::task::{Context, Poll, Waker};
 use std::thread::Thread;
 
@@ -45,7 +44,7 @@ pub struct Subscription {
     /// Read and not handed out.
     ready: VecDeque<KeyedVersion>,
     /// Keys that were seen: their names, if they are wanted.
-    names: Tree<u64, Option<(Text, Text)>>,
+    names: Named,
     number: u64,
 }
 
@@ -78,7 +77,7 @@ impl Store {
             read,
             position: read,
             ready: VecDeque::new(),
-            names: Tree::default(),
+            names: Named::default(),
             number: self.inner.followers.join(),
         })
     }
@@ -149,10 +148,10 @@ impl Subscription {
         let writes = reader.writes_after(self.read, PAGE)?;
         let mut ahead = 0;
         for (at, number) in &writes {
-            if self.names.len() >= NAMES && self.names.get(number).is_none() {
-                self.names = Tree::default();
+            if self.names.len() >= NAMES && self.names.get(*number).is_none() {
+                self.names = Named::default();
             }
-            let names = match self.names.get(number) {
+            let names = match self.names.get(*number) {
                 Some(names) => names.clone(),
                 None => {
                     let (namespace, key) = codec::texts_of(&reader.names(*number)?);

@@ -3,10 +3,10 @@
 use crate::chains::{Chain, Link, chain_after, links};
 use crate::codec::{self, KeyRow, NamespaceRow};
 use crate::deep::Deep;
+use crate::named::Named;
 use crate::read::Reader;
 use crate::tally::{Namespaces, Times};
 use crate::tiers::{self, Tiers};
-use crate::tree::Tree;
 use crate::{Backend, Direction, StoreError, Table, Timestamp, View};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -57,7 +57,7 @@ struct Counts {
 
 /// What keys are called. One whose own rows cannot be read is found in the index of keys, which is read once for all of them.
 #[derive(Default)]
-struct Names(Option<Tree<u64, Option<(Text, Text)>>>);
+struct Names(Option<Named>);
 
 impl Names {
     fn of<V: View>(&mut self, reader: &Reader<V>, number: u64) -> Option<(Text, Text)> {
@@ -65,7 +65,7 @@ impl Names {
             return Some(codec::texts_of(&names));
         }
         let indexed = self.0.get_or_insert_with(|| {
-            let mut indexed = Tree::default();
+            let mut indexed = Named::default();
             let all = (Bound::Unbounded, Bound::Unbounded);
             let scanned = reader.scan(Table::Keys, all, Direction::Forward, &mut |names, row| {
                 if let Ok(row) = KeyRow::read(names, row) {
@@ -77,7 +77,7 @@ impl Names {
             drop(scanned);
             indexed
         });
-        indexed.get(&number).cloned().flatten()
+        indexed.get(number).cloned().flatten()
     }
 }
 

@@ -25,7 +25,8 @@ use wasm_bindgen::JsValue;
 pub struct Panicked {
     /// What the panic said.
     pub message: String,
-    /// `file:line:column`; `?` where nobody knows.
+    /// `file:line:column`. Of a trap, and of a module that is built without those (`-Zlocation-detail=none`), the frames of the stack
+    /// that lie in a module, from the innermost on, as `wasm-function[12]:0x345 < wasm-function[67]:0x89a`. `?` where nobody knows.
     pub place: String,
 }
 
@@ -63,8 +64,8 @@ pub fn watch_panics() {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let message = info.payload_as_str().unwrap_or("a panic without words").to_owned();
-            let place = info.location().map_or_else(|| "?".to_owned(), ToString::to_string);
-            remember(Panicked { message, place });
+            let told = info.location().filter(|place| place.line() > 0);
+            remember(Panicked { message, place: told.map_or_else(here, ToString::to_string) });
             before(info);
         }));
     });
@@ -84,10 +85,11 @@ pub fn alive() -> Result<(), Panicked> {
     PANICKED.get().cloned().map_or(Ok(()), Err)
 }
 
-/// Poisons this instance by hand: for a host that caught what no hook hears of, such as a `RangeError` because the stack ran
-/// out, from a call into it.
-pub fn poison(why: &str) {
-    remember(Panicked { message: why.to_owned(), place: "?".to_owned() });
+/// Poisons this instance by hand, with what was caught: for a host that saw what no hook hears of, such as a `RangeError` because the
+/// stack ran out, from a call into it. What was remembered before stays.
+pub fn poison(caught: &JsValue) {
+    let error = Error::from(caught.clone());
+    remember(Panicked { message: error.to_string().into(), place: frames(&error) });
 }
 
 /// Runs `future` as a task, and gives the promise of its outcome: what an exported function returns.
@@ -140,11 +142,39 @@ pub(crate) fn is_poisoned() -> bool {
     PANICKED.get().is_some()
 }
 
-/// A task or a waker ended in a trap. A panic's own was remembered before.
-pub(crate) fn trapped(error: &JsValue) {
-    if !is_poisoned() {
-        poison(&String::from(Error::from(error.clone()).to_string()));
+/// How many frames V8 is to tell: it tells ten otherwise, most of which are the panic's own.
+const FRAMES: u32 = 40;
+
+/// Where this is called, by the frames of the stack.
+fn here() -> String {
+    let property = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).unwrap_or_default();
+    let constructor = property(&js_sys::global(), "Error");
+    let limit = property(&constructor, LIMIT);
+    // Where it cannot be set, fewer are told.
+    let set = |limit: &JsValue| drop(Reflect::set(&constructor, &LIMIT.into(), limit));
+    set(&FRAMES.into());
+    let place = frames(&Error::new(""));
+    set(&limit);
+    place
+}
+
+const LIMIT: &str = "stackTraceLimit";
+
+/// The frames of an error's stack that lie in a module: `wasm-function[12]:0x345`. How they are written besides differs between hosts.
+fn frames(error: &Error) -> String {
+    const FUNCTION: &str = "wasm-function";
+    let stack = Reflect::get(error, &"stack".into()).ok().and_then(|stack| stack.as_string()).unwrap_or_default();
+    let (mut place, mut before) = (String::new(), "");
+    for part in stack.split('[') {
+        if before.ends_with(FUNCTION) {
+            place.push_str(if place.is_empty() { "" } else { " < " });
+            place.push_str(FUNCTION);
+            place.push('[');
+            place.push_str(part.split([')', '\n', '@']).next().unwrap_or_default());
+        }
+        before = part;
     }
+    if place.is_empty() { "?".to_owned() } else { place }
 }
 
 fn remember(panicked: Panicked) {

@@ -59,7 +59,7 @@ impl Wake for Ticket {
 thread_local! {
     static QUEUE: Queue = Queue::default();
     static RUN: Closure<dyn Fn()> = Closure::new(|| QUEUE.with(Queue::run));
-    static TRAPPED: Closure<dyn Fn(JsValue)> = Closure::new(|error| poison::trapped(&error));
+    static TRAPPED: Closure<dyn Fn(JsValue)> = Closure::new(|error| poison::poison(&error));
 }
 
 /// Runs a future to its end, beginning with the next microtask.

@@ -5,16 +5,13 @@
 
 use crate::{
     Position,
-    store::{Direction, Tree, VersionId},
+    store::{Tree, VersionId},
 };
 use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::{
-    ops::{Bound, ControlFlow},
-    task::Waker,
-};
+use core::task::Waker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The versions of one record's values.
@@ -23,8 +20,8 @@ pub(super) struct Ids(Mutex<Known>);
 struct Known {
     /// Where consumers note what they have received last.
     watchers: Vec<Weak<Position>>,
-    /// What became of a value: its version, or none.
-    settled: Tree<u64, Option<VersionId>>,
+    /// What became of a value: its version, or none. In the order of their numbers, in which they mostly come.
+    settled: Vec<(u64, Option<VersionId>)>,
     /// Values that versions cite which wait to be written, and how many do.
     wanted: Tree<u64, u64>,
     /// What is older than this and not in `settled` is not known any more.
@@ -48,7 +45,7 @@ impl Ids {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Ids(Mutex::new(Known {
             watchers: Vec::new(),
-            settled: Tree::default(),
+            settled: Vec::new(),
             wanted: Tree::default(),
             forgotten: 0,
             window: 1024,
@@ -85,7 +82,7 @@ impl Ids {
     /// The version of a value, or a claim to it; none if there will be none.
     pub(super) fn cite(self: &Arc<Self>, sequence: u64) -> Option<Cause> {
         let mut known = self.known();
-        match known.settled.get(&sequence) {
+        match known.settled(sequence) {
             Some(outcome) => outcome.map(Cause::Known),
             None if known.ended || sequence < known.forgotten => None,
             None => {
@@ -100,8 +97,8 @@ impl Ids {
     /// has gone.
     pub(super) fn outcome(&self, sequence: u64, waker: &Waker) -> Option<Option<VersionId>> {
         let mut known = self.known();
-        let outcome = match known.settled.get(&sequence) {
-            Some(outcome) => *outcome,
+        let outcome = match known.settled(sequence) {
+            Some(outcome) => outcome,
             None if known.ended => None,
             None => {
                 if !known.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
@@ -125,7 +122,8 @@ impl Ids {
             return;
         }
         for (sequence, outcome) in outcomes {
-            known.settled.insert(sequence, outcome);
+            let place = known.settled.partition_point(|(before, _)| *before < sequence);
+            known.settled.insert(place, (sequence, outcome));
         }
         known.forget();
         wake(known);
@@ -133,6 +131,12 @@ impl Ids {
 }
 
 impl Known {
+    /// What became of a value, if it is known.
+    fn settled(&self, sequence: u64) -> Option<Option<VersionId>> {
+        let place = self.settled.binary_search_by_key(&sequence, |(settled, _)| *settled).ok()?;
+        self.settled.get(place).map(|(_, outcome)| *outcome)
+    }
+
     /// Forgets what nobody will ask for, now and then.
     fn forget(&mut self) {
         let room = usize::try_from(self.window.saturating_mul(2)).unwrap_or(usize::MAX);
@@ -141,21 +145,12 @@ impl Known {
         }
         self.watchers.retain(|watcher| watcher.strong_count() > 0);
         let held: Vec<u64> = self.watchers.iter().filter_map(|watcher| watcher.upgrade()?.last()).collect();
-        let all = (Bound::Unbounded, Bound::Unbounded);
-        let mut newest = 0;
-        self.settled.scan(all.0, all.1, Direction::Backward, &mut |sequence, _| {
-            newest = *sequence;
-            ControlFlow::Break(())
-        });
+        let newest = self.settled.last().map_or(0, |(sequence, _)| *sequence);
         let floor = newest.saturating_sub(self.window);
-        let mut kept = Tree::default();
-        self.settled.scan(all.0, all.1, Direction::Forward, &mut |sequence, outcome| {
-            if *sequence >= floor || self.wanted.get(sequence).is_some() || held.contains(sequence) {
-                kept.insert(*sequence, *outcome);
-            }
-            ControlFlow::Continue(())
+        let wanted = &self.wanted;
+        self.settled.retain(|(sequence, _)| {
+            *sequence >= floor || wanted.get(sequence).is_some() || held.contains(sequence)
         });
-        self.settled = kept;
         self.forgotten = self.forgotten.max(floor);
     }
 }
