@@ -270,17 +270,14 @@ impl<'b> Reader<'b> {
 
     #[cold]
     fn error(&self, error: &minicbor::decode::Error) -> ValueError {
-        if error.is_end_of_input() {
-            return syntax(self.0.input().len(), "end of input");
-        }
-        // Its message ends with the position, which we say ourselves. It is looked for by bytes: a search for text is many times
-        // the code.
-        const POSITION: &[u8] = b" at position";
-        let mut message = error.to_string();
-        if let Some(end) = message.as_bytes().windows(POSITION.len()).position(|bytes| bytes == POSITION) {
-            message.truncate(end);
-        }
-        syntax(error.position().unwrap_or(self.0.position()), message)
+        // What the error says itself is many times the code: it has a sentence for whatever there is, and few of those can come here.
+        let what = match (error.is_end_of_input(), error.is_type_mismatch()) {
+            (true, _) => return syntax(self.0.input().len(), "end of input"),
+            (_, true) => "an item of a kind that does not belong here",
+            // Kinds are asked for before, and numbers are large enough.
+            _ => "text that is not UTF-8, or longer than memory is",
+        };
+        syntax(error.position().unwrap_or(self.0.position()), what)
     }
 
     /// A float of 2 bytes: 5 bits of exponent, 10 of fraction.

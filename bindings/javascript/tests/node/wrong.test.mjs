@@ -1,10 +1,11 @@
 // Every method with what it does not take: an AnabranchError with a code, and the database works on.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
-import { door } from "../package.mjs";
+import { ROOT, door } from "../package.mjs";
 import { Anabranch, AnabranchError, PACKAGE, folder, opened, part, refused } from "./rig.mjs";
 
 const NOTHING = [undefined, null];
@@ -149,6 +150,10 @@ test("an engine that panics says so, ends those who follow, and can be opened ag
   panicking(() => refused("PANICKED", db.put("n", "k", 2)));
   const error = await refused("PANICKED", next);
   assert.match(error.message, /open the database again/);
+  // It traps in its clock: the frames say so, with the symbols that the build has left beside the package.
+  const where = join(ROOT, "bindings/javascript/where.mjs");
+  const symbols = join(PACKAGE, "../symbols/engine-node.txt");
+  assert.match(execFileSync(process.execPath, [where, symbols], { input: error.message, encoding: "utf8" }), /panicked at\s+<\S*WasmAdapter as .*unix_time.*\n.*engine_call/s);
   assert.deepEqual(await following.next(), { done: true, value: undefined });
   await refused("PANICKED", db.get("n", "acknowledged"));
   await refused("PANICKED", other.stats());
