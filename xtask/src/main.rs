@@ -62,6 +62,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Failure> {
         "check-layers" => layers::check(&workspace),
         "sizes" => {
             let accepted = args.get_many::<String>("accept").into_iter().flatten().map(String::as_str).collect();
+            tools::need(&[tools::THUMB_DSP])?;
             let because = args.get_one::<String>("because").map_or("", String::as_str);
             sizes::measure(&workspace, &sizes::Asked { accepted, because, write_readme: args.get_flag("write-readme") })
         }
@@ -69,7 +70,10 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Failure> {
             tools::need(&[tools::WASM, tools::SOURCES, tools::NODE, tools::NPM, tools::PACKAGE_PACKAGES])?;
             npm::build(&workspace)
         }
-        "coverage" => coverage::measure(&workspace),
+        "coverage" => {
+            tools::need(&[tools::LLVM, tools::COVERAGE])?;
+            coverage::measure(&workspace)
+        }
         "bench" => {
             let words = args.get_many::<String>("WORDS").into_iter().flatten().cloned().collect();
             let (no_fail, from_clean) = (args.get_flag("no-fail"), args.get_flag("from-clean"));

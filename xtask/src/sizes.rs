@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::process::Run;
 use crate::table::{Table, grouped};
+use crate::toolchain;
 use crate::workspace::{THUMBV7EM, Workspace};
 pub use cases::PROGRAMS;
 
@@ -179,12 +180,16 @@ fn build(workspace: &Workspace, case: &Case) -> Result<Program, Failure> {
         .map_err(|fault| Failure::new(format!("{} builds no 32-bit ELF ({fault}): see its target", case.folder)))
 }
 
-/// Where a crate lies on this machine stands in what a panic says, and so in flash: the same bytes for every machine.
+/// Where a crate lies on this machine stands in what a panic says, and so in flash: the same bytes for every machine. The standard library
+/// lies somewhere where its sources are installed, too.
 fn paths_as_everywhere() -> String {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).unwrap_or_default();
-    let remapped = format!("--remap-path-prefix={}=registry", home.join("registry/src").display());
-    format!("target.{THUMBV7EM}.rustflags=[{remapped:?}]")
+    let mut flags = vec![format!("--remap-path-prefix={}=registry", home.join("registry/src").display())];
+    if let Some((sources, written)) = toolchain::standard_library() {
+        flags.push(format!("--remap-path-prefix={sources}={written}"));
+    }
+    format!("target.{THUMBV7EM}.rustflags={flags:?}")
 }
 
 /// The row of a case, and under it those of its static services.

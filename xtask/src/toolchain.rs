@@ -44,6 +44,14 @@ pub fn switch() -> Result<Option<ExitCode>, Failure> {
     }
 }
 
+/// Where the standard library's sources are installed, and how a compiler that finds none there writes their place.
+pub fn standard_library() -> Option<(String, String)> {
+    let sysroot = printed("rustc", &["--print", "sysroot"])?;
+    let version = printed("rustc", &["--version", "--verbose"])?;
+    let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "))?;
+    Some((format!("{}/lib/rustlib/src/rust", sysroot.trim()), format!("/rustc/{commit}")))
+}
+
 /// `rustc 1.95.0 (59807616e 2026-04-14)`
 fn is_wanted(version: &str) -> bool {
     let number = version.strip_prefix("rustc ").and_then(|rest| rest.strip_prefix(WANTED));

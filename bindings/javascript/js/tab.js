@@ -32,13 +32,13 @@ export async function serve(scope, { give, load, engines }) {
   scope.onmessage = async ({ data }) => {
     if (data.open !== undefined) {
       options = data.open;
-      // While tabs agree, and the engine is on its way.
-      engines[options.storages[0]]?.prepare?.(options);
       // Without locks tabs cannot agree on one that leads, and so each is alone, with what is nobody else's.
       if (navigator.locks === undefined || typeof BroadcastChannel === "undefined") {
         options.storages = ["memory"];
         await lead().catch(failed);
       } else {
+        // While tabs agree, and the engine is on its way.
+        engines[options.storages[0]]?.prepare?.(options);
         await start().catch(failed);
       }
       return;
