@@ -11,7 +11,8 @@ use crate::npm;
 use crate::process::Run;
 use crate::runner::Step;
 use crate::tools::{
-    BROWSER_PACKAGES, CHROMIUM, MOSQUITTO, NODE, NPM, OPENSSL, PACKAGE_PACKAGES, PEER_PACKAGES, PKG_CONFIG, SOURCES, Tool, WASM,
+    BROWSER_PACKAGES, CHROMIUM, MOSQUITTO, NODE, NPM, OPENSSL, PACKAGE_PACKAGES, PEER_PACKAGES, PKG_CONFIG, SOURCES,
+    Tool, WASM,
 };
 use crate::workspace::{THUMBV7M, WASM32, Workspace};
 

@@ -4,30 +4,30 @@
 const TRIES = 40;
 const PAUSE = 50;
 
-/** The root of the private files, if there are any, and the directory of the database: a worker asks for each once. */
+/** The root of the private files, if there are any, and the database's two files: a worker asks for each once. */
 let root;
-let directory;
+let files;
 
+/**
+ * Each is asked whether it `isHere`, and to `open` a database in an engine. What takes long beside an engine can be asked for before: `prepare`
+ * while tabs agree on who leads, `begin` by the one that does, whose promise `open` is given. `leave` lets go of what was begun.
+ */
 export const engines = {
   opfs: {
     isHere: async () => (await (root ??= looked())) !== undefined,
-    /** Asks for what it needs beside an engine. */
     prepare({ name }) {
-      directory ??= of(name);
-      // Whoever opens it is told.
-      directory.catch(() => {});
+      files ??= of(name);
+      // Whoever opens them is told.
+      files.catch(() => {});
     },
-    async open({ Engine }, options, emit) {
+    begin(options) {
       this.prepare(options);
-      for (let left = TRIES; ; left--) {
-        try {
-          return await Engine.opfs(directory, options.hotBytes, emit);
-        } catch (error) {
-          if (left === 0 || !isInUse(error)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, PAUSE));
-        }
-      }
+      const begun = taken();
+      begun.catch(() => {});
+      return begun;
     },
+    leave: (begun) => begun.then(closed, () => {}),
+    open: ({ Engine }, { hotBytes }, emit, begun) => Engine.opfs(begun, hotBytes, emit),
   },
   indexeddb: {
     async isHere() {
@@ -55,15 +55,27 @@ async function looked() {
   }
 }
 
-/** Two files of the engine's are in it. No name of a directory may have a slash, or be one or two dots. */
+/** No name of a directory may have a slash, or be one or two dots. */
 async function of(name) {
   const all = await (await (root ??= looked())).getDirectoryHandle("anabranch", { create: true });
-  return all.getDirectoryHandle(encodeURIComponent(name).replaceAll(".", "%2E"), { create: true });
+  const directory = await all.getDirectoryHandle(encodeURIComponent(name).replaceAll(".", "%2E"), { create: true });
+  return Promise.all(["log", "tree"].map((file) => directory.getFileHandle(file, { create: true })));
 }
 
-const IN_USE = new TextEncoder().encode("IN_USE");
+/** The files, for this worker alone. */
+async function taken() {
+  for (let left = TRIES; ; left--) {
+    // Both at once: each answer comes from another process.
+    const opened = await Promise.allSettled((await files).map((file) => file.createSyncAccessHandle()));
+    const refused = opened.find(({ status }) => status === "rejected");
+    const handles = opened.flatMap(({ value }) => value ?? []);
+    if (refused === undefined) return handles;
+    closed(handles);
+    if (left === 0 || refused.reason?.name !== "NoModificationAllowedError") throw refused.reason;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}
 
-/** Whether an answer says so: its first item is the code. */
-function isInUse(answer) {
-  return answer instanceof Uint8Array && answer[0] === 0x60 + IN_USE.length && IN_USE.every((byte, at) => answer[at + 1] === byte);
+function closed(handles) {
+  for (const handle of handles) handle.close();
 }

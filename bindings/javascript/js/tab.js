@@ -93,8 +93,11 @@ export async function serve(scope, { give, load, engines }) {
     for (const storage of options.storages) {
       const kind = engines[storage];
       if (kind === undefined || !(await kind.isHere())) continue;
+      // While the engine is on its way.
+      const begun = kind.begin?.(options);
       const instance = new Instance(
         await load(options.needs).catch((error) => {
+          void kind.leave?.(begun);
           throw new AnabranchError("ENGINE_NOT_LOADED", `the engine's WebAssembly could not be loaded: ${error?.message ?? error}`);
         }),
       );
@@ -102,7 +105,7 @@ export async function serve(scope, { give, load, engines }) {
         for (const known of clients.keys()) send(known, { panicked: error.message });
       });
       // What is there and does not open is no reason to keep data elsewhere.
-      const engine = await instance.guard(() => kind.open(instance.exports, options, emitted));
+      const engine = await instance.guard(() => kind.open(instance.exports, options, emitted, begun));
       if (options.settings !== null) {
         const answer = await instance.guard(() => engine.configure(options.settings));
         if (!isDone(answer)) {

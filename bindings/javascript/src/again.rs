@@ -73,8 +73,7 @@ impl Before {
                 Err(error) if error.is_not_found() => return Ok(oldest),
                 Err(error) => return Err(error.into()),
             };
-            let is_it =
-                |version: &VersionedValue| !self.known.has(&version.version_id) && makes(write, version);
+            let is_it = |version: &VersionedValue| !self.known.has(&version.version_id) && makes(write, version);
             oldest = page.items.into_iter().rfind(is_it).or(oldest);
             match page.next {
                 Some(next) => until = Bound::Excluded(next),

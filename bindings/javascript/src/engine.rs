@@ -165,12 +165,12 @@ impl Engine {
         Self::over(Ok(Memory::new()), hot_bytes, emit)
     }
 
-    /// Opens a database in a directory of the origin private file system, which is promised: one worker alone has its files. The
-    /// promise is of an engine.
+    /// Opens a database in two files of the origin private file system, which are promised: a log and a tree, each a handle that one
+    /// worker alone has. The promise is of an engine.
     #[cfg(feature = "opfs")]
-    pub fn opfs(directory: Promise, hot_bytes: usize, emit: Function) -> Promise {
+    pub fn opfs(files: Promise, hot_bytes: usize, emit: Function) -> Promise {
         promise(async move {
-            let backend = anabranch_opfs::open_opfs(directory, anabranch_opfs::Options::default()).await;
+            let backend = anabranch_opfs::open_opfs(files, anabranch_opfs::Options::default()).await;
             Ok(Self::over(backend, hot_bytes, emit)?.into())
         })
     }

@@ -80,6 +80,7 @@ pub use memory::{Memory, MemoryView};
 pub use pieces::{Exporting, Importing};
 pub use read::{Place, Reader};
 pub use retention::Retention;
+pub use seen::Seen;
 #[cfg(feature = "std")]
 pub use snapshot::Snapshot;
 pub use stats::{Stats, Tier};
@@ -89,7 +90,6 @@ pub use store::{Clock, Options, Store, Ticket};
 pub use subscribe::{Start, Subscription};
 pub use timestamp::{BadTimestamp, Timestamp};
 pub use transfer::{Exported, Imported, Sink, Source};
-pub use seen::Seen;
 pub use tree::Tree;
 pub use verify::{Damage, Verified};
 pub use version::{Causes, KeyedVersion, Page, VersionedValue};

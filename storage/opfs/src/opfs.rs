@@ -1,4 +1,4 @@
-//! A database in the origin private file system: two files in a directory, `log` and `tree`, open as long as it is.
+//! A database in the origin private file system: two files, a log and a tree, open as long as it is.
 //!
 //! Only dedicated workers have what this needs, and of all of them one alone has a file open.
 
@@ -8,7 +8,7 @@ use crate::{
 };
 use anabranch_medium::Medium;
 use anabranch_store::BackendError;
-use js_sys::{Object, Promise, Reflect};
+use js_sys::{Array, Object, Promise};
 use slab::Slab;
 use std::{
     cell::RefCell,
@@ -20,16 +20,6 @@ use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen]
 extern "C" {
-    type Directory;
-
-    #[wasm_bindgen(method, catch, js_name = getFileHandle)]
-    fn file(this: &Directory, name: &str, options: &Object) -> std::result::Result<Promise, JsValue>;
-
-    type File;
-
-    #[wasm_bindgen(method, catch, js_name = createSyncAccessHandle)]
-    fn open(this: &File) -> std::result::Result<Promise, JsValue>;
-
     #[derive(Debug)]
     type Handle;
 
@@ -155,40 +145,16 @@ impl Drop for OpfsMedium {
     }
 }
 
-/// Opens the database in a directory of the origin private file system, or makes one: in a dedicated worker, which has it alone
-/// until the backend and all its views are dropped, or the worker ends. `directory` is a promise of its
-/// `FileSystemDirectoryHandle`, so that a host can be on its way there while it still loads the program.
+/// Opens the database in two files of the origin private file system, or makes one there if both are empty: in a dedicated worker, which
+/// has it alone until the backend and all its views are dropped, or the worker ends. `files` is a promise of an array of two
+/// `FileSystemSyncAccessHandle`s, of the log and of the tree, so that a host can be on its way there while it still loads the program. They
+/// are closed when they are not needed any more, also after an error.
 ///
 /// # Errors
-/// [`BackendError`]: [`InUse`](BackendError::InUse) while another worker, of any tab, has it open;
+/// [`BackendError`]: [`InUse`](BackendError::InUse) while another worker, of any tab, has one of them open;
 /// [`Io`](BackendError::Io) where there is no such file system; and those of [`OpfsBackend::open`].
-pub async fn open_opfs(directory: Promise, options: Options) -> std::result::Result<OpfsBackend, BackendError> {
-    let (log, tree) = open_both(directory).await.map_err(|error| failed(&error))?;
+pub async fn open_opfs(files: Promise, options: Options) -> std::result::Result<OpfsBackend, BackendError> {
+    let files = Array::from(&JsFuture::from(files).await.map_err(|error| failed(&error))?);
+    let [log, tree] = [0, 1].map(|place| OpfsMedium::new(files.get(place).unchecked_into()));
     OpfsBackend::open(Arc::new(log), Arc::new(tree), options)
-}
-
-async fn open_both(directory: Promise) -> std::result::Result<(OpfsMedium, OpfsMedium), JsValue> {
-    let directory = JsFuture::from(directory).await?.unchecked_into::<Directory>();
-    let created = Object::new();
-    Reflect::set(&created, &JsValue::from_str("create"), &JsValue::TRUE)?;
-    // Both at once: each answer comes from another process.
-    let [log, tree] = both(["log", "tree"].map(|file| directory.file(file, &created))).await;
-    let (log, tree) = (log?.unchecked_into::<File>(), tree?.unchecked_into::<File>());
-    let [log, tree] = both([log.open(), tree.open()]).await;
-    // The one that is open is closed where the other one is not to be had.
-    let (log, tree) = (log.map(opened), tree.map(opened));
-    Ok((log?, tree?))
-}
-
-fn opened(handle: JsValue) -> OpfsMedium {
-    OpfsMedium::new(handle.unchecked_into())
-}
-
-type Answer<T> = std::result::Result<T, JsValue>;
-
-/// Waits for both, also where one has failed: from the beginning, or the host takes that for a failure that nobody sees.
-async fn both(promises: [Answer<Promise>; 2]) -> [Answer<JsValue>; 2] {
-    let [one, other] = promises.map(|promise| promise.map(JsFuture::from));
-    let answer = async |future: Answer<JsFuture>| future?.await;
-    [answer(one).await, answer(other).await]
 }

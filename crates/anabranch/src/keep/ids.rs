@@ -148,9 +148,8 @@ impl Known {
         let newest = self.settled.last().map_or(0, |(sequence, _)| *sequence);
         let floor = newest.saturating_sub(self.window);
         let wanted = &self.wanted;
-        self.settled.retain(|(sequence, _)| {
-            *sequence >= floor || wanted.get(sequence).is_some() || held.contains(sequence)
-        });
+        self.settled
+            .retain(|(sequence, _)| *sequence >= floor || wanted.get(sequence).is_some() || held.contains(sequence));
         self.forgotten = self.forgotten.max(floor);
     }
 }
