@@ -1,5 +1,5 @@
-// What is measured in Node, in a process of its own: `open` cold, in memory or in a directory, or `again` where one was opened before; puts
-// and gets; a long run.
+// What is measured in Node, in a process of its own: `open` cold, in memory or in a directory, or `again` after another one in the
+// same process; puts and gets; a long run.
 //
 //   node [--expose-gc] bench/wasm/node.mjs PACKAGE open|again|memory|soak [DIRECTORY|COUNT|MINUTES]
 import { pathToFileURL } from "node:url";

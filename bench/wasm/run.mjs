@@ -103,7 +103,7 @@ const CASES = {
     rmSync(directory, { recursive: true });
     report.figure({ case: "open an empty database, cold, Node, in memory", unit: "ms", ours: node.memory, bound: atMost(30), note: "a new process, after Node has started" });
     report.figure({ case: "open an empty database, cold, Node, in a directory", unit: "ms", ours: node.file, note: "the same; redb's functions are compiled as they are called" });
-    report.figure({ case: "open an empty database, Node, in a directory, where one was opened before", unit: "ms", ours: node.again, bound: atMost(30), note: "what is left once those are compiled" });
+    report.figure({ case: "open an empty database, Node, in a directory, in a process that has opened one", unit: "ms", ours: node.again, bound: atMost(30), note: "what is left once those are compiled" });
   },
 
   async "durable writes and reads on disk"() {

@@ -3,7 +3,7 @@
 //
 //   node bindings/javascript/names.mjs ENGINE.js ENGINE_bg.wasm       changes both
 import { readFileSync, writeFileSync } from "node:fs";
-import { EXPORTS, IMPORTS, exported, imports, leb, number, withSection } from "./wasm.mjs";
+import { EXPORTS, IMPORTS, exported, imports, leb, text, withSection } from "./wasm.mjs";
 
 const [script, module] = process.argv.slice(2);
 if (module === undefined) throw new Error("usage: names.mjs ENGINE.js ENGINE_bg.wasm");
@@ -11,25 +11,25 @@ if (module === undefined) throw new Error("usage: names.mjs ENGINE.js ENGINE_bg.
 /** What others than the script ask for by its name. */
 const KEPT = ["memory"];
 
-let text = readFileSync(script, "utf8");
+let said = readFileSync(script, "utf8");
 let bytes = readFileSync(module);
 bytes = withSection(bytes, IMPORTS, [...imports(bytes)].map(({ from, name, kind, ends }, place) => {
-  const long = bytes.toString("utf8", number(bytes, name)[1], kind);
+  const long = text(bytes, name);
   const short = place.toString(36);
   // It stands in the script once, as the name of a place.
   const named = new RegExp(`^(\\s*)${long.replace(/[$]/g, "\\$&")}: `, "gm");
-  if (text.match(named)?.length !== 1) throw new Error(`the engine's script does not name ${long} once, as "${long}: "`);
-  text = text.replace(named, `$1"${short}": `);
+  if (said.match(named)?.length !== 1) throw new Error(`the engine's script does not name ${long} once, as "${long}: "`);
+  said = said.replace(named, `$1"${short}": `);
   return Buffer.concat([bytes.subarray(from, name), leb(short.length), Buffer.from(short), bytes.subarray(kind, ends)]);
 }));
 bytes = withSection(bytes, EXPORTS, [...exported(bytes)].map(({ from, kind, ends }, place) => {
-  const long = bytes.toString("utf8", number(bytes, from)[1], kind);
-  // What the script does not ask for, it may ask for in another way.
+  const long = text(bytes, from);
+  // One that the script does not ask for so keeps its name.
   const named = new RegExp(`\\bwasm\\.${long.replace(/[$]/g, "\\$&")}\\b`, "g");
-  if (KEPT.includes(long) || !named.test(text)) return bytes.subarray(from, ends);
+  if (KEPT.includes(long) || !named.test(said)) return bytes.subarray(from, ends);
   const short = `e${place.toString(36)}`;
-  text = text.replace(named, `wasm.${short}`);
+  said = said.replace(named, `wasm.${short}`);
   return Buffer.concat([leb(short.length), Buffer.from(short), bytes.subarray(kind, ends)]);
 }));
 writeFileSync(module, bytes);
-writeFileSync(script, text);
+writeFileSync(script, said);

@@ -1,6 +1,6 @@
 // What the package's engines take when they are loaded: measured, and held to their budget.
 //
-//   node bindings/javascript/sizes.mjs FOLDER            fails where one has grown by over 2 %, or the README has another table
+//   node bindings/javascript/sizes.mjs FOLDER            fails where one exceeds its bound, has grown by over 2 %, or the README has another table
 //   node bindings/javascript/sizes.mjs FOLDER --rows     prints them as rows of a benchmark as well
 //   node bindings/javascript/sizes.mjs FOLDER --accept   makes what they take their budget, and writes the README's table
 import { readFileSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ const BUDGET = here("budget.json");
 const README = here("../../README.md");
 const [BEGIN, END] = ["<!-- the package's sizes -->\n", "<!-- end -->"];
 
-/** What each engine is, and what it is never to exceed, in bytes of gzip; as long as it does, that is said. */
+/** What each engine is, and what it is never to exceed, in bytes of gzip. */
 const ENGINES = [
   { name: "engine-store", says: "a browser's, the store alone", bound: 180_000 },
   { name: "engine", says: "a browser's, with records and MQTT", bound: 280_000 },
@@ -29,7 +29,8 @@ for (const { name, says, bound } of ENGINES) {
   const bytes = readFileSync(join(folder, `${name}_bg.wasm`));
   measured[name] = { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
   const { gzip } = measured[name];
-  console.log(`${name.padEnd(14)} ${String(bytes.length).padStart(9)} bytes, ${String(gzip).padStart(8)} as gzip; at most ${bound}${gzip > bound ? ": exceeded" : ""}`);
+  console.log(`${name.padEnd(14)} ${String(bytes.length).padStart(9)} bytes, ${String(gzip).padStart(8)} as gzip; at most ${bound}`);
+  if (gzip > bound) faults.push(`${name} takes ${gzip} bytes as gzip, over the ${bound} that it is to take at most`);
   if (option === "--rows") {
     const row = { case: `the engine as gzip: ${says}`, unit: "bytes", ours: gzip, peers: {}, ratio: null, bound: `<= ${bound}`, holds: gzip <= bound };
     console.log(`JSON ${JSON.stringify(row)}`);

@@ -37,6 +37,11 @@ export function skipped(bytes, place) {
   return at + length;
 }
 
+/** The text that stands here. */
+export function text(bytes, place) {
+  return bytes.toString("utf8", number(bytes, place)[1], skipped(bytes, place));
+}
+
 export function leb(value) {
   const written = [];
   for (; value >= 0x80; value >>>= 7) written.push((value & 0x7f) | 0x80);
@@ -60,13 +65,15 @@ export function* imports(bytes) {
 
 /** The exports: where each begins, where its kind stands, and where it ends. */
 export function* exported(bytes) {
-  let [count, from] = number(bytes, section(bytes, EXPORTS).at);
+  const { at, end } = section(bytes, EXPORTS);
+  let [count, from] = number(bytes, at);
   for (; count > 0; count--) {
     const kind = skipped(bytes, from);
     const [, ends] = number(bytes, kind + 1);
     yield { from, kind, ends };
     from = ends;
   }
+  if (from !== end) throw new Error("the engine's exports end somewhere else than they say");
 }
 
 /** The module with another section of this kind, of these items. */
@@ -78,7 +85,7 @@ export function withSection(bytes, kind, items) {
 
 /** Whether a section is the one with names in it. */
 export function isNames(bytes, { kind, at }) {
-  return kind === NAMES && bytes.toString("latin1", number(bytes, at)[1], skipped(bytes, at)) === "name";
+  return kind === NAMES && text(bytes, at) === "name";
 }
 
 /** Of the names, those of functions. */
@@ -96,7 +103,7 @@ export function functionNames(bytes) {
       for (; count > 0; count--) {
         const [index, begins] = number(bytes, from);
         from = skipped(bytes, begins);
-        found.set(index, bytes.toString("utf8", number(bytes, begins)[1], from));
+        found.set(index, text(bytes, begins));
       }
     }
     place = at + length;

@@ -67,7 +67,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<(), Failure> {
             sizes::measure(&workspace, &sizes::Asked { accepted, because, write_readme: args.get_flag("write-readme") })
         }
         "npm" => {
-            tools::need(&[tools::WASM, tools::SOURCES, tools::NODE, tools::NPM, tools::PACKAGE_PACKAGES])?;
+            tools::need(&[tools::WASM, tools::STD_SOURCES, tools::NODE, tools::NPM, tools::PACKAGE_PACKAGES])?;
             npm::build(&workspace)
         }
         "coverage" => {

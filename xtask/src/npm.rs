@@ -149,7 +149,8 @@ fn make_smaller(workspace: &Workspace, variant: &Variant, module: &Path, folder:
 /// Builds a variant's module, and the standard library for it: by the profile's measure, and for few bytes where that has the choice.
 /// Places in the source are left out: a panic has those in the module, for which there are symbols. Together that is a sixteenth.
 ///
-/// Both are of this very compiler, so what a stable one is to be asked with is no danger: see `toolchain.rs`.
+/// A stable compiler does that when it is told to forget that it is one, and each does it in its own way: which one it is is settled
+/// (`toolchain.rs`).
 fn compiled(package: &str, variant: &Variant) -> Run {
     let build = Run::cargo(["build", "--profile", "web", "--target", WASM32, "--no-default-features"]);
     build

@@ -11,8 +11,8 @@ use crate::npm;
 use crate::process::Run;
 use crate::runner::Step;
 use crate::tools::{
-    BROWSER_PACKAGES, CHROMIUM, MOSQUITTO, NODE, NPM, OPENSSL, PACKAGE_PACKAGES, PEER_PACKAGES, PKG_CONFIG, SOURCES,
-    Tool, WASM,
+    BROWSER_PACKAGES, CHROMIUM, MOSQUITTO, NODE, NPM, OPENSSL, PACKAGE_PACKAGES, PEER_PACKAGES, PKG_CONFIG,
+    STD_SOURCES, Tool, WASM,
 };
 use crate::workspace::{THUMBV7M, WASM32, Workspace};
 
@@ -93,7 +93,7 @@ fn counting_instructions(workspace: &Workspace) -> Result<Run, Failure> {
 pub fn needed_by_benchmark(benchmark: &str) -> &'static [Tool] {
     match benchmark {
         "links" => &[PKG_CONFIG, OPENSSL, MOSQUITTO],
-        "wasm" => &[WASM, SOURCES, NODE, NPM, PACKAGE_PACKAGES, BROWSER_PACKAGES, PEER_PACKAGES, CHROMIUM],
+        "wasm" => &[WASM, STD_SOURCES, NODE, NPM, PACKAGE_PACKAGES, BROWSER_PACKAGES, PEER_PACKAGES, CHROMIUM],
         _ => &[PKG_CONFIG, OPENSSL],
     }
 }

@@ -34,8 +34,8 @@ pub const WASM: Tool = Tool::Target(WASM32);
 pub const CLIPPY: Tool = Tool::Component("clippy");
 pub const RUSTFMT: Tool = Tool::Component("rustfmt");
 pub const LLVM: Tool = Tool::Component("llvm-tools");
-/// The standard library, which what is to be small is built with.
-pub const SOURCES: Tool = Tool::Component("rust-src");
+/// The standard library's sources: what is to be small is built with those.
+pub const STD_SOURCES: Tool = Tool::Component("rust-src");
 pub const MIRI: Tool = Tool::Nightly("miri");
 pub const MIRI_SOURCES: Tool = Tool::Nightly("rust-src");
 pub const QEMU: Tool = Tool::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
@@ -66,7 +66,7 @@ const ALL: &[Tool] = &[
     CLIPPY,
     RUSTFMT,
     LLVM,
-    SOURCES,
+    STD_SOURCES,
     MIRI,
     MIRI_SOURCES,
     QEMU,

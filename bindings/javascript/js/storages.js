@@ -16,9 +16,9 @@ export const engines = {
   opfs: {
     isHere: async () => (await (root ??= looked())) !== undefined,
     prepare({ name }) {
-      files ??= of(name);
-      // Whoever opens them is told.
-      files.catch(() => {});
+      const asked = (files ??= of(name));
+      // Whoever opens them asks again.
+      asked.catch(() => files === asked && (files = undefined));
     },
     begin(options) {
       this.prepare(options);

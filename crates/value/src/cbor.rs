@@ -274,8 +274,8 @@ impl<'b> Reader<'b> {
         let what = match (error.is_end_of_input(), error.is_type_mismatch()) {
             (true, _) => return syntax(self.0.input().len(), "end of input"),
             (_, true) => "an item of a kind that does not belong here",
-            // Kinds are asked for before, and numbers are large enough.
-            _ => "text that is not UTF-8, or longer than memory is",
+            // Numbers are large enough.
+            _ => "text that is not UTF-8, or an item longer than memory is",
         };
         syntax(error.position().unwrap_or(self.0.position()), what)
     }

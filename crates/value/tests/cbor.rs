@@ -129,7 +129,7 @@ fn what_a_value_cannot_hold_is_refused_with_its_place() {
     assert_eq!(refusal("01 02"), "this is not CBOR at byte 1: there is more after the value; send well-formed CBOR");
     assert_eq!(
         refusal("61 ff"),
-        "this is not CBOR at byte 0: text that is not UTF-8, or longer than memory is; send well-formed CBOR"
+        "this is not CBOR at byte 0: text that is not UTF-8, or an item longer than memory is; send well-formed CBOR"
     );
     assert_eq!(refusal("1c"), "this is not CBOR at byte 0: a byte 0x1c that begins nothing; send well-formed CBOR");
 }

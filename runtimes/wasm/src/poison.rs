@@ -21,12 +21,13 @@ use wasm_bindgen::JsValue;
 
 /// The instance has panicked. As a JavaScript value it is an `Error` whose `code` is [`Panicked::CODE`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the engine has stopped: it panicked at {place}: {message}; load it anew, what was acknowledged is there")]
+#[error("the engine has stopped: it panicked: {message} (at {place}); load it anew, what was acknowledged is there")]
 pub struct Panicked {
     /// What the panic said.
     pub message: String,
     /// `file:line:column`. Of a trap, and of a module that is built without those (`-Zlocation-detail=none`), the frames of the stack
-    /// that lie in a module, from the innermost on, as `wasm-function[12]:0x345 < wasm-function[67]:0x89a`. `?` where nobody knows.
+    /// that lie in a module, from the innermost on, as `wasm-function[12]:0x345 < wasm-function[67]:0x89a`, or without
+    /// offsets where the host has none. `?` where nobody knows.
     pub place: String,
 }
 
@@ -88,8 +89,12 @@ pub fn alive() -> Result<(), Panicked> {
 /// Poisons this instance by hand, with what was caught: for a host that saw what no hook hears of, such as a `RangeError` because the
 /// stack ran out, from a call into it. What was remembered before stays.
 pub fn poison(caught: &JsValue) {
+    if is_poisoned() {
+        return;
+    }
     let error = Error::from(caught.clone());
-    remember(Panicked { message: error.to_string().into(), place: frames(&error) });
+    let message = if caught.is_object() { error.to_string().into() } else { "a trap without words".to_owned() };
+    remember(Panicked { message, place: frames(&error) });
 }
 
 /// Runs `future` as a task, and gives the promise of its outcome: what an exported function returns.
@@ -142,7 +147,8 @@ pub(crate) fn is_poisoned() -> bool {
     PANICKED.get().is_some()
 }
 
-/// How many frames V8 is to tell: it tells ten otherwise, most of which are the panic's own.
+/// How many frames V8 tells, and how many it is to tell: ten otherwise, most of which are the panic's own.
+const LIMIT: &str = "stackTraceLimit";
 const FRAMES: u32 = 40;
 
 /// Where this is called, by the frames of the stack.
@@ -157,8 +163,6 @@ fn here() -> String {
     set(&limit);
     place
 }
-
-const LIMIT: &str = "stackTraceLimit";
 
 /// The frames of an error's stack that lie in a module: `wasm-function[12]:0x345`. How they are written besides differs between hosts.
 fn frames(error: &Error) -> String {

@@ -151,10 +151,10 @@ impl Drop for OpfsMedium {
 /// are closed when they are not needed any more, also after an error.
 ///
 /// # Errors
-/// [`BackendError`]: [`InUse`](BackendError::InUse) while another worker, of any tab, has one of them open;
-/// [`Io`](BackendError::Io) where there is no such file system; and those of [`OpfsBackend::open`].
+/// [`BackendError`]: what `files` was rejected with, by its name, so [`InUse`](BackendError::InUse) while another worker, of any tab, has
+/// one of them open; [`Io`](BackendError::Io) where they are no such handles; and those of [`OpfsBackend::open`].
 pub async fn open_opfs(files: Promise, options: Options) -> std::result::Result<OpfsBackend, BackendError> {
-    let files = Array::from(&JsFuture::from(files).await.map_err(|error| failed(&error))?);
+    let files: Array = JsFuture::from(files).await.map_err(|error| failed(&error))?.unchecked_into();
     let [log, tree] = [0, 1].map(|place| OpfsMedium::new(files.get(place).unchecked_into()));
     OpfsBackend::open(Arc::new(log), Arc::new(tree), options)
 }

@@ -12,7 +12,7 @@ use crate::runner::{Counts, Step};
 use crate::sizes;
 use crate::tools::{
     BROWSER_PACKAGES, CHROMIUM, CLIPPY, EJABBERD, HACK, MIRI, MIRI_SOURCES, MOSQUITTO, MOSQUITTO_CLIENTS, NODE, NPM,
-    OPENSSL_PROGRAM, PACKAGE_PACKAGES, PROJECT_PACKAGES, QEMU, SOURCES, THUMB, WASM,
+    OPENSSL_PROGRAM, PACKAGE_PACKAGES, PROJECT_PACKAGES, QEMU, STD_SOURCES, THUMB, WASM,
 };
 use crate::workspace::{THUMBV7M, WASM32};
 
@@ -141,7 +141,7 @@ pub const TESTS: &[Step] = &[
         shows: "the npm package: every call, good and bad, in Node and headless Chromium; killed processes and tabs, full quotas, damaged files; fresh projects in Node, Vite, TypeScript and workerd",
         needs: &[
             WASM,
-            SOURCES,
+            STD_SOURCES,
             NODE,
             NPM,
             PACKAGE_PACKAGES,

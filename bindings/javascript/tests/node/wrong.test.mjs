@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
@@ -151,9 +152,7 @@ test("an engine that panics says so, ends those who follow, and can be opened ag
   const error = await refused("PANICKED", next);
   assert.match(error.message, /open the database again/);
   // It traps in its clock: the frames say so, with the symbols that the build has left beside the package.
-  const where = join(ROOT, "bindings/javascript/where.mjs");
-  const symbols = join(PACKAGE, "../symbols/engine-node.txt");
-  assert.match(execFileSync(process.execPath, [where, symbols], { input: error.message, encoding: "utf8" }), /panicked at\s+<\S*WasmAdapter as .*unix_time.*\n.*engine_call/s);
+  assert.match(named(error.message, "engine-node"), / \(at\s+<\S*WasmAdapter as .*unix_time.*\n.*engine_call/s);
   assert.deepEqual(await following.next(), { done: true, value: undefined });
   await refused("PANICKED", db.get("n", "acknowledged"));
   await refused("PANICKED", other.stats());
@@ -164,6 +163,18 @@ test("an engine that panics says so, ends those who follow, and can be opened ag
   assert.equal((await again.get("n", "acknowledged")).value, 1);
   await again.put("n", "k", 3);
   assert.deepEqual((await again.verify()).damages, []);
+});
+
+test("a panic says what it said, and the frames where", async () => {
+  // One of the parts, which no door has loaded.
+  const engine = await part("engine.js");
+  engine.initSync({ module: readFileSync(join(PACKAGE, "engine_bg.wasm")) });
+  const { stackTraceLimit } = Error;
+  // More than there can be.
+  assert.throws(() => engine.Engine.memory(0, () => {}).room(0xffffffff), WebAssembly.RuntimeError);
+  assert.equal(Error.stackTraceLimit, stackTraceLimit);
+  assert.match(engine.panicked(), /it panicked: capacity overflow \(at wasm-function\[\d+\]:0x[0-9a-f]+ < /);
+  assert.match(named(engine.panicked(), "engine"), /make_room.*\n.*engine_room/s);
 });
 
 test("a directory whose engine has panicked is free at once, closed or not", async (test) => {
@@ -223,6 +234,12 @@ test("the sockets of an engine that has panicked are closed", async (test) => {
   panicking(() => refused("PANICKED", db.put("n", "k", 1)));
   await closed;
 });
+
+/** A message with the names of its functions, by the symbols of an engine. */
+function named(message, engine) {
+  const where = join(ROOT, "bindings/javascript/where.mjs");
+  return execFileSync(process.execPath, [where, join(PACKAGE, `../symbols/${engine}.txt`)], { input: message, encoding: "utf8" });
+}
 
 /** As WebAssembly fails: its clock, which it asks at each write, traps. */
 function panicking(work) {

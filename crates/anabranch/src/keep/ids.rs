@@ -123,7 +123,10 @@ impl Ids {
         }
         for (sequence, outcome) in outcomes {
             let place = known.settled.partition_point(|(before, _)| *before < sequence);
-            known.settled.insert(place, (sequence, outcome));
+            match known.settled.get_mut(place) {
+                Some((settled, before)) if *settled == sequence => *before = outcome,
+                _ => known.settled.insert(place, (sequence, outcome)),
+            }
         }
         known.forget();
         wake(known);
