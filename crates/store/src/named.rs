@@ -13,7 +13,8 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// How many keys there are.
+    /// How many keys there are: what follows a store remembers so many, and needs threads.
+    #[cfg(feature = "std")]
     pub(crate) const fn len(&self) -> usize {
         self.places.len()
     }
