@@ -2,7 +2,7 @@
 // and its tasks, timers and sockets do nothing any more. A fresh instance beside it knows nothing of it.
 
 const WAYS = [
-  { way: "a panic in a task", fails: (web) => web.panicInATask(), said: /on purpose, in a task \(at tests\/web\/src\/panics\.rs:\d+:\d+\)/ },
+  { way: "a panic in a task", fails: (web) => web.panicInATask(), said: /tests\/web\/src\/panics\.rs:\d+:\d+: on purpose, in a task/ },
   { way: "a panic in a timer's callback", fails: (web) => web.panicInATimer(), said: /on purpose, in a timer/ },
   { way: "a panic in an exported call", fails: async (web) => web.panicInACall(), said: /on purpose, in a call/, throws: true },
   { way: "a trap that no panic tells", fails: (web) => web.trapInATask(), said: /unreachable/ },
