@@ -1,13 +1,13 @@
 // How a WebAssembly module is laid out, as far as what makes the engines smaller has to know it.
 
 /** The kinds of sections that are looked into. */
-export const NAMES = 0;
+const NAMES = 0;
 export const IMPORTS = 2;
 export const EXPORTS = 7;
 export const CODE = 10;
 
 /** The sections in their order: of which kind each is, where its content begins and ends, and where the number stands that says how long it is. */
-export function* sections(bytes) {
+function* sections(bytes) {
   for (let place = 8; place < bytes.length; ) {
     const [length, at] = number(bytes, place + 1);
     yield { kind: bytes[place], begins: place, after: place + 1, at, end: at + length };
@@ -84,7 +84,7 @@ export function withSection(bytes, kind, items) {
 }
 
 /** Whether a section is the one with names in it. */
-export function isNames(bytes, { kind, at }) {
+function isNames(bytes, { kind, at }) {
   return kind === NAMES && text(bytes, at) === "name";
 }
 

@@ -143,8 +143,9 @@ fn build_and_compare(workspace: &Workspace, cases: &[Case]) -> (Vec<Measured>, V
     let mut built: Vec<(&str, Program)> = Vec::new();
     let mut measured = Vec::new();
     let mut faults = Vec::new();
+    let paths = paths_as_everywhere();
     for case in cases {
-        let program = match build(workspace, case) {
+        let program = match build(workspace, case, &paths) {
             Ok(program) => program,
             Err(failure) => {
                 faults.push(failure.to_string());
@@ -167,11 +168,11 @@ fn build_and_compare(workspace: &Workspace, cases: &[Case]) -> (Vec<Measured>, V
     (measured, faults)
 }
 
-fn build(workspace: &Workspace, case: &Case) -> Result<Program, Failure> {
+fn build(workspace: &Workspace, case: &Case, paths: &str) -> Result<Program, Failure> {
     let package = workspace.package_in(case.folder)?;
     let program = package.program()?;
     let build = Run::cargo(["build", "--quiet", "--profile", "firmware", "--target", THUMBV7EM, "-p", &package.name])
-        .args(["--features", case.features, "--config", &paths_as_everywhere()]);
+        .args(["--features", case.features, "--config", paths]);
     build.through(&workspace.root)?;
     let elf = workspace.built(format!("{THUMBV7EM}/firmware/{program}"));
     let bytes = std::fs::read(&elf)
